@@ -1,0 +1,91 @@
+import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
+import type { ByteRange } from "../oci/byte-range.ts";
+import type { Digest } from "../oci/digest.ts";
+
+/** Text that names one upload inside a driver: letters, digits and `-`, at most 64 of them. */
+export type UploadId = string & { readonly brand: "UploadId" };
+
+/** One stored blob, as a listing tells it. */
+export interface StoredBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  /** When the bytes were last published under this digest. */
+  readonly modifiedAt: Date;
+}
+
+/**
+ * Bytes by canonical digest, and the uploads that become them.
+ *
+ * Knows nothing of repositories, manifests or HTTP, and verifies no digest: `content/blob-store.ts` does, once for
+ * every driver. Absence is `undefined`; a backend that fails throws {@link StorageError}.
+ */
+export interface ContentDriver extends AsyncDisposable {
+  /** Short name for logs and errors, such as `filesystem`. */
+  readonly name: string;
+
+  /** Size in bytes of the blob, or `undefined` when it is not stored. */
+  stat(digest: Digest): Promise<{ readonly size: number } | undefined>;
+
+  /**
+   * Opens a blob of exactly `size` bytes, whole or in part; `undefined` when it is not stored.
+   *
+   * Resolves once the backend accepted the read, so failures precede response headers; a later failure errors the
+   * stream, which never ends short. The caller drains or cancels it.
+   *
+   * @throws {StorageError} when what is stored has another size
+   */
+  open(digest: Digest, size: number, range?: ByteRange): Promise<ByteBody | undefined>;
+
+  /** Removes a blob; removing what is absent succeeds. */
+  delete(digest: Digest): Promise<void>;
+
+  /** Every blob, in ascending order of digest, those after `after` when it is given. */
+  list(after?: Digest): AsyncIterable<StoredBlob>;
+
+  /** Begins an upload of no bytes. Ids are never used twice. */
+  createUpload(id: UploadId): Promise<void>;
+
+  /** How many bytes of an upload would survive a restart of this process, or `undefined` for no such upload. */
+  uploadSize(id: UploadId): Promise<number | undefined>;
+
+  /**
+   * Appends all of `source` at `offset`, which is the upload's size; resolves to the new size.
+   *
+   * `tap` sees each chunk once, in order, before it is written. Holds a bounded number of chunks whatever the
+   * source's speed. When the source throws, what it gave before stays and its very error is rethrown.
+   * One append at a time: the caller holds the upload's lock.
+   */
+  appendUpload(id: UploadId, offset: number, source: ByteSource, tap: (chunk: Uint8Array) => void): Promise<number>;
+
+  /** The upload's bytes so far, from the first. */
+  readUpload(id: UploadId): ByteSource;
+
+  /**
+   * Publishes a whole upload under `digest`, replacing what is there; the upload is gone afterwards.
+   *
+   * Atomic and durable: once resolved the blob survives a power cut, and no reader ever sees part of it.
+   */
+  publishUpload(id: UploadId, digest: Digest): Promise<void>;
+
+  /** Drops an upload and its bytes; dropping what is absent succeeds. */
+  discardUpload(id: UploadId): Promise<void>;
+
+  /** Every upload in progress with the time of its last change, in no order. */
+  listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>;
+}
+
+/** A backend that did not do what it was asked: which one, doing what, on what. */
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+  readonly driver: string;
+  readonly operation: string;
+  readonly key: string;
+
+  constructor(driver: string, operation: string, key: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`${driver}: ${operation} ${key}: ${reason}`, { cause });
+    this.driver = driver;
+    this.operation = operation;
+    this.key = key;
+  }
+}

@@ -1,0 +1,34 @@
+/** What a statement binds and what a column holds. */
+export type SqlValue = string | number | bigint | boolean | Uint8Array | null;
+
+/** One row of an answer. */
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
+/** Runs statements. Text uses `$1`, `$2`, … for parameters, on every engine. */
+export interface SqlSession {
+  /** The rows of a statement; the text must be a constant, since it is prepared once and kept. */
+  query<Row = SqlRow>(sql: string, parameters?: readonly SqlValue[]): Promise<readonly Row[]>;
+}
+
+/**
+ * The database behind the metadata: two engines, one set of statements.
+ *
+ * Reads outside a transaction see only what is committed.
+ */
+export interface SqlEngine extends SqlSession, AsyncDisposable {
+  /** `sqlite` or `postgres`; for migrations and logs, never to choose a statement. */
+  readonly name: "sqlite" | "postgres";
+
+  /**
+   * Runs `work` alone among writers, commits what it did, or rolls all of it back when it throws.
+   *
+   * With `durable` the promise resolves only when the commit survives a power cut.
+   */
+  transaction<T>(work: (session: SqlSession) => Promise<T>, options: { readonly durable: boolean }): Promise<T>;
+
+  /**
+   * A number that stands still exactly as long as nobody, in this process or another, has committed a change;
+   * `undefined` when the engine cannot tell, so that nothing read from it may be kept.
+   */
+  epoch(): number | undefined;
+}

@@ -1,0 +1,5 @@
+/** Bytes from `start` up to, not including, `end`; `0 <= start < end`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}

@@ -1,0 +1,63 @@
+/**
+ * Everything that can go wrong for a reason the caller can act on.
+ *
+ * Finer than the error codes of the distribution specification, because one code needs several statuses.
+ * `http/error-response.ts` maps each to a status and a code; a fault without a row there does not compile.
+ */
+export type Fault =
+  | "access-denied"
+  | "authentication-required"
+  | "blob-unknown"
+  | "build-failed"
+  | "build-unavailable"
+  | "digest-invalid"
+  | "digest-mismatch"
+  | "digest-unsupported"
+  | "length-mismatch"
+  | "length-required"
+  | "manifest-blob-unknown"
+  | "manifest-invalid"
+  | "manifest-too-large"
+  | "manifest-unknown"
+  | "method-not-allowed"
+  | "name-invalid"
+  | "name-unknown"
+  | "package-conflict"
+  | "package-unknown"
+  | "page-size-invalid"
+  | "range-invalid"
+  | "range-not-satisfiable"
+  | "request-invalid"
+  | "route-unknown"
+  | "size-mismatch"
+  | "tag-invalid"
+  | "too-many-requests"
+  | "too-many-tags"
+  | "upload-invalid"
+  | "upload-out-of-order"
+  | "upload-unknown";
+
+/** One failure that a client is told about: what it did, and what it may know of it. */
+export class RegistryError extends Error {
+  override readonly name = "RegistryError";
+  readonly fault: Fault;
+  /** Sent to the client as the error's `detail`; never a path, a secret or a stack. */
+  readonly detail: unknown;
+
+  constructor(fault: Fault, message: string, options: { detail?: unknown; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.fault = fault;
+    this.detail = options.detail;
+  }
+}
+
+/** Several failures of one kind that one request made, reported together in the order given. */
+export class RegistryErrors extends Error {
+  override readonly name = "RegistryErrors";
+  readonly errors: readonly RegistryError[];
+
+  constructor(errors: readonly RegistryError[]) {
+    super(errors.map((error) => error.message).join("; "));
+    this.errors = errors;
+  }
+}
