@@ -26,7 +26,10 @@ export interface BlobLinks {
   unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean>;
 
   /** The repositories that link `digest`, in ascending order; where a mount without a source may look. */
-  listRepositoriesLinking(digest: Digest, page: PageRequest<RepositoryName>): Promise<readonly RepositoryName[]>;
+  listRepositoriesLinking(
+    digest: Digest,
+    page: PageRequest<RepositoryName>,
+  ): Promise<readonly RepositoryName[]>;
 }
 
 /** A manifest as it was pushed. */
@@ -149,4 +152,9 @@ export interface BuildLedger {
 }
 
 /** All metadata of one registry. */
-export interface MetadataStore extends BlobLinks, ManifestLedger, UploadLedger, BuildLedger, AsyncDisposable {}
+export interface MetadataStore
+  extends BlobLinks,
+    ManifestLedger,
+    UploadLedger,
+    BuildLedger,
+    AsyncDisposable {}

@@ -24,7 +24,10 @@ export interface SqlEngine extends SqlSession, AsyncDisposable {
    *
    * With `durable` the promise resolves only when the commit survives a power cut.
    */
-  transaction<T>(work: (session: SqlSession) => Promise<T>, options: { readonly durable: boolean }): Promise<T>;
+  transaction<T>(
+    work: (session: SqlSession) => Promise<T>,
+    options: { readonly durable: boolean },
+  ): Promise<T>;
 
   /**
    * A number that stands still exactly as long as nobody, in this process or another, has committed a change;

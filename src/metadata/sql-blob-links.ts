@@ -1,0 +1,89 @@
+import type { BlobDescriptor } from "../content/blob-services.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { BlobLinks, PageRequest } from "./metadata-store.ts";
+import type { SqlEngine } from "./sql-engine.ts";
+import { claimRepository, lockRepository } from "./sql-repositories.ts";
+
+/** Blob links as rows: one for each digest that a repository knows a blob by. */
+export function sqlBlobLinks(engine: SqlEngine): BlobLinks {
+  return {
+    findLinkedBlob: (repository, digest) => findLinkedBlob(engine, repository, digest),
+    linkBlob: (repository, blob, digests) => linkBlob(engine, repository, blob, digests),
+    unlinkBlob: (repository, digest) => unlinkBlob(engine, repository, digest),
+    listRepositoriesLinking: (digest, page) => listRepositoriesLinking(engine, digest, page),
+  };
+}
+
+async function findLinkedBlob(
+  engine: SqlEngine,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<BlobDescriptor | undefined> {
+  const [row] = await engine.query<BlobDescriptor>(
+    `SELECT blobs.digest, blobs.size
+     FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
+     WHERE blob_links.repository = $1 AND blob_links.digest = $2`,
+    [repository, digest],
+  );
+  return row;
+}
+
+async function linkBlob(
+  engine: SqlEngine,
+  repository: RepositoryName,
+  blob: BlobDescriptor,
+  digests: readonly Digest[],
+): Promise<void> {
+  await engine.transaction(
+    async (session) => {
+      await claimRepository(session, repository);
+      const [stored] = await session.query<{ id: number }>(
+        `INSERT INTO blobs (digest, size, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT (digest) DO UPDATE SET size = excluded.size
+         RETURNING id`,
+        [blob.digest, blob.size, Date.now()],
+      );
+      if (!stored) throw new Error("recording a blob returned no row");
+      for (const digest of digests) {
+        await session.query(
+          `INSERT INTO blob_links (repository, digest, blob_id) VALUES ($1, $2, $3)
+           ON CONFLICT (repository, digest) DO NOTHING`,
+          [repository, digest, stored.id],
+        );
+      }
+    },
+    { durable: true },
+  );
+}
+
+async function unlinkBlob(engine: SqlEngine, repository: RepositoryName, digest: Digest): Promise<boolean> {
+  return engine.transaction(
+    async (session) => {
+      if (!(await lockRepository(session, repository))) return false;
+      const removed = await session.query(
+        `DELETE FROM blob_links
+         WHERE repository = $1
+           AND blob_id = (SELECT blob_id FROM blob_links WHERE repository = $1 AND digest = $2)
+         RETURNING digest`,
+        [repository, digest],
+      );
+      return removed.length > 0;
+    },
+    { durable: true },
+  );
+}
+
+async function listRepositoriesLinking(
+  engine: SqlEngine,
+  digest: Digest,
+  page: PageRequest<RepositoryName>,
+): Promise<readonly RepositoryName[]> {
+  const rows = await engine.query<{ repository: RepositoryName }>(
+    `SELECT repository FROM blob_links
+     WHERE digest = $1 AND repository > $2
+     ORDER BY repository LIMIT $3`,
+    [digest, page.after ?? "", page.limit],
+  );
+  return rows.map((row) => row.repository);
+}

@@ -1,0 +1,119 @@
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Tag } from "../oci/reference.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { BuildLedger, BuiltImage, CachedLayer } from "./metadata-store.ts";
+import type { SqlEngine } from "./sql-engine.ts";
+import { chunksOf, inList } from "./statement-chunks.ts";
+
+interface BuiltImageRow {
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
+  readonly manifest_digest: Digest;
+  readonly lock_digest: Digest;
+  readonly resolved_at: number;
+}
+
+interface CachedLayerRow {
+  readonly key: string;
+  readonly descriptor: string;
+  readonly diff_id: Digest;
+  readonly facts: string;
+}
+
+const BUILT_IMAGE_COLUMNS = "repository, tag, manifest_digest, lock_digest, resolved_at";
+
+/** The layer cache and the images built, as rows. */
+export function sqlBuilds(engine: SqlEngine): BuildLedger {
+  return {
+    findLayers: (keys) => findLayers(engine, keys),
+    putLayer: (layer) => putLayer(engine, layer),
+    findBuiltImage: (repository, tag) => findBuiltImage(engine, repository, tag),
+    findImageByLock: (lockDigest) => findImageByLock(engine, lockDigest),
+    putBuiltImage: (image) => putBuiltImage(engine, image),
+  };
+}
+
+async function findLayers(
+  engine: SqlEngine,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, CachedLayer>> {
+  const found = new Map<string, CachedLayer>();
+  for (const chunk of chunksOf(keys)) {
+    const rows = await engine.query<CachedLayerRow>(
+      `SELECT key, descriptor, diff_id, facts FROM layer_cache WHERE key IN ${inList(1)}`,
+      chunk,
+    );
+    for (const row of rows) {
+      const descriptor: Descriptor = JSON.parse(row.descriptor);
+      found.set(row.key, { key: row.key, descriptor, diffId: row.diff_id, facts: row.facts });
+    }
+  }
+  return found;
+}
+
+async function putLayer(engine: SqlEngine, layer: CachedLayer): Promise<void> {
+  await engine.transaction(
+    (session) =>
+      session.query(
+        `INSERT INTO layer_cache (key, digest, descriptor, diff_id, facts, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (key) DO NOTHING`,
+        [
+          layer.key,
+          layer.descriptor.digest,
+          JSON.stringify(layer.descriptor),
+          layer.diffId,
+          layer.facts,
+          Date.now(),
+        ],
+      ),
+    { durable: true },
+  );
+}
+
+async function findBuiltImage(
+  engine: SqlEngine,
+  repository: RepositoryName,
+  tag: Tag,
+): Promise<BuiltImage | undefined> {
+  const [row] = await engine.query<BuiltImageRow>(
+    `SELECT ${BUILT_IMAGE_COLUMNS} FROM built_images WHERE repository = $1 AND tag = $2`,
+    [repository, tag],
+  );
+  return row && builtImage(row);
+}
+
+async function findImageByLock(engine: SqlEngine, lockDigest: Digest): Promise<BuiltImage | undefined> {
+  const [row] = await engine.query<BuiltImageRow>(
+    `SELECT ${BUILT_IMAGE_COLUMNS} FROM built_images
+     WHERE lock_digest = $1 ORDER BY repository, tag LIMIT 1`,
+    [lockDigest],
+  );
+  return row && builtImage(row);
+}
+
+async function putBuiltImage(engine: SqlEngine, image: BuiltImage): Promise<void> {
+  await engine.transaction(
+    (session) =>
+      session.query(
+        `INSERT INTO built_images (${BUILT_IMAGE_COLUMNS}) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (repository, tag) DO UPDATE SET
+           manifest_digest = excluded.manifest_digest,
+           lock_digest = excluded.lock_digest,
+           resolved_at = excluded.resolved_at`,
+        [image.repository, image.tag, image.manifestDigest, image.lockDigest, image.resolvedAt.getTime()],
+      ),
+    { durable: true },
+  );
+}
+
+function builtImage(row: BuiltImageRow): BuiltImage {
+  return {
+    repository: row.repository,
+    tag: row.tag,
+    manifestDigest: row.manifest_digest,
+    lockDigest: row.lock_digest,
+    resolvedAt: new Date(row.resolved_at),
+  };
+}

@@ -1,0 +1,58 @@
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { PageRequest } from "./metadata-store.ts";
+import type { SqlSession } from "./sql-engine.ts";
+
+/**
+ * Makes sure that the repository is there, and keeps every other writer out of it until the transaction ends.
+ *
+ * The update changes nothing: it is what locks the row on PostgreSQL. Must be the transaction's first statement, so
+ * that all later ones see what the previous holder committed.
+ */
+export async function claimRepository(session: SqlSession, repository: RepositoryName): Promise<void> {
+  await session.query(
+    `INSERT INTO repositories (name) VALUES ($1)
+     ON CONFLICT (name) DO UPDATE SET manifest_count = repositories.manifest_count`,
+    [repository],
+  );
+}
+
+/** As {@link claimRepository}, without making it; false when it is not there. */
+export async function lockRepository(session: SqlSession, repository: RepositoryName): Promise<boolean> {
+  const locked = await session.query(
+    "UPDATE repositories SET manifest_count = manifest_count WHERE name = $1 RETURNING name",
+    [repository],
+  );
+  return locked.length > 0;
+}
+
+/** Records that the repository, already locked, holds `difference` more manifests. */
+export async function countManifests(
+  session: SqlSession,
+  repository: RepositoryName,
+  difference: 1 | -1,
+): Promise<void> {
+  await session.query(
+    "UPDATE repositories SET manifest_count = manifest_count + $2, pushed = 1 WHERE name = $1",
+    [repository, difference],
+  );
+}
+
+/** Whether a manifest was ever pushed to the repository. */
+export async function wasPushed(session: SqlSession, repository: RepositoryName): Promise<boolean> {
+  const rows = await session.query("SELECT name FROM repositories WHERE name = $1 AND pushed = 1", [
+    repository,
+  ]);
+  return rows.length > 0;
+}
+
+/** A page of the repositories that hold a manifest. */
+export async function listRepositories(
+  session: SqlSession,
+  page: PageRequest,
+): Promise<readonly RepositoryName[]> {
+  const rows = await session.query<{ name: RepositoryName }>(
+    "SELECT name FROM repositories WHERE manifest_count > 0 AND name > $1 ORDER BY name LIMIT $2",
+    [page.after ?? "", page.limit],
+  );
+  return rows.map((row) => row.name);
+}

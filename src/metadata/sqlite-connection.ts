@@ -1,0 +1,47 @@
+import type { Database, Statement } from "bun:sqlite";
+import type { SqlValue } from "./sql-engine.ts";
+
+/** One connection to a SQLite file, with every statement that it ever ran prepared and kept. */
+export class SqliteConnection {
+  readonly #database: Database;
+  readonly #statements = new Map<string, Statement<unknown, SqlValue[]>>();
+  #dataVersion: Statement<{ data_version: number }, []> | undefined;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  get inTransaction(): boolean {
+    return this.#database.inTransaction;
+  }
+
+  /** The rows of a statement whose parameters are spelled `$1`, `$2`, …. */
+  query<Row>(sql: string, parameters: readonly SqlValue[]): readonly Row[] {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#database.prepare(sql.replaceAll("$", "?"));
+      this.#statements.set(sql, statement);
+    }
+    return statement.all(...parameters) as Row[];
+  }
+
+  /** Runs a statement without parameters or an answer. */
+  run(sql: string): void {
+    this.query(sql, []);
+  }
+
+  /** A number that changes when any other connection, here or elsewhere, commits a change. */
+  dataVersion(): number {
+    this.#dataVersion ??= this.#database.prepare("PRAGMA data_version");
+    const row = this.#dataVersion.get();
+    if (!row) throw new Error("SQLite gave no data_version");
+    return row.data_version;
+  }
+
+  /** @throws when a statement is still running */
+  close(): void {
+    this.#dataVersion?.finalize();
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#database.close(true);
+  }
+}
