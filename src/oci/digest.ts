@@ -14,7 +14,8 @@ const GRAMMAR = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
 const LOWER_HEX = /^[0-9a-f]+$/;
 
 /** The digest of no bytes. */
-export const EMPTY_DIGEST = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" as Digest;
+export const EMPTY_DIGEST =
+  "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" as Digest;
 
 /** Whether `text` names an algorithm the registry can verify. */
 export function isDigestAlgorithm(text: string): text is DigestAlgorithm {
@@ -33,7 +34,10 @@ export function parseDigest(text: string): Digest {
   const encoded = text.slice(colon + 1);
   if (isDigestAlgorithm(algorithm)) {
     if (encoded.length === ENCODED_LENGTH[algorithm] && LOWER_HEX.test(encoded)) return text as Digest;
-    throw new RegistryError("digest-invalid", `a ${algorithm} digest has ${ENCODED_LENGTH[algorithm]} lower-case hex digits`);
+    throw new RegistryError(
+      "digest-invalid",
+      `a ${algorithm} digest has ${ENCODED_LENGTH[algorithm]} lower-case hex digits`,
+    );
   }
   if (text.length > 512 || !GRAMMAR.test(text)) {
     throw new RegistryError("digest-invalid", "a digest is ALGORITHM:ENCODED");
@@ -65,6 +69,9 @@ export function encodedOf(digest: Digest): string {
 }
 
 /** The digest of `bytes`, all of them in memory. */
-export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm = CANONICAL_ALGORITHM): Digest {
+export function digestOf(
+  bytes: Uint8Array | string,
+  algorithm: DigestAlgorithm = CANONICAL_ALGORITHM,
+): Digest {
   return `${algorithm}:${new Bun.CryptoHasher(algorithm).update(bytes).digest("hex")}` as Digest;
 }

@@ -20,5 +20,7 @@ export function isRepositoryName(text: string): text is RepositoryName {
  */
 export function parseRepositoryName(text: string): RepositoryName {
   if (isRepositoryName(text)) return text;
-  throw new RegistryError("name-invalid", "invalid repository name", { detail: { name: text.slice(0, 300) } });
+  throw new RegistryError("name-invalid", "invalid repository name", {
+    detail: { name: text.slice(0, 300) },
+  });
 }

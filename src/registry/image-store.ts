@@ -1,9 +1,9 @@
 import type { BlobDescriptor } from "../content/blob-services.ts";
+import type { StoredManifest } from "../metadata/metadata-store.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { StoredManifest } from "../metadata/metadata-store.ts";
 
 /** A manifest to push, and the tags to give it. */
 export interface ManifestPush {

@@ -1,0 +1,90 @@
+import type { Logger } from "../log.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
+import { ANONYMOUS } from "../registry/access-policy.ts";
+import type { Registry } from "../registry/registry.ts";
+import { ENDPOINTS, type Endpoint, type Endpoints } from "./endpoints.ts";
+import { errorResponse, internalError } from "./error-response.ts";
+import type { Exchange, HttpLimits } from "./exchange.ts";
+import { parseRoute, type Route } from "./route.ts";
+
+/** Answers one request. Never rejects. */
+export type Dispatch = (request: Request, waitLong: () => void) => Promise<Response>;
+
+/**
+ * The way from a request to its endpoint: parse the path, ask the access policy, run the handler, and turn whatever
+ * it throws into a response. The only catch of the HTTP layer.
+ */
+export function createDispatcher(registry: Registry, limits: HttpLimits, log: Logger): Dispatch {
+  return async (request, waitLong) => {
+    let response: Response;
+    try {
+      response = await dispatch(request, registry, limits, waitLong);
+    } catch (error) {
+      response = errorResponse(error) ?? unexpected(error, request, log);
+      if (request.method === "HEAD") response = new Response(null, response);
+    }
+    response.headers.set("docker-distribution-api-version", "registry/2.0");
+    response.headers.set("x-content-type-options", "nosniff");
+    return response;
+  };
+}
+
+async function dispatch(
+  request: Request,
+  registry: Registry,
+  limits: HttpLimits,
+  waitLong: () => void,
+): Promise<Response> {
+  const { path, query } = splitUrl(request.url);
+  const route = parseRoute(path);
+  if (route === undefined) throw new RegistryError("route-unknown", "no such endpoint");
+  const endpoint = chooseEndpoint(route, request.method);
+  const exchange: Exchange = { request, query, caller: ANONYMOUS, registry, limits, waitLong };
+  const name = "name" in route ? parseRepositoryName(route.name) : ("" as RepositoryName);
+  if (endpoint.action !== undefined) registry.access.require(exchange.caller, endpoint.action, name);
+  return await endpoint.handle(exchange, route as never, name);
+}
+
+function chooseEndpoint(route: Route, method: string): Endpoint {
+  const endpoints = ENDPOINTS[route.kind] as Endpoints;
+  const endpoint = endpoints[method === "HEAD" ? "GET" : method];
+  if (endpoint !== undefined) return endpoint;
+  const allow = Object.keys(endpoints).flatMap((known) => (known === "GET" ? ["GET", "HEAD"] : [known]));
+  throw new RegistryError("method-not-allowed", "method not allowed", {
+    detail: { allow: allow.join(", ") },
+  });
+}
+
+/** Path and query of an absolute URL, the path decoded. `new URL` costs more than all the rest of a small request. */
+function splitUrl(url: string): { readonly path: string; readonly query: string } {
+  const pathStart = url.indexOf("/", url.indexOf("://") + 3);
+  const mark = url.indexOf("?", pathStart);
+  const raw = mark < 0 ? url.slice(pathStart) : url.slice(pathStart, mark);
+  return { path: raw.includes("%") ? decodePath(raw) : raw, query: mark < 0 ? "" : url.slice(mark + 1) };
+}
+
+function decodePath(raw: string): string {
+  try {
+    return decodeURIComponent(raw);
+  } catch {
+    throw new RegistryError("request-invalid", "the path is not UTF-8 in percent encoding");
+  }
+}
+
+/** A client that goes away while it uploads is no failure of ours; nobody reads the answer. */
+function unexpected(error: unknown, request: Request, log: Logger): Response {
+  const { method } = request;
+  const path = splitPath(request.url);
+  if (request.signal.aborted || (error instanceof Error && error.name === "AbortError")) {
+    log.debug({ method, path }, "client went away");
+  } else {
+    log.error({ err: error, method, path }, "request failed");
+  }
+  return internalError();
+}
+
+function splitPath(url: string): string {
+  const query = url.indexOf("?");
+  return query < 0 ? url : url.slice(0, query);
+}

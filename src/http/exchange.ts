@@ -1,0 +1,30 @@
+import type { Caller } from "../registry/access-policy.ts";
+import type { Registry } from "../registry/registry.ts";
+
+/** What every handler is given beside its route. */
+export interface Exchange {
+  readonly request: Request;
+  /** The raw query string without its question mark; empty when there is none. */
+  readonly query: string;
+  readonly caller: Caller;
+  readonly registry: Registry;
+  readonly limits: HttpLimits;
+  /** Lifts the idle time-out from this request, for work that takes the server long. */
+  readonly waitLong: () => void;
+}
+
+/** Bounds of the API, from the configuration. */
+export interface HttpLimits {
+  /** Entries of a catalog page, at most, and when a client asks for none in particular. */
+  readonly catalogPageSize: number;
+  /** Tags of a page, at most; without `n` a client gets all of them up to this many. */
+  readonly tagPageSize: number;
+  readonly referrersPageSize: number;
+}
+
+/** The request's body as a source of bytes; of no bytes when there is none. */
+export function bodyOf(request: Request): AsyncIterable<Uint8Array> {
+  return request.body ?? emptyBody();
+}
+
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}

@@ -1,0 +1,64 @@
+import { type Digest, parseDigest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/repository-name.ts";
+import { contentRange, parseRanges } from "../byte-ranges.ts";
+import { matchesEtag } from "../conditional.ts";
+import type { Exchange } from "../exchange.ts";
+import { multipartRanges, wholeAsStream } from "../multipart-ranges.ts";
+import { IMMUTABLE } from "./manifests.ts";
+
+/** Serves a blob, whole or in ranges (distribution-spec end-2). */
+export async function getBlob(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
+  const digest = parseDigest(text);
+  const { request, registry } = exchange;
+  const blob = await registry.blobs.stat(name, digest);
+  const headers = blobHeaders(digest);
+  if (matchesEtag(request.headers.get("if-none-match"), digest))
+    return new Response(null, { status: 304, headers });
+  const rangeHeader = request.headers.get("range");
+  if (rangeHeader === null) {
+    if (request.method !== "HEAD") return new Response(await registry.blobs.open(blob), { headers });
+    headers["content-length"] = String(blob.size);
+    return new Response(null, { headers });
+  }
+  const condition = request.headers.get("if-range");
+  const ranges =
+    condition === null || condition === `"${digest}"` ? parseRanges(rangeHeader, blob.size) : undefined;
+  headers["content-length"] = String(blob.size);
+  if (request.method === "HEAD") return rangedHead(headers, ranges, blob.size);
+  if (ranges === undefined) return wholeAsStream(await registry.blobs.open(blob), headers);
+  const only = ranges.length === 1 ? ranges[0] : undefined;
+  if (only === undefined) return multipartRanges(registry.blobs, blob, ranges, headers);
+  headers["content-length"] = String(only.end - only.start);
+  headers["content-range"] = contentRange(only, blob.size);
+  return new Response(await registry.blobs.open(blob, only), { status: 206, headers });
+}
+
+/** Unlinks a blob from the repository (distribution-spec end-10). */
+export async function deleteBlob(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
+  await exchange.registry.blobs.delete(name, parseDigest(text));
+  return new Response(null, { status: 202 });
+}
+
+function rangedHead(
+  headers: Record<string, string>,
+  ranges: ReturnType<typeof parseRanges>,
+  size: number,
+): Response {
+  const only = ranges?.length === 1 ? ranges[0] : undefined;
+  if (only === undefined) return new Response(null, { headers });
+  headers["content-length"] = String(only.end - only.start);
+  headers["content-range"] = contentRange(only, size);
+  return new Response(null, { status: 206, headers });
+}
+
+function blobHeaders(digest: Digest): Record<string, string> {
+  return {
+    "accept-ranges": "bytes",
+    "cache-control": IMMUTABLE,
+    "content-disposition": "attachment",
+    "content-type": "application/octet-stream",
+    "docker-content-digest": digest,
+    "docker-distribution-api-version": "registry/2.0",
+    etag: `"${digest}"`,
+  };
+}

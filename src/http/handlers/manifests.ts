@@ -1,0 +1,68 @@
+import type { StoredManifest } from "../../metadata/metadata-store.ts";
+import { isDigestReference, parseReference, parseTag, type Reference } from "../../oci/reference.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
+import type { RepositoryName } from "../../oci/repository-name.ts";
+import { matchesEtag } from "../conditional.ts";
+import { bodyOf, type Exchange } from "../exchange.ts";
+
+/** Tags that one push may give besides its reference (distribution-spec end-7b asks for at least 10). */
+const MAX_TAGS = 64;
+
+/** What content under a digest may be cached for: it never changes. */
+export const IMMUTABLE = "public, max-age=31536000, immutable";
+
+/** Serves a manifest by tag or digest, building it first when its name says how (distribution-spec end-3). */
+export async function getManifest(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
+  const reference = parseReference(text);
+  const { request, registry } = exchange;
+  if (registry.manifests.mayBuild(name, reference)) exchange.waitLong();
+  const manifest = await registry.manifests.get(name, reference, request.signal);
+  const headers = manifestHeaders(manifest, reference);
+  if (matchesEtag(request.headers.get("if-none-match"), manifest.digest)) {
+    return new Response(null, { status: 304, headers });
+  }
+  headers["content-type"] = manifest.mediaType;
+  if (request.method !== "HEAD") return new Response(manifest.bytes as Uint8Array<ArrayBuffer>, { headers });
+  headers["content-length"] = String(manifest.bytes.byteLength);
+  return new Response(null, { headers });
+}
+
+/** Stores a manifest and its tags (distribution-spec end-7a, end-7b). */
+export async function putManifest(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
+  const reference = parseReference(text);
+  const tags = exchange.query === "" ? [] : new URLSearchParams(exchange.query).getAll("tag").map(parseTag);
+  if (tags.length > MAX_TAGS) {
+    throw new RegistryError("too-many-tags", `a push gives at most ${MAX_TAGS} tags`, {
+      detail: { limit: MAX_TAGS },
+    });
+  }
+  const { request, registry } = exchange;
+  const contentType = request.headers.get("content-type") ?? undefined;
+  const pushed = await registry.manifests.put(name, reference, contentType, bodyOf(request), tags);
+  const headers = new Headers({
+    location: `/v2/${name}/manifests/${pushed.digest}`,
+    "docker-content-digest": pushed.digest,
+  });
+  if (pushed.subject !== undefined) headers.set("oci-subject", pushed.subject);
+  for (const tag of tags) headers.append("oci-tag", tag);
+  return new Response(null, { status: 201, headers });
+}
+
+/** Removes a tag, or a manifest and its tags (distribution-spec end-9). */
+export async function deleteManifest(
+  exchange: Exchange,
+  name: RepositoryName,
+  text: string,
+): Promise<Response> {
+  await exchange.registry.manifests.delete(name, parseReference(text));
+  return new Response(null, { status: 202 });
+}
+
+function manifestHeaders(manifest: StoredManifest, reference: Reference): Record<string, string> {
+  return {
+    "docker-content-digest": manifest.digest,
+    "docker-distribution-api-version": "registry/2.0",
+    etag: `"${manifest.digest}"`,
+    "cache-control": isDigestReference(reference) ? IMMUTABLE : "no-cache",
+  };
+}

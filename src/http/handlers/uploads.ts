@@ -1,0 +1,107 @@
+import type { UploadId } from "../../content/content-driver.ts";
+import {
+  algorithmOf,
+  type Digest,
+  type DigestAlgorithm,
+  isDigestAlgorithm,
+  parseDigest,
+} from "../../oci/digest.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
+import { parseRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
+import type { AppendClaim, UploadStatus } from "../../registry/uploads.ts";
+import { uploadRange } from "../error-response.ts";
+import { bodyOf, type Exchange } from "../exchange.ts";
+
+/** Opens an upload, mounts a blob, or takes a whole one (distribution-spec end-4a, end-4b, end-11). */
+export async function startUpload(exchange: Exchange, name: RepositoryName): Promise<Response> {
+  const query = new URLSearchParams(exchange.query);
+  const { request, registry, caller } = exchange;
+  const mount = query.get("mount");
+  if (mount !== null) {
+    const from = query.get("from");
+    const source = from === null ? undefined : parseRepositoryName(from);
+    const digest = parseDigest(mount);
+    const mounted = await registry.blobs.mount(caller, name, digest, source);
+    if (mounted !== undefined) return created(name, digest);
+  }
+  const digest = query.get("digest");
+  if (digest !== null && mount === null) {
+    const claimed = parseDigest(digest);
+    await registry.uploads.putWhole(name, bodyOf(request), claimed, algorithmOf(claimed));
+    return created(name, claimed);
+  }
+  return accepted(name, await registry.uploads.start(name, parseAlgorithm(query.get("digest-algorithm"))));
+}
+
+/** Tells where an upload stands (distribution-spec end-13). */
+export async function getUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
+  const status = await exchange.registry.uploads.status(name, parseUploadId(id));
+  return new Response(null, { status: 204, headers: uploadHeaders(name, status) });
+}
+
+/** Appends a chunk, or a stream of any length (distribution-spec end-5). */
+export async function patchUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
+  const { request, registry } = exchange;
+  const claim = parseClaim(request.headers);
+  return accepted(name, await registry.uploads.append(name, parseUploadId(id), bodyOf(request), claim));
+}
+
+/** Takes the last chunk, if any, and ends the upload (distribution-spec end-6). */
+export async function putUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
+  const { request, registry } = exchange;
+  const text = new URLSearchParams(exchange.query).get("digest");
+  if (text === null) throw new RegistryError("digest-invalid", "the digest parameter is missing");
+  const digest = parseDigest(text);
+  const claim = parseClaim(request.headers);
+  await registry.uploads.finish(name, parseUploadId(id), request.body ?? undefined, digest, claim);
+  return created(name, digest);
+}
+
+/** Ends an upload and drops what arrived (distribution-spec end-14). */
+export async function deleteUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
+  await exchange.registry.uploads.cancel(name, parseUploadId(id));
+  return new Response(null, { status: 204 });
+}
+
+function created(name: RepositoryName, digest: Digest): Response {
+  const headers = { location: `/v2/${name}/blobs/${digest}`, "docker-content-digest": digest };
+  return new Response(null, { status: 201, headers });
+}
+
+function accepted(name: RepositoryName, status: UploadStatus): Response {
+  return new Response(null, { status: 202, headers: uploadHeaders(name, status) });
+}
+
+function uploadHeaders(name: RepositoryName, { id, size }: UploadStatus): Record<string, string> {
+  return { location: `/v2/${name}/blobs/uploads/${id}`, range: uploadRange(size), "docker-upload-uuid": id };
+}
+
+const UPLOAD_ID = /^[A-Za-z0-9-]{1,64}$/;
+
+/** An id that we cannot have given is that of no upload. */
+function parseUploadId(text: string): UploadId {
+  if (UPLOAD_ID.test(text)) return text as UploadId;
+  throw new RegistryError("upload-unknown", "blob upload unknown to registry");
+}
+
+function parseAlgorithm(text: string | null): DigestAlgorithm | undefined {
+  if (text === null) return undefined;
+  if (isDigestAlgorithm(text)) return text;
+  throw new RegistryError("digest-unsupported", "digest algorithm is not supported", {
+    detail: { algorithm: text.slice(0, 64) },
+  });
+}
+
+const CONTENT_RANGE = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d{1,15}|\*))?$/;
+
+/** What `Content-Range` says, in the specification's form `0-99` or in HTTP's own (end-5). */
+function parseClaim(headers: Headers): AppendClaim {
+  const header = headers.get("content-range");
+  if (header === null) return {};
+  const match = CONTENT_RANGE.exec(header.trim());
+  const [start, last] = [Number(match?.[1]), Number(match?.[2])];
+  if (match === null || last < start) {
+    throw new RegistryError("range-invalid", "Content-Range is START-END, both inclusive");
+  }
+  return { start, length: last - start + 1 };
+}

@@ -1,0 +1,11 @@
+/** A response of compact JSON in UTF-8. */
+export function jsonResponse(
+  body: unknown,
+  status: number = 200,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { "content-type": "application/json", ...headers },
+  });
+}

@@ -1,0 +1,50 @@
+/** What a path names, before any of its parts is checked. */
+export type Route =
+  | { readonly kind: "base" }
+  | { readonly kind: "catalog" }
+  | { readonly kind: "tags"; readonly name: string }
+  | { readonly kind: "manifest"; readonly name: string; readonly reference: string }
+  | { readonly kind: "blob"; readonly name: string; readonly digest: string }
+  | { readonly kind: "uploads"; readonly name: string }
+  | { readonly kind: "upload"; readonly name: string; readonly id: string }
+  | { readonly kind: "referrers"; readonly name: string; readonly digest: string };
+
+export type RouteKind = Route["kind"];
+
+const PREFIX = "/v2/";
+
+/**
+ * The route of a decoded path, read from its end, since a repository's name may hold words such as `manifests`.
+ *
+ * @returns `undefined` when no endpoint has such a path (distribution-spec, "Endpoints")
+ */
+export function parseRoute(path: string): Route | undefined {
+  if (!path.startsWith(PREFIX)) return path === "/v2" ? { kind: "base" } : undefined;
+  if (path.length === PREFIX.length) return { kind: "base" };
+  const lastSlash = path.lastIndexOf("/");
+  const last = path.slice(lastSlash + 1);
+  if (lastSlash === PREFIX.length - 1) return last === "_catalog" ? { kind: "catalog" } : undefined;
+  const kindSlash = path.lastIndexOf("/", lastSlash - 1);
+  if (kindSlash < PREFIX.length) return undefined;
+  const name = path.slice(PREFIX.length, kindSlash);
+  switch (path.slice(kindSlash + 1, lastSlash)) {
+    case "manifests":
+      return { kind: "manifest", name, reference: last };
+    case "blobs":
+      return last === "uploads" ? { kind: "uploads", name } : { kind: "blob", name, digest: last };
+    case "uploads":
+      return uploadRoute(name, last);
+    case "tags":
+      return last === "list" ? { kind: "tags", name } : undefined;
+    case "referrers":
+      return { kind: "referrers", name, digest: last };
+    default:
+      return undefined;
+  }
+}
+
+function uploadRoute(nameAndBlobs: string, id: string): Route | undefined {
+  if (!nameAndBlobs.endsWith("/blobs")) return undefined;
+  const name = nameAndBlobs.slice(0, -"/blobs".length);
+  return id === "" ? { kind: "uploads", name } : { kind: "upload", name, id };
+}

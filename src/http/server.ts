@@ -1,0 +1,48 @@
+import type { Logger } from "../log.ts";
+import type { Registry } from "../registry/registry.ts";
+import { createDispatcher } from "./dispatcher.ts";
+import { internalError } from "./error-response.ts";
+import type { HttpLimits } from "./exchange.ts";
+
+/** Where and how to listen. */
+export interface HttpOptions {
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  /** Seconds without a byte after which a connection is closed, 1 to 255. */
+  readonly idleTimeoutSeconds: number;
+  readonly limits: HttpLimits;
+}
+
+/** A listening server. */
+export interface HttpServer {
+  /** Where it listens, such as `http://127.0.0.1:5000`. */
+  readonly url: string;
+  /** Refuses new connections and resolves when running requests are done, or are cut off after `drainMs`. */
+  stop(drainMs: number): Promise<void>;
+}
+
+/** Starts to listen. @throws when the address is taken */
+export function startHttpServer(registry: Registry, options: HttpOptions, log: Logger): HttpServer {
+  const dispatch = createDispatcher(registry, options.limits, log);
+  const server = Bun.serve({
+    hostname: options.host,
+    port: options.port,
+    idleTimeout: options.idleTimeoutSeconds,
+    // Blobs have any size; each handler bounds what it holds in memory.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    fetch: (request, server) => dispatch(request, () => server.timeout(request, 0)),
+    error: (error) => {
+      log.error({ err: error }, "response failed");
+      return internalError();
+    },
+  });
+  return {
+    url: `http://${options.host}:${server.port}`,
+    async stop(drainMs) {
+      const cutOff = setTimeout(() => void server.stop(true), drainMs);
+      await server.stop();
+      clearTimeout(cutOff);
+    },
+  };
+}

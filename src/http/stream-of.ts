@@ -1,0 +1,19 @@
+import type { ByteSource } from "../oci/byte-source.ts";
+
+/** A stream that reads from `source` only as fast as its consumer does, and fails when the source does. */
+export function streamOf(source: ByteSource): ReadableStream<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await iterator.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await iterator.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
