@@ -1,0 +1,83 @@
+import { afterAll, describe, expect, it } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigError, loadConfig } from "./load-config.ts";
+import { SETTINGS } from "./settings.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "slipway-config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(text: string): string {
+  const path = join(folder, `${crypto.randomUUID()}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}
+
+function problemsOf(load: () => unknown): readonly string[] {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe("loadConfig", () => {
+  it("needs nothing: every setting has a default", () => {
+    const config = loadConfig({});
+    expect(config.http).toMatchObject({ host: "127.0.0.1", port: 5000 });
+    expect(config.content).toEqual({ driver: "filesystem" });
+    expect(config.builder.apt.include).toEqual(["ca-certificates", "netbase"]);
+  });
+
+  it("lets a variable override the file", () => {
+    const path = file("http: { port: 6000, host: 0.0.0.0 }");
+    const config = loadConfig({ SLIPWAY_HTTP_PORT: "7000" }, path);
+    expect(config.http).toMatchObject({ host: "0.0.0.0", port: 7000 });
+  });
+
+  it("takes the file that SLIPWAY_CONFIG names", () => {
+    expect(loadConfig({ SLIPWAY_CONFIG: file("data: /srv/registry") }).data).toBe("/srv/registry");
+  });
+
+  it("reads numbers, booleans and lists from variables, and text as it is", () => {
+    const config = loadConfig({
+      SLIPWAY_BUILDER_ENABLED: "false",
+      SLIPWAY_BUILDER_APT_INCLUDE: "[netbase]",
+      SLIPWAY_DATA: "42",
+    });
+    expect(config.builder.enabled).toBe(false);
+    expect(config.builder.apt.include).toEqual(["netbase"]);
+    expect(config.data).toBe("42");
+  });
+
+  it("lists every problem at once, each by its path", () => {
+    const path = file("http: { port: 70000, hots: x }\nlog: { level: loud }\nsurprise: 1");
+    const problems = problemsOf(() => loadConfig({ SLIPWAY_HTTP_PROT: "1" }, path)).join("\n");
+    for (const name of ["http.port", "http.hots", "log.level", "surprise", "SLIPWAY_HTTP_PROT"]) {
+      expect(problems).toContain(`${name}:`);
+    }
+  });
+
+  it("refuses keys of another member of a union", () => {
+    const path = file("content: { driver: memory, root: /x }");
+    expect(problemsOf(() => loadConfig({}, path))).toEqual(["content.root: is no setting"]);
+  });
+
+  it("tells of a file that is missing or is no mapping", () => {
+    expect(problemsOf(() => loadConfig({}, join(folder, "absent.yaml")))).toHaveLength(1);
+    expect(problemsOf(() => loadConfig({}, file("[1, 2]")))[0]).toContain("is no mapping");
+  });
+});
+
+describe("SETTINGS", () => {
+  it("gives each setting a variable of its own and a description", () => {
+    const byVariable = new Map(SETTINGS.map((setting) => [setting.variable, setting.path.join(".")]));
+    for (const { variable, path, description } of SETTINGS) {
+      expect(byVariable.get(variable)).toBe(path.join("."));
+      expect(description).not.toBe("");
+    }
+  });
+});
