@@ -1,0 +1,24 @@
+import { existsSync } from "node:fs";
+
+// Generous, since a test may start servers or package managers on a busy machine; one that hangs still ends.
+const TEST_TIMEOUT_MS = 30_000;
+
+/** Arguments for Bun that run the tests under `paths`, all of them when there are none. Slower suites are scripts of their own. */
+export function bunTestArguments(paths) {
+  return ["test", `--timeout=${TEST_TIMEOUT_MS}`, ...(paths.length > 0 ? paths : ["./src", "./test"])];
+}
+
+const GENERATE_DOCS = "scripts/docs.ts";
+
+/** What `npm run check` runs, in order: a heading, and a command as a tool of `node_modules/.bin` with its arguments. */
+export function checkSteps() {
+  return [
+    { heading: "format and lint", tool: "biome", args: ["check", "--error-on-warnings"] },
+    { heading: "types", tool: "tsc", args: ["--noEmit", "-p", "."] },
+    { heading: "unused code", tool: "knip", args: [] },
+    ...(existsSync(GENERATE_DOCS)
+      ? [{ heading: "generated docs", tool: "bun", args: [GENERATE_DOCS, "--check"] }]
+      : []),
+    { heading: "tests", tool: "bun", args: bunTestArguments([]) },
+  ];
+}
