@@ -1,5 +1,5 @@
-import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
+import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
 import type { UploadId } from "./content-driver.ts";
 

@@ -1,5 +1,5 @@
-import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
+import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 
 /** Text that names one upload inside a driver: letters, digits and `-`, at most 64 of them. */
@@ -11,6 +11,14 @@ export interface StoredBlob {
   readonly size: number;
   /** When the bytes were last published under this digest. */
   readonly modifiedAt: Date;
+}
+
+/** Where an upload stands. */
+export interface UploadState {
+  /** Bytes so far that would survive a restart of this process. */
+  readonly size: number;
+  /** Opaque; another text whenever the upload's bytes may be others, whichever process wrote them. */
+  readonly revision: string;
 }
 
 /**
@@ -45,17 +53,22 @@ export interface ContentDriver extends AsyncDisposable {
   /** Begins an upload of no bytes. Ids are never used twice. */
   createUpload(id: UploadId): Promise<void>;
 
-  /** How many bytes of an upload would survive a restart of this process, or `undefined` for no such upload. */
-  uploadSize(id: UploadId): Promise<number | undefined>;
+  /** Where an upload stands, or `undefined` for no such upload. */
+  statUpload(id: UploadId): Promise<UploadState | undefined>;
 
   /**
-   * Appends all of `source` at `offset`, which is the upload's size; resolves to the new size.
+   * Appends all of `source` at `offset`, which is the upload's size; resolves to where the upload then stands.
    *
-   * `tap` sees each chunk once, in order, before it is written. Holds a bounded number of chunks whatever the
-   * source's speed. When the source throws, what it gave before stays and its very error is rethrown.
-   * One append at a time: the caller holds the upload's lock.
+   * `tap` sees each chunk once, in order, before it is written. Holds a bounded number of bytes whatever the
+   * source's speed, and none of the source's own buffers. When the source throws, what it gave before stays and
+   * its very error is rethrown. One append at a time: the caller holds the upload's lock.
    */
-  appendUpload(id: UploadId, offset: number, source: ByteSource, tap: (chunk: Uint8Array) => void): Promise<number>;
+  appendUpload(
+    id: UploadId,
+    offset: number,
+    source: ByteSource,
+    tap: (chunk: Uint8Array) => void,
+  ): Promise<UploadState>;
 
   /** The upload's bytes so far, from the first. */
   readUpload(id: UploadId): ByteSource;
@@ -64,8 +77,16 @@ export interface ContentDriver extends AsyncDisposable {
    * Publishes a whole upload under `digest`, replacing what is there; the upload is gone afterwards.
    *
    * Atomic and durable: once resolved the blob survives a power cut, and no reader ever sees part of it.
+   *
+   * @throws {StorageError} when the upload is no longer at `revision`: another process wrote to it
    */
-  publishUpload(id: UploadId, digest: Digest): Promise<void>;
+  publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void>;
+
+  /**
+   * Whether a blob of exactly `size` bytes is stored; when so, it is as durable as if it were published now, and
+   * its {@link StoredBlob.modifiedAt} is now where the backend can tell it so.
+   */
+  renewBlob(digest: Digest, size: number): Promise<boolean>;
 
   /** Drops an upload and its bytes; dropping what is absent succeeds. */
   discardUpload(id: UploadId): Promise<void>;

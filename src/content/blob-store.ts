@@ -1,0 +1,54 @@
+import type { ByteRange } from "../oci/byte-range.ts";
+import type { ByteBody } from "../oci/byte-source.ts";
+import type { DigestAlgorithm } from "../oci/digest.ts";
+import type { BlobDescriptor, BlobIngester, BlobProvider, BlobUpload } from "./blob-services.ts";
+import { type ContentDriver, StorageError, type UploadId } from "./content-driver.ts";
+import { KeyedLock } from "./keyed-lock.ts";
+import { StoredUpload, type UploadContext } from "./stored-upload.ts";
+import { UploadHash, UploadHashes } from "./upload-hash.ts";
+import { createUploadId, isUploadId } from "./upload-id.ts";
+
+/** Bounds of a blob store. */
+export interface BlobStoreOptions {
+  /**
+   * Open uploads whose hash is kept in memory, 4,096 unless told. Committing one that was crowded out, or begun
+   * before a restart, reads it once more.
+   */
+  readonly maxUploadHashes?: number;
+}
+
+/** The content store: verified blobs and resumable uploads over any driver. Knows no repository. */
+export class BlobStore implements BlobProvider, BlobIngester {
+  readonly #driver: ContentDriver;
+  readonly #uploads: UploadContext;
+
+  constructor(driver: ContentDriver, options: BlobStoreOptions = {}) {
+    this.#driver = driver;
+    this.#uploads = {
+      driver,
+      locks: new KeyedLock(),
+      hashes: new UploadHashes(options.maxUploadHashes ?? 4096),
+    };
+  }
+
+  async open(descriptor: BlobDescriptor, range?: ByteRange): Promise<ByteBody> {
+    const { digest, size } = descriptor;
+    const body = await this.#driver.open(digest, size, range);
+    if (body === undefined) throw new StorageError(this.#driver.name, "open", digest, "not stored");
+    return body;
+  }
+
+  async create(algorithm?: DigestAlgorithm): Promise<BlobUpload> {
+    const id = createUploadId();
+    await this.#driver.createUpload(id);
+    const state = await this.#driver.statUpload(id);
+    if (state === undefined) throw new StorageError(this.#driver.name, "create upload", id, "not stored");
+    this.#uploads.hashes.put(id, new UploadHash(algorithm === undefined ? [] : [algorithm], state.revision));
+    return new StoredUpload(id, this.#uploads);
+  }
+
+  async resume(id: UploadId): Promise<BlobUpload | undefined> {
+    if (!isUploadId(id) || (await this.#driver.statUpload(id)) === undefined) return undefined;
+    return new StoredUpload(id, this.#uploads);
+  }
+}

@@ -1,0 +1,150 @@
+import type { ByteRange } from "../oci/byte-range.ts";
+import type { ByteSource } from "../oci/byte-source.ts";
+import type { Digest } from "../oci/digest.ts";
+import {
+  type ContentDriver,
+  StorageError,
+  type StoredBlob,
+  type UploadId,
+  type UploadState,
+} from "./content-driver.ts";
+
+/** How much the driver may hold. */
+export interface MemoryDriverOptions {
+  /** Bytes of blobs and uploads together; an append beyond it fails. */
+  readonly maxBytes: number;
+}
+
+interface MemoryBlob {
+  readonly content: Blob;
+  modifiedAt: Date;
+}
+
+interface MemoryUpload {
+  chunks: Uint8Array<ArrayBuffer>[];
+  size: number;
+  revision: number;
+  modifiedAt: Date;
+}
+
+/** Blobs in this process's memory, for tests and small registries. Durable as long as the process. */
+export class MemoryDriver implements ContentDriver {
+  readonly name = "memory";
+  readonly #maxBytes: number;
+  readonly #blobs = new Map<Digest, MemoryBlob>();
+  readonly #uploads = new Map<UploadId, MemoryUpload>();
+  #held = 0;
+
+  constructor(options: MemoryDriverOptions) {
+    this.#maxBytes = options.maxBytes;
+  }
+
+  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    const blob = this.#blobs.get(digest);
+    return blob && { size: blob.content.size };
+  }
+
+  async open(digest: Digest, size: number, range?: ByteRange): Promise<Blob | undefined> {
+    const blob = this.#blobs.get(digest);
+    if (blob !== undefined && blob.content.size !== size) {
+      throw new StorageError(this.name, "open", digest, `holds ${blob.content.size} bytes, expected ${size}`);
+    }
+    return blob?.content.slice(range?.start ?? 0, range?.end ?? size);
+  }
+
+  async delete(digest: Digest): Promise<void> {
+    this.#held -= this.#blobs.get(digest)?.content.size ?? 0;
+    this.#blobs.delete(digest);
+  }
+
+  async *list(after?: Digest): AsyncGenerator<StoredBlob> {
+    for (const digest of [...this.#blobs.keys()].sort()) {
+      const blob = this.#blobs.get(digest);
+      if (blob === undefined || (after !== undefined && digest <= after)) continue;
+      yield { digest, size: blob.content.size, modifiedAt: blob.modifiedAt };
+    }
+  }
+
+  async createUpload(id: UploadId): Promise<void> {
+    if (this.#uploads.has(id)) throw new StorageError(this.name, "create upload", id, "the id is in use");
+    this.#uploads.set(id, { chunks: [], size: 0, revision: 0, modifiedAt: new Date() });
+  }
+
+  async statUpload(id: UploadId): Promise<UploadState | undefined> {
+    const upload = this.#uploads.get(id);
+    return upload && stateOf(upload);
+  }
+
+  async appendUpload(
+    id: UploadId,
+    offset: number,
+    source: ByteSource,
+    tap: (chunk: Uint8Array) => void,
+  ): Promise<UploadState> {
+    const upload = this.#known(id, "append to upload");
+    if (offset !== upload.size) {
+      throw new StorageError(this.name, "append to upload", id, `holds ${upload.size} bytes, not ${offset}`);
+    }
+    for await (const chunk of source) {
+      // Dropped meanwhile: bytes that nobody will ever drop again must not be counted.
+      this.#known(id, "append to upload");
+      tap(chunk);
+      if (this.#held + chunk.byteLength > this.#maxBytes) {
+        throw new StorageError(this.name, "append to upload", id, `more than ${this.#maxBytes} bytes in all`);
+      }
+      this.#held += chunk.byteLength;
+      upload.chunks.push(new Uint8Array(chunk));
+      upload.size += chunk.byteLength;
+      upload.revision += 1;
+      upload.modifiedAt = new Date();
+    }
+    return stateOf(upload);
+  }
+
+  async *readUpload(id: UploadId): AsyncGenerator<Uint8Array> {
+    yield* this.#known(id, "read upload").chunks;
+  }
+
+  async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
+    const upload = this.#known(id, "publish");
+    if (stateOf(upload).revision !== revision) {
+      throw new StorageError(this.name, "publish", digest, "another process wrote to the upload");
+    }
+    await this.delete(digest);
+    this.#uploads.delete(id);
+    this.#blobs.set(digest, { content: new Blob(upload.chunks), modifiedAt: new Date() });
+  }
+
+  async renewBlob(digest: Digest, size: number): Promise<boolean> {
+    const blob = this.#blobs.get(digest);
+    if (blob?.content.size !== size) return false;
+    blob.modifiedAt = new Date();
+    return true;
+  }
+
+  async discardUpload(id: UploadId): Promise<void> {
+    this.#held -= this.#uploads.get(id)?.size ?? 0;
+    this.#uploads.delete(id);
+  }
+
+  async *listUploads(): AsyncGenerator<{ readonly id: UploadId; readonly modifiedAt: Date }> {
+    for (const [id, { modifiedAt }] of [...this.#uploads]) yield { id, modifiedAt };
+  }
+
+  /** Forgets everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#blobs.clear();
+    this.#uploads.clear();
+    this.#held = 0;
+  }
+
+  #known(id: UploadId, operation: string): MemoryUpload {
+    const upload = this.#uploads.get(id);
+    if (upload === undefined) throw new StorageError(this.name, operation, id, "no such upload");
+    return upload;
+  }
+}
+
+function stateOf(upload: MemoryUpload): UploadState {
+  return { size: upload.size, revision: String(upload.revision) };
+}

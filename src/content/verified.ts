@@ -1,0 +1,32 @@
+import type { ByteSource } from "../oci/byte-source.ts";
+import { algorithmOf } from "../oci/digest.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { BlobDescriptor } from "./blob-services.ts";
+
+/**
+ * Passes `source` through, failing unless it is exactly the content described.
+ *
+ * Yields at most `expected.size` bytes; the verdict follows the last of them.
+ *
+ * @throws {RegistryError} `size-mismatch`, `digest-mismatch`
+ */
+export async function* verified(source: ByteSource, expected: BlobDescriptor): AsyncGenerator<Uint8Array> {
+  const algorithm = algorithmOf(expected.digest);
+  const hasher = new Bun.CryptoHasher(algorithm);
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.byteLength;
+    if (size > expected.size) break;
+    hasher.update(chunk);
+    yield chunk;
+  }
+  if (size !== expected.size) {
+    throw new RegistryError("size-mismatch", `expected ${expected.size} bytes`);
+  }
+  const actual = `${algorithm}:${hasher.digest("hex")}`;
+  if (actual !== expected.digest) {
+    throw new RegistryError("digest-mismatch", "the content does not match its digest", {
+      detail: { expected: expected.digest, actual },
+    });
+  }
+}
