@@ -1,0 +1,162 @@
+import { describe, expect, it } from "bun:test";
+import { join } from "node:path";
+import { defaultExportProblems, environmentProblems, sizeProblems } from "./architecture/code-limits.ts";
+import { importCycles } from "./architecture/import-cycles.ts";
+import { layeringProblems } from "./architecture/layering.ts";
+import { portabilityProblems } from "./architecture/portable-text.ts";
+import { projectFiles, readText } from "./architecture/project-files.ts";
+import { parseSourceModule, type SourceModule } from "./architecture/source-module.ts";
+
+const ROOT = join(import.meta.dir, "..");
+const FILES = projectFiles(ROOT);
+const CODE = FILES.filter((path) => /^(?:src|bench|scripts)\/.*\.(?:ts|mjs)$/.test(path))
+  .filter((path) => !path.endsWith(".test.ts"))
+  .map((path) => parseSourceModule(path, readText(join(ROOT, path)) ?? ""));
+const SOURCES = CODE.filter(({ path }) => path.startsWith("src/"));
+
+describe("the house", () => {
+  it("imports downwards only, and reaches storage through its ports", () => {
+    expect(layeringProblems(SOURCES)).toEqual([]);
+  });
+
+  it("has no import cycles at run time", () => {
+    expect(importCycles(CODE)).toEqual([]);
+  });
+
+  it("keeps files and functions short", () => {
+    expect(sizeProblems(CODE)).toEqual([]);
+  });
+
+  it("gives every export a name", () => {
+    expect(defaultExportProblems(CODE)).toEqual([]);
+  });
+
+  it("reads the environment in src/config alone", () => {
+    expect(environmentProblems(CODE)).toEqual([]);
+  });
+
+  it("names no package registry and no path of one machine", () => {
+    const problems = FILES.flatMap((path) => portabilityProblems(path, readText(join(ROOT, path)) ?? ""));
+    expect(problems).toEqual([]);
+  });
+
+  it("is looked at whole", () => {
+    expect(SOURCES.length).toBeGreaterThan(20);
+    expect(FILES).toContain("package.json");
+  });
+});
+
+function modules(files: Readonly<Record<string, string>>): readonly SourceModule[] {
+  return Object.entries(files).map(([path, text]) => parseSourceModule(path, text));
+}
+
+function layering(path: string, text: string): readonly string[] {
+  return layeringProblems(modules({ [path]: text }));
+}
+
+describe("the import rule", () => {
+  it.each([
+    ["src/oci/digest.ts", `import { open } from "../registry/registry.ts";`, "oci may not import registry"],
+    ["src/config/schema.ts", `import { start } from "../http/server.ts";`, "config may not import http"],
+    ["src/builder/plan.ts", `import type { Route } from "../http/route.ts";`, "builder may not import http"],
+    ["src/http/server.ts", `import { start } from "../compose.ts";`, "http may not import compose"],
+    ["src/compose.ts", `import { main } from "./cli/main.ts";`, "compose may not import cli"],
+    ["src/ui/page.ts", `export * from "../oci/digest.ts";`, "ui may not import oci"],
+    ["src/newcomer/x.ts", `import "../oci/digest.ts";`, "no rule for newcomer"],
+  ])("forbids %s: %s", (path, text, problem) => {
+    expect(layering(path, text)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it("lets only compose.ts know concrete drivers, type or value, static or dynamic", () => {
+    const driver = "../content/filesystem-driver.ts";
+    for (const statement of [`import { x } from "${driver}";`, `import type { X } from "${driver}";`]) {
+      expect(layering("src/registry/uploads.ts", statement)).toEqual([
+        expect.stringContaining("only compose.ts"),
+      ]);
+    }
+    expect(layering("src/cli/serve.ts", `await import("${driver}");`)).toHaveLength(1);
+    expect(layering("src/compose.ts", `import { x } from "./content/filesystem-driver.ts";`)).toEqual([]);
+  });
+
+  it("lets the storage folders share types of ports and nothing else", () => {
+    const port = "../content/blob-services.ts";
+    expect(layering("src/metadata/a.ts", `import type { A } from "${port}";`)).toEqual([]);
+    expect(layering("src/metadata/a.ts", `import { type A } from "${port}";`)).toEqual([]);
+    expect(layering("src/metadata/a.ts", `import { A } from "${port}";`)).toEqual([
+      expect.stringContaining("only types"),
+    ]);
+  });
+
+  it("lets anyone log, and packages come from anywhere", () => {
+    expect(
+      layering("src/oci/digest.ts", `import { z } from "zod"; import { log } from "../log.ts";`),
+    ).toEqual([]);
+  });
+});
+
+describe("the rule against import cycles", () => {
+  it("names the files of a cycle in order", () => {
+    const files = {
+      "src/a.ts": `import "./b.ts";`,
+      "src/b.ts": `export { c } from "./c.ts";`,
+      "src/c.ts": `import { a } from "./a.ts";`,
+    };
+    expect(importCycles(modules(files))).toEqual(["src/a.ts -> src/b.ts -> src/c.ts -> src/a.ts"]);
+  });
+
+  it("takes no notice of imports of types", () => {
+    const files = { "src/a.ts": `import "./b.ts";`, "src/b.ts": `import type { A } from "./a.ts";` };
+    expect(importCycles(modules(files))).toEqual([]);
+  });
+});
+
+describe("the limits on code", () => {
+  it("finds long files", () => {
+    expect(sizeProblems(modules({ "src/a.ts": "//\n".repeat(500) }))).toEqual([]);
+    expect(sizeProblems(modules({ "src/a.ts": "//\n".repeat(501) }))).toEqual([
+      expect.stringContaining("501 lines"),
+    ]);
+  });
+
+  it("finds long functions, methods and arrow functions, and says where", () => {
+    const body = (lines: number) => `{${"\n".repeat(lines - 1)}}`;
+    expect(sizeProblems(modules({ "src/a.ts": `function f() ${body(60)}` }))).toEqual([]);
+    for (const text of [
+      `\nfunction f() ${body(61)}`,
+      `\nclass A { #f() ${body(61)} }`,
+      `\nconst f = () => ${body(61)}`,
+    ]) {
+      expect(sizeProblems(modules({ "src/a.ts": text }))).toEqual([expect.stringContaining("src/a.ts:2 ")]);
+    }
+  });
+
+  it("finds default exports", () => {
+    expect(
+      defaultExportProblems(modules({ "src/a.ts": "export default 1;", "src/b.ts": "export const b = 1;" })),
+    ).toEqual([expect.stringContaining("src/a.ts")]);
+  });
+
+  it("finds reads of the environment outside src/config", () => {
+    const text = "const a = 1;\nconst b = process.env.HOME ?? Bun.env.HOME;";
+    expect(environmentProblems(modules({ "src/http/a.ts": text }))).toHaveLength(2);
+    expect(environmentProblems(modules({ "src/config/a.ts": text, "src/b.ts": "// process.env" }))).toEqual(
+      [],
+    );
+  });
+});
+
+describe("the rule on what a text may name", () => {
+  it("finds hosts of package registries", () => {
+    expect(portabilityProblems("a.md", `\nsee https://${"registry.npmjs"}.org/zod`)).toEqual([
+      expect.stringContaining("a.md:2 names the package registry"),
+    ]);
+  });
+
+  it("finds paths of one machine", () => {
+    expect(portabilityProblems("a.md", `run ${"/home"}/ada/slipway/x`)).toHaveLength(1);
+    expect(portabilityProblems("a.md", `run ${"/work"}/main/x`)).toHaveLength(1);
+    expect(
+      portabilityProblems("a.md", "the folder /home of an image, ./work/main and src/home/page"),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,66 @@
+import type { SourceModule } from "./source-module.ts";
+
+/** The files of the storage folders that code outside them may know. */
+const PORTS: ReadonlySet<string> = new Set([
+  "src/content/content-driver.ts",
+  "src/content/blob-services.ts",
+  "src/metadata/metadata-store.ts",
+  "src/metadata/sql-engine.ts",
+  "src/cache/descriptor-cache.ts",
+]);
+
+const STORAGE: ReadonlySet<string> = new Set(["content", "metadata", "cache"]);
+
+interface Layer {
+  /** Folders it may import anything from. */
+  readonly folders: readonly string[];
+  /** What it may import of the ports of the storage folders. */
+  readonly ports?: "types" | "all";
+}
+
+// Downwards only: oci <- content, metadata, cache <- registry <- builder, http <- compose <- cli.
+const LAYERS: Readonly<Record<string, Layer>> = {
+  log: { folders: [] },
+  oci: { folders: [] },
+  ui: { folders: [] },
+  config: { folders: ["oci"] },
+  content: { folders: ["oci"], ports: "types" },
+  metadata: { folders: ["oci"], ports: "types" },
+  cache: { folders: ["oci"], ports: "types" },
+  registry: { folders: ["oci"], ports: "all" },
+  builder: { folders: ["oci", "registry"], ports: "all" },
+  http: { folders: ["oci", "registry", "ui"], ports: "all" },
+  compose: {
+    folders: ["oci", "config", "content", "metadata", "cache", "registry", "builder", "http", "ui"],
+  },
+  cli: { folders: ["oci", "config", "registry", "builder", "http", "compose"], ports: "all" },
+};
+
+/** One line for each import in `src` that points upwards, sideways, or past a port. */
+export function layeringProblems(modules: readonly SourceModule[]): readonly string[] {
+  return modules.flatMap(({ path, imports }) =>
+    imports.flatMap(({ target, isTypeOnly }) => {
+      const problem = importProblem(path, target, isTypeOnly);
+      return problem === undefined ? [] : [`${path} imports ${target}: ${problem}`];
+    }),
+  );
+}
+
+function importProblem(path: string, target: string, isTypeOnly: boolean): string | undefined {
+  const from = layerOf(path);
+  const to = layerOf(target);
+  if (to === from || to === "log") return undefined;
+  const layer = LAYERS[from];
+  if (layer === undefined) return `test/architecture/layering.ts has no rule for ${from}; add one`;
+  if (layer.folders.includes(to)) return undefined;
+  if (!STORAGE.has(to) || layer.ports === undefined) return `${from} may not import ${to}`;
+  if (!PORTS.has(target)) return `outside ${to}, only compose.ts may import what is not one of its ports`;
+  if (layer.ports === "types" && !isTypeOnly) return `${from} may import only types from a port of ${to}`;
+  return undefined;
+}
+
+/** The folder under `src`, or the name of a file that stands there by itself. */
+function layerOf(path: string): string {
+  const [root, name] = path.split("/");
+  return root === "src" && name !== undefined ? name.replace(/\.ts$/, "") : `${root}/`;
+}
