@@ -1,0 +1,107 @@
+import { expect } from "bun:test";
+import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
+import {
+  ELSEWHERE,
+  linkSample,
+  pushSample,
+  REPOSITORY,
+  repositoryName,
+  sampleBlob,
+  sampleDigest,
+} from "./metadata-store-samples.ts";
+
+/** What every {@link BlobLinks} does. */
+export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
+  {
+    name: "finds a linked blob with its size, in the repository that links it and in no other",
+    async run({ store }) {
+      const digest = await linkSample(store, "a");
+      expect(await store.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
+      expect(await store.findLinkedBlob(ELSEWHERE, digest)).toBeUndefined();
+      expect(await store.findLinkedBlob(REPOSITORY, sampleDigest("b"))).toBeUndefined();
+    },
+  },
+  {
+    name: "finds a blob by each digest it is linked under, and answers with the canonical one",
+    async run({ store }) {
+      const blob = sampleBlob("a");
+      const sha512 = sampleDigest("a", "sha512");
+      await store.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
+      await store.linkBlob(ELSEWHERE, blob, [sha512]);
+      expect(await store.findLinkedBlob(REPOSITORY, sha512)).toEqual(blob);
+      expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(blob);
+      expect(await store.findLinkedBlob(ELSEWHERE, sha512)).toEqual(blob);
+      expect(await store.findLinkedBlob(ELSEWHERE, blob.digest)).toBeUndefined();
+    },
+  },
+  {
+    name: "keeps the size of a blob beyond 32 bits",
+    async run({ store }) {
+      const blob = { digest: sampleDigest("huge"), size: 5_000_000_000_000 };
+      await store.linkBlob(REPOSITORY, blob, [blob.digest]);
+      expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(blob);
+    },
+  },
+  {
+    name: "links the same blob again without a change",
+    async run({ store }) {
+      await linkSample(store, "a");
+      const digest = await linkSample(store, "a");
+      expect(await store.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
+      expect(await store.unlinkBlob(REPOSITORY, digest)).toBe(true);
+      expect(await store.findLinkedBlob(REPOSITORY, digest)).toBeUndefined();
+    },
+  },
+  {
+    name: "removes a link under all its digests, whichever names it, and only in its repository",
+    async run({ store }) {
+      const blob = sampleBlob("a");
+      const sha512 = sampleDigest("a", "sha512");
+      await store.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
+      await store.linkBlob(ELSEWHERE, blob, [blob.digest, sha512]);
+      expect(await store.unlinkBlob(REPOSITORY, sha512)).toBe(true);
+      expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toBeUndefined();
+      expect(await store.findLinkedBlob(REPOSITORY, sha512)).toBeUndefined();
+      expect(await store.findLinkedBlob(ELSEWHERE, sha512)).toEqual(blob);
+      expect(await store.unlinkBlob(REPOSITORY, blob.digest)).toBe(false);
+    },
+  },
+  {
+    name: "does not take a manifest for a blob",
+    async run({ store }) {
+      const manifest = await pushSample(store, "a");
+      expect(await store.findLinkedBlob(REPOSITORY, manifest.digest)).toBeUndefined();
+      expect(await store.unlinkBlob(REPOSITORY, manifest.digest)).toBe(false);
+    },
+  },
+  {
+    name: "says false to unlinking from a repository that is not there, and does not make it",
+    async run({ store }) {
+      expect(await store.unlinkBlob(REPOSITORY, sampleDigest("a"))).toBe(false);
+      expect(await store.listTags(REPOSITORY, { limit: 1 })).toBeUndefined();
+    },
+  },
+  {
+    name: "lists the repositories that link a digest in pages of ascending byte order",
+    async run({ store }) {
+      // By bytes `-` and `.` precede `/`, which precedes digits and letters; a language's order differs.
+      const names = ["a-b", "a.b", "a/b", "a/b-c", "a0", "a_b", "ab", "b"].map(repositoryName);
+      for (const name of names.toReversed()) await linkSample(store, "a", name);
+      await linkSample(store, "b", repositoryName("a"));
+      const digest = sampleDigest("a");
+      expect(await store.listRepositoriesLinking(digest, { limit: 3 })).toEqual(names.slice(0, 3));
+      const after = repositoryName("a/b");
+      expect(await store.listRepositoriesLinking(digest, { limit: 100, after })).toEqual(names.slice(3));
+      expect(await store.listRepositoriesLinking(sampleDigest("c"), { limit: 100 })).toEqual([]);
+    },
+  },
+  {
+    name: "shows at once to another instance what one has done",
+    async run({ store, other }) {
+      const digest = await linkSample(store, "a");
+      expect(await other.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
+      await other.unlinkBlob(REPOSITORY, digest);
+      expect(await store.findLinkedBlob(REPOSITORY, digest)).toBeUndefined();
+    },
+  },
+];

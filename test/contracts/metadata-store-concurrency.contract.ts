@@ -1,0 +1,85 @@
+import { expect } from "bun:test";
+import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
+import {
+  linkSample,
+  pushSample,
+  REPOSITORY,
+  repositoryName,
+  requires,
+  sampleDigest,
+  sampleManifest,
+  tagName,
+} from "./metadata-store-samples.ts";
+
+/** What holds when two instances work on one database at once. */
+export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
+  {
+    name: "never stores an index after one of its manifests was deleted, at the very same time too",
+    async run({ store, other }) {
+      for (let round = 0; round < 25; round += 1) {
+        const child = await pushSample(store, `child ${round}`);
+        const index = sampleManifest(`index ${round}`, { references: [requires("manifest", child.digest)] });
+        const isStored = async () => (await store.findManifest(REPOSITORY, index.digest)) !== undefined;
+        const deleteChild = async () => {
+          expect(await other.deleteManifest(REPOSITORY, child.digest)).toBe(true);
+          return isStored();
+        };
+        const [missing, storedBeforeDelete] = await Promise.all([
+          store.putManifest(REPOSITORY, index, [tagName("index")]),
+          deleteChild(),
+        ]);
+        expect(missing.length > 0).toBe(!storedBeforeDelete);
+        expect(await isStored()).toBe(storedBeforeDelete);
+      }
+    },
+  },
+  {
+    name: "counts every push and delete made at once into one repository",
+    async run({ store, other }) {
+      const seeds = Array.from({ length: 20 }, (_, index) => `m ${index}`);
+      const manifests = await Promise.all(
+        seeds.map((seed, index) => pushSample(index % 2 === 0 ? store : other, seed, ["latest"])),
+      );
+      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
+      const deletions = manifests.flatMap(({ digest }) =>
+        [store, other].map((each) => each.deleteManifest(REPOSITORY, digest)),
+      );
+      const deleted = await Promise.all(deletions);
+      expect(deleted.filter(Boolean)).toHaveLength(seeds.length);
+      expect(await store.listRepositories({ limit: 10 })).toEqual([]);
+      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([]);
+    },
+  },
+  {
+    name: "links one new blob into many new repositories at once",
+    async run({ store, other }) {
+      const names = Array.from({ length: 30 }, (_, index) => repositoryName(`r${10 + index}`));
+      const link = (name: (typeof names)[number], each: MetadataStore) => linkSample(each, "a", name);
+      await Promise.all(names.flatMap((name) => [link(name, store), link(name, other)]));
+      expect(await store.listRepositoriesLinking(sampleDigest("a"), { limit: 100 })).toEqual(names);
+    },
+  },
+  {
+    name: "never shows a tag without its manifest while the tag moves and manifests come and go",
+    async run({ store, other }) {
+      const latest = tagName("latest");
+      let writing = true;
+      const writer = (async () => {
+        for (let round = 0; round < 60; round += 1) {
+          const manifest = await pushSample(store, `m ${round}`, ["latest"]);
+          if (round % 3 === 0) await store.deleteManifest(REPOSITORY, manifest.digest);
+        }
+        writing = false;
+      })();
+      while (writing) {
+        const tags = await other.listTags(REPOSITORY, { limit: 1 });
+        const found = await other.findManifest(REPOSITORY, latest);
+        if (found) expect(found.bytes.byteLength).toBeGreaterThan(0);
+        expect(tags?.length ?? 0).toBeLessThanOrEqual(1);
+        await Bun.sleep(0);
+      }
+      await writer;
+    },
+  },
+];

@@ -1,0 +1,234 @@
+import { expect } from "bun:test";
+import { digestOf } from "../../src/oci/digest.ts";
+import { MediaType } from "../../src/oci/media-types.ts";
+import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
+import {
+  ELSEWHERE,
+  linkSample,
+  pushSample,
+  REPOSITORY,
+  requires,
+  sampleDigest,
+  sampleManifest,
+  tagName,
+} from "./metadata-store-samples.ts";
+
+/** What every {@link ManifestLedger} does when manifests are pushed, found and deleted. */
+export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
+  {
+    name: "finds a manifest by digest and by each tag, byte for byte",
+    async run({ store }) {
+      const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+      const digest = digestOf(bytes);
+      const manifest = sampleManifest("", { bytes, digest, digests: [digest] });
+      expect(await store.putManifest(REPOSITORY, manifest, [tagName("v1"), tagName("latest")])).toEqual([]);
+      const stored = { digest, mediaType: manifest.mediaType, bytes };
+      for (const reference of [digest, tagName("v1"), tagName("latest")]) {
+        expect(await store.findManifest(REPOSITORY, reference)).toEqual(stored);
+      }
+      expect(await store.findManifest(REPOSITORY, tagName("v2"))).toBeUndefined();
+      expect(await store.findManifest(REPOSITORY, sampleDigest("a"))).toBeUndefined();
+      expect(await store.findManifest(ELSEWHERE, digest)).toBeUndefined();
+      expect(await store.findManifest(ELSEWHERE, tagName("v1"))).toBeUndefined();
+    },
+  },
+  {
+    name: "knows a manifest by the digest asked for, and a tag by the digest it was tagged under",
+    async run({ store }) {
+      const manifest = sampleManifest("a");
+      const sha512 = digestOf(manifest.bytes, "sha512");
+      const digests = [manifest.digest, sha512];
+      await store.putManifest(REPOSITORY, { ...manifest, digests }, [tagName("short")]);
+      await store.putManifest(REPOSITORY, { ...manifest, digest: sha512, digests }, [tagName("long")]);
+      expect((await store.findManifest(REPOSITORY, sha512))?.digest).toBe(sha512);
+      expect((await store.findManifest(REPOSITORY, manifest.digest))?.digest).toBe(manifest.digest);
+      expect((await store.findManifest(REPOSITORY, tagName("short")))?.digest).toBe(manifest.digest);
+      expect((await store.findManifest(REPOSITORY, tagName("long")))?.digest).toBe(sha512);
+    },
+  },
+  {
+    name: "adds a digest to a manifest that was first pushed under another",
+    async run({ store }) {
+      const manifest = sampleManifest("a");
+      const sha512 = digestOf(manifest.bytes, "sha512");
+      await store.putManifest(REPOSITORY, { ...manifest, digest: sha512, digests: [sha512] }, [
+        tagName("v1"),
+      ]);
+      await store.putManifest(REPOSITORY, manifest, []);
+      expect(await store.deleteManifest(REPOSITORY, manifest.digest)).toBe(true);
+      expect(await store.findManifest(REPOSITORY, sha512)).toBeUndefined();
+      expect(await store.findManifest(REPOSITORY, tagName("v1"))).toBeUndefined();
+    },
+  },
+  {
+    name: "moves a tag to the manifest pushed last and keeps the earlier one by digest",
+    async run({ store }) {
+      const first = await pushSample(store, "a", ["latest"]);
+      const second = await pushSample(store, "b", ["latest"]);
+      expect((await store.findManifest(REPOSITORY, tagName("latest")))?.digest).toBe(second.digest);
+      expect((await store.findManifest(REPOSITORY, first.digest))?.bytes).toEqual(first.bytes);
+      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
+    },
+  },
+  {
+    name: "takes the same push again, and the media type of the last",
+    async run({ store }) {
+      const manifest = await pushSample(store, "a", ["latest"]);
+      await pushSample(store, "a", ["latest"]);
+      const mediaType = MediaType.dockerManifest;
+      await store.putManifest(REPOSITORY, { ...manifest, mediaType }, []);
+      expect((await store.findManifest(REPOSITORY, tagName("latest")))?.mediaType).toBe(mediaType);
+      expect(await store.deleteManifest(REPOSITORY, manifest.digest)).toBe(true);
+      expect(await store.deleteManifest(REPOSITORY, manifest.digest)).toBe(false);
+      expect(await store.listRepositories({ limit: 10 })).toEqual([]);
+    },
+  },
+  {
+    name: "stores a manifest whose references are all there, blobs under any of their digests",
+    async run({ store }) {
+      const config = await linkSample(store, "config");
+      const sha512 = sampleDigest("layer", "sha512");
+      const layer = { digest: sampleDigest("layer"), size: 1 };
+      await store.linkBlob(REPOSITORY, layer, [layer.digest, sha512]);
+      const child = await pushSample(store, "child");
+      const references = [
+        requires("config", config),
+        requires("layer", sha512),
+        requires("layer", sha512),
+        requires("manifest", child.digest),
+      ];
+      const manifest = sampleManifest("a", { references });
+      expect(await store.putManifest(REPOSITORY, manifest, [])).toEqual([]);
+      expect(await store.findManifest(REPOSITORY, manifest.digest)).toBeDefined();
+    },
+  },
+  {
+    name: "names every missing reference in order and writes nothing",
+    async run({ store }) {
+      const kept = await pushSample(store, "old", ["latest"]);
+      const linked = await linkSample(store, "linked");
+      const elsewhere = await linkSample(store, "elsewhere", ELSEWHERE);
+      const references = [
+        requires("layer", sampleDigest("z")),
+        requires("config", elsewhere),
+        requires("layer", linked),
+        requires("manifest", sampleDigest("y")),
+        requires("layer", sampleDigest("a")),
+      ];
+      const manifest = sampleManifest("new", { references, subject: kept.digest });
+      const missing = await store.putManifest(REPOSITORY, manifest, [tagName("latest"), tagName("new")]);
+      expect(missing).toEqual(references.filter(({ digest }) => digest !== linked));
+      expect(await store.findManifest(REPOSITORY, manifest.digest)).toBeUndefined();
+      expect((await store.findManifest(REPOSITORY, tagName("latest")))?.digest).toBe(kept.digest);
+      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
+      expect(await store.listReferrers(REPOSITORY, kept.digest, {}, { limit: 10 })).toEqual([]);
+    },
+  },
+  {
+    name: "leaves no repository behind when the first manifest pushed to it lacks something",
+    async run({ store }) {
+      const manifest = sampleManifest("a", { references: [requires("layer", sampleDigest("b"))] });
+      expect(await store.putManifest(REPOSITORY, manifest, [])).toHaveLength(1);
+      expect(await store.listTags(REPOSITORY, { limit: 10 })).toBeUndefined();
+      expect(await store.listRepositories({ limit: 10 })).toEqual([]);
+    },
+  },
+  {
+    name: "does not take a blob for a manifest nor a manifest for a blob",
+    async run({ store }) {
+      const blob = await linkSample(store, "blob");
+      const child = await pushSample(store, "child");
+      const references = [requires("manifest", blob), requires("layer", child.digest)];
+      expect(await store.putManifest(REPOSITORY, sampleManifest("a", { references }), [])).toEqual(
+        references,
+      );
+      expect(await store.findManifest(REPOSITORY, blob)).toBeUndefined();
+      expect(await store.deleteManifest(REPOSITORY, blob)).toBe(false);
+    },
+  },
+  {
+    name: "stores a manifest although an optional reference is missing",
+    async run({ store }) {
+      const references = [{ ...requires("layer", sampleDigest("foreign")), optional: true }];
+      expect(await store.putManifest(REPOSITORY, sampleManifest("a", { references }), [])).toEqual([]);
+    },
+  },
+  {
+    name: "checks a manifest of a thousand references and names the two that are missing",
+    async run({ store }) {
+      const held = await Promise.all(
+        Array.from({ length: 1000 }, (_, index) => linkSample(store, `layer ${index}`)),
+      );
+      const digests = held.with(0, sampleDigest("first")).with(999, sampleDigest("last"));
+      const manifest = sampleManifest("a", {
+        references: digests.map((digest) => requires("layer", digest)),
+      });
+      expect(await store.putManifest(REPOSITORY, manifest, [])).toEqual([
+        requires("layer", sampleDigest("first")),
+        requires("layer", sampleDigest("last")),
+      ]);
+      await linkSample(store, "first");
+      await linkSample(store, "last");
+      expect(await store.putManifest(REPOSITORY, manifest, [])).toEqual([]);
+    },
+  },
+  {
+    name: "deletes a manifest under all its digests, with its tags, and only in its repository",
+    async run({ store }) {
+      const manifest = sampleManifest("a");
+      const sha512 = digestOf(manifest.bytes, "sha512");
+      const digests = [manifest.digest, sha512];
+      for (const repository of [REPOSITORY, ELSEWHERE]) {
+        await store.putManifest(repository, { ...manifest, digests }, [tagName("v1"), tagName("v2")]);
+      }
+      const kept = await pushSample(store, "b", ["v3"]);
+      expect(await store.deleteManifest(REPOSITORY, sha512)).toBe(true);
+      for (const reference of [manifest.digest, sha512, tagName("v1"), tagName("v2")]) {
+        expect(await store.findManifest(REPOSITORY, reference)).toBeUndefined();
+        expect(await store.findManifest(ELSEWHERE, reference)).toBeDefined();
+      }
+      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("v3")]);
+      expect(await store.findManifest(REPOSITORY, kept.digest)).toBeDefined();
+      expect(await store.deleteManifest(REPOSITORY, sha512)).toBe(false);
+    },
+  },
+  {
+    name: "deletes a tag and leaves its manifest and its other tags",
+    async run({ store }) {
+      const manifest = await pushSample(store, "a", ["v1", "v2"]);
+      await pushSample(store, "a", ["v1"], ELSEWHERE);
+      expect(await store.deleteTag(REPOSITORY, tagName("v1"))).toBe(true);
+      expect(await store.deleteTag(REPOSITORY, tagName("v1"))).toBe(false);
+      expect(await store.findManifest(REPOSITORY, tagName("v1"))).toBeUndefined();
+      expect(await store.findManifest(REPOSITORY, tagName("v2"))).toBeDefined();
+      expect(await store.findManifest(REPOSITORY, manifest.digest)).toBeDefined();
+      expect(await store.findManifest(ELSEWHERE, tagName("v1"))).toBeDefined();
+    },
+  },
+  {
+    name: "stores a manifest again after it was deleted",
+    async run({ store }) {
+      const manifest = await pushSample(store, "a", ["v1"]);
+      await store.deleteManifest(REPOSITORY, manifest.digest);
+      await pushSample(store, "a", ["v1"]);
+      expect(await store.findManifest(REPOSITORY, tagName("v1"))).toBeDefined();
+      expect(await store.listRepositories({ limit: 10 })).toEqual([REPOSITORY]);
+    },
+  },
+  {
+    name: "keeps no manifest in memory beyond a change, its own or another instance's",
+    async run({ store, other }) {
+      const first = await pushSample(store, "a", ["latest"]);
+      const latest = () => store.findManifest(REPOSITORY, tagName("latest"));
+      expect((await latest())?.digest).toBe(first.digest);
+      const second = await pushSample(other, "b", ["latest"]);
+      expect((await latest())?.digest).toBe(second.digest);
+      await other.deleteTag(REPOSITORY, tagName("latest"));
+      expect(await latest()).toBeUndefined();
+      await pushSample(store, "a", ["latest"]);
+      expect((await latest())?.digest).toBe(first.digest);
+      await store.deleteManifest(REPOSITORY, first.digest);
+      expect(await latest()).toBeUndefined();
+    },
+  },
+];

@@ -1,0 +1,77 @@
+import type { BlobDescriptor } from "../../src/content/blob-services.ts";
+import type { UploadId } from "../../src/content/content-driver.ts";
+import type { ManifestReference, MetadataStore, NewManifest } from "../../src/metadata/metadata-store.ts";
+import { type Digest, type DigestAlgorithm, digestOf } from "../../src/oci/digest.ts";
+import { MediaType } from "../../src/oci/media-types.ts";
+import { parseTag, type Tag } from "../../src/oci/reference.ts";
+import { parseRepositoryName, type RepositoryName } from "../../src/oci/repository-name.ts";
+
+/** Two stores on one empty database, as two instances of the registry have them. */
+export interface MetadataStores {
+  readonly store: MetadataStore;
+  readonly other: MetadataStore;
+}
+
+/** One thing that every implementation must do. */
+export interface ContractCase<Subject> {
+  readonly name: string;
+  readonly run: (subject: Subject) => Promise<void>;
+}
+
+/** The repository most cases use. */
+export const REPOSITORY: RepositoryName = parseRepositoryName("team/app");
+/** A repository that must stay unaffected. */
+export const ELSEWHERE: RepositoryName = parseRepositoryName("team/other");
+
+/** A repository name, checked. */
+export const repositoryName = (text: string): RepositoryName => parseRepositoryName(text);
+/** A tag, checked. */
+export const tagName = (text: string): Tag => parseTag(text);
+/** An upload id. */
+export const uploadId = (text: string): UploadId => text as UploadId;
+
+/** The digest of content that is told apart by `seed`. */
+export function sampleDigest(seed: string, algorithm: DigestAlgorithm = "sha256"): Digest {
+  return digestOf(`content ${seed}`, algorithm);
+}
+
+/** The blob told apart by `seed`. */
+export function sampleBlob(seed: string): BlobDescriptor {
+  return { digest: sampleDigest(seed), size: 1000 + seed.length };
+}
+
+/** Links the blob told apart by `seed`; resolves to its digest. */
+export async function linkSample(
+  store: MetadataStore,
+  seed: string,
+  repository: RepositoryName = REPOSITORY,
+): Promise<Digest> {
+  const blob = sampleBlob(seed);
+  await store.linkBlob(repository, blob, [blob.digest]);
+  return blob.digest;
+}
+
+/** A reference that must be met. */
+export function requires(kind: ManifestReference["kind"], digest: Digest): ManifestReference {
+  return { kind, digest, optional: false };
+}
+
+/** A manifest of its own bytes, refers to nothing unless told so. */
+export function sampleManifest(seed: string, more: Partial<NewManifest> = {}): NewManifest {
+  const bytes = new TextEncoder().encode(`{"manifest":"${seed}"}`);
+  const digest = digestOf(bytes);
+  return { digest, digests: [digest], mediaType: MediaType.ociManifest, bytes, references: [], ...more };
+}
+
+/** Pushes {@link sampleManifest} into a repository under tags. */
+export async function pushSample(
+  store: MetadataStore,
+  seed: string,
+  tags: readonly string[] = [],
+  repository: RepositoryName = REPOSITORY,
+): Promise<NewManifest> {
+  const manifest = sampleManifest(seed);
+  const missing = await store.putManifest(repository, manifest, tags.map(tagName));
+  if (missing.length > 0) throw new Error("a manifest without references lacks references");
+  return manifest;
+}

@@ -1,0 +1,33 @@
+import { describe, it } from "bun:test";
+import { BLOB_LINK_CASES } from "./metadata-store-blob-links.contract.ts";
+import { CONCURRENCY_CASES } from "./metadata-store-concurrency.contract.ts";
+import { LEDGER_CASES } from "./metadata-store-ledgers.contract.ts";
+import { LISTING_CASES } from "./metadata-store-listings.contract.ts";
+import { MANIFEST_CASES } from "./metadata-store-manifests.contract.ts";
+import { MODEL_CASES } from "./metadata-store-model.contract.ts";
+import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
+
+/** All that every {@link MetadataStore} must do; each case is given two stores on one database of its own. */
+export const METADATA_STORE_CASES: readonly ContractCase<MetadataStores>[] = [
+  ...BLOB_LINK_CASES,
+  ...MANIFEST_CASES,
+  ...LISTING_CASES,
+  ...LEDGER_CASES,
+  ...CONCURRENCY_CASES,
+  ...MODEL_CASES,
+];
+
+/** Registers the contract's tests for one implementation. `create` gives two stores on a new, empty database. */
+export function metadataStoreContract(
+  name: string,
+  create: () => Promise<MetadataStores & AsyncDisposable>,
+): void {
+  describe(`MetadataStore contract: ${name}`, () => {
+    for (const { name: behaviour, run } of METADATA_STORE_CASES) {
+      it(behaviour, async () => {
+        await using stores = await create();
+        await run(stores);
+      });
+    }
+  });
+}

@@ -1,0 +1,18 @@
+/**
+ * Links blobs into one repository of the SQLite file given, one after the other, and prints the seed of each once it
+ * is acknowledged. Ends after the number of blobs given, or never when that is 0.
+ *
+ *     bun metadata-writer.ts FILE PREFIX COUNT
+ */
+import { openMetadataStore } from "../../../src/metadata/sql-metadata-store.ts";
+import { openSqliteEngine } from "../../../src/metadata/sqlite-engine.ts";
+import { linkSample } from "../../contracts/metadata-store-samples.ts";
+
+const [file = "", prefix = "", count = "0"] = process.argv.slice(2);
+const store = await openMetadataStore(await openSqliteEngine(file));
+for (let number = 0; count === "0" || number < Number(count); number += 1) {
+  const seed = `${prefix}${number}`;
+  await linkSample(store, seed);
+  process.stdout.write(`${seed}\n`);
+}
+await store[Symbol.asyncDispose]();
