@@ -2,10 +2,9 @@ import type { Logger } from "../log.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { ANONYMOUS } from "../registry/access-policy.ts";
-import type { Registry } from "../registry/registry.ts";
 import { ENDPOINTS, type Endpoint, type Endpoints } from "./endpoints.ts";
 import { errorResponse, internalError } from "./error-response.ts";
-import type { Exchange, HttpLimits } from "./exchange.ts";
+import type { Exchange, HttpServices } from "./exchange.ts";
 import { parseRoute, type Route } from "./route.ts";
 
 /** Answers one request. Never rejects. */
@@ -15,11 +14,11 @@ export type Dispatch = (request: Request, waitLong: () => void) => Promise<Respo
  * The way from a request to its endpoint: parse the path, ask the access policy, run the handler, and turn whatever
  * it throws into a response. The only catch of the HTTP layer.
  */
-export function createDispatcher(registry: Registry, limits: HttpLimits, log: Logger): Dispatch {
+export function createDispatcher(services: HttpServices, log: Logger): Dispatch {
   return async (request, waitLong) => {
     let response: Response;
     try {
-      response = await dispatch(request, registry, limits, waitLong);
+      response = await dispatch(request, services, waitLong);
     } catch (error) {
       response = errorResponse(error) ?? unexpected(error, request, log);
       if (request.method === "HEAD") response = new Response(null, response);
@@ -32,15 +31,14 @@ export function createDispatcher(registry: Registry, limits: HttpLimits, log: Lo
 
 async function dispatch(
   request: Request,
-  registry: Registry,
-  limits: HttpLimits,
+  { registry, pulls, limits }: HttpServices,
   waitLong: () => void,
 ): Promise<Response> {
   const { path, query } = splitUrl(request.url);
   const route = parseRoute(path);
   if (route === undefined) throw new RegistryError("route-unknown", "no such endpoint");
   const endpoint = chooseEndpoint(route, request.method);
-  const exchange: Exchange = { request, query, caller: ANONYMOUS, registry, limits, waitLong };
+  const exchange: Exchange = { request, query, caller: ANONYMOUS, registry, pulls, limits, waitLong };
   const name = "name" in route ? parseRepositoryName(route.name) : ("" as RepositoryName);
   if (endpoint.action !== undefined) registry.access.require(exchange.caller, endpoint.action, name);
   return await endpoint.handle(exchange, route as never, name);

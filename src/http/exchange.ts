@@ -1,14 +1,20 @@
 import type { Caller } from "../registry/access-policy.ts";
+import type { ManifestPulls } from "../registry/manifest-pulls.ts";
 import type { Registry } from "../registry/registry.ts";
 
+/** What the HTTP layer serves from. */
+export interface HttpServices {
+  readonly registry: Registry;
+  readonly pulls: ManifestPulls;
+  readonly limits: HttpLimits;
+}
+
 /** What every handler is given beside its route. */
-export interface Exchange {
+export interface Exchange extends HttpServices {
   readonly request: Request;
   /** The raw query string without its question mark; empty when there is none. */
   readonly query: string;
   readonly caller: Caller;
-  readonly registry: Registry;
-  readonly limits: HttpLimits;
   /** Lifts the idle time-out from this request, for work that takes the server long. */
   readonly waitLong: () => void;
 }

@@ -1,8 +1,7 @@
 import type { Logger } from "../log.ts";
-import type { Registry } from "../registry/registry.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { internalError } from "./error-response.ts";
-import type { HttpLimits } from "./exchange.ts";
+import type { HttpServices } from "./exchange.ts";
 
 /** Where and how to listen. */
 export interface HttpOptions {
@@ -11,7 +10,6 @@ export interface HttpOptions {
   readonly port: number;
   /** Seconds without a byte after which a connection is closed, 1 to 255. */
   readonly idleTimeoutSeconds: number;
-  readonly limits: HttpLimits;
 }
 
 /** A listening server. */
@@ -23,8 +21,8 @@ export interface HttpServer {
 }
 
 /** Starts to listen. @throws when the address is taken */
-export function startHttpServer(registry: Registry, options: HttpOptions, log: Logger): HttpServer {
-  const dispatch = createDispatcher(registry, options.limits, log);
+export function startHttpServer(services: HttpServices, options: HttpOptions, log: Logger): HttpServer {
+  const dispatch = createDispatcher(services, log);
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,

@@ -7,7 +7,6 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { AccessControl } from "./access-control.ts";
 import type { Caller } from "./access-policy.ts";
-import type { BlobStatter } from "./blob-statter.ts";
 import { linkNames } from "./link-names.ts";
 
 /** Repositories looked through for a mount that names no source; bounds the work of one request. */
@@ -17,13 +16,11 @@ const MOUNT_CANDIDATES = 100;
  * Blobs as one repository reaches them: a global blob that the repository does not link is not there.
  */
 export class LinkedBlobs {
-  readonly #statter: BlobStatter;
   readonly #provider: BlobProvider;
   readonly #links: BlobLinks;
   readonly #access: AccessControl;
 
-  constructor(statter: BlobStatter, provider: BlobProvider, links: BlobLinks, access: AccessControl) {
-    this.#statter = statter;
+  constructor(provider: BlobProvider, links: BlobLinks, access: AccessControl) {
     this.#provider = provider;
     this.#links = links;
     this.#access = access;
@@ -35,7 +32,7 @@ export class LinkedBlobs {
    * @throws {RegistryError} `blob-unknown`
    */
   async stat(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor> {
-    const blob = await this.#statter.stat(repository, digest);
+    const blob = await this.#links.findLinkedBlob(repository, digest);
     if (blob === undefined) throw unknown(digest);
     return blob;
   }
@@ -51,9 +48,7 @@ export class LinkedBlobs {
    * @throws {RegistryError} `blob-unknown`
    */
   async delete(repository: RepositoryName, digest: Digest): Promise<void> {
-    const removed = await this.#links.unlinkBlob(repository, digest);
-    await this.#statter.clear(repository, digest);
-    if (!removed) throw unknown(digest);
+    if (!(await this.#links.unlinkBlob(repository, digest))) throw unknown(digest);
   }
 
   /**
@@ -84,7 +79,7 @@ export class LinkedBlobs {
         ? await this.#links.listRepositoriesLinking(digest, { limit: MOUNT_CANDIDATES })
         : [from];
     const source = candidates.find((candidate) => this.#access.allows(caller, "pull", candidate));
-    return source === undefined ? undefined : await this.#statter.stat(source, digest);
+    return source === undefined ? undefined : await this.#links.findLinkedBlob(source, digest);
   }
 }
 

@@ -1,18 +1,9 @@
-import type { ManifestLedger, StoredManifest } from "../metadata/metadata-store.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
+import type { BlobLinks, ManifestLedger, StoredManifest } from "../metadata/metadata-store.ts";
 import { algorithmOf, CANONICAL_ALGORITHM, type Digest, digestOf } from "../oci/digest.ts";
-import {
-  MAX_MANIFEST_BYTES,
-  type ParsedManifest,
-  parseManifest,
-  type ReferencedContent,
-  readManifest,
-} from "../oci/manifest.ts";
+import { type ParsedManifest, parseManifest, type ReferencedContent } from "../oci/manifest.ts";
 import { isDigestReference, type Reference, type Tag } from "../oci/reference.ts";
 import { RegistryError, RegistryErrors } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { BlobStatter } from "./blob-statter.ts";
-import type { ImageBuilder } from "./image-builder.ts";
 
 /** What a push of a manifest made. */
 export interface PushedManifest {
@@ -30,71 +21,40 @@ export interface ManifestRules {
 /** Manifests of repositories, by tag and by digest. */
 export class Manifests {
   readonly #ledger: ManifestLedger;
-  readonly #statter: BlobStatter;
-  readonly #builder: ImageBuilder | undefined;
+  readonly #links: BlobLinks;
   readonly #rules: ManifestRules;
 
-  constructor(
-    ledger: ManifestLedger,
-    statter: BlobStatter,
-    builder: ImageBuilder | undefined,
-    rules: ManifestRules,
-  ) {
+  constructor(ledger: ManifestLedger, links: BlobLinks, rules: ManifestRules) {
     this.#ledger = ledger;
-    this.#statter = statter;
-    this.#builder = builder;
+    this.#links = links;
     this.#rules = rules;
   }
 
-  /** Whether {@link get} may have to build the image first, which takes long. */
-  mayBuild(repository: RepositoryName, reference: Reference): boolean {
-    return this.#builder?.claims(repository, reference) ?? false;
+  /** The manifest that nobody need build: a tag or a digest of this repository. */
+  find(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined> {
+    return this.#ledger.findManifest(repository, reference);
   }
 
   /**
-   * The manifest, built first when nobody pushed it and the name says how.
+   * Stores a manifest as it came and gives it `tags` (distribution-spec end-7). `claimed` is the digest the client
+   * names it by, if it does.
    *
-   * @throws {RegistryError} `manifest-unknown`, or what {@link ImageBuilder.ensure} throws
-   */
-  async get(repository: RepositoryName, reference: Reference, signal?: AbortSignal): Promise<StoredManifest> {
-    if (this.#builder?.claims(repository, reference))
-      await this.#builder.ensure(repository, reference, signal);
-    const manifest = await this.#ledger.findManifest(repository, reference);
-    if (manifest === undefined) throw unknown(repository, reference);
-    return manifest;
-  }
-
-  /**
-   * Stores a manifest as it came and points `tags` at it, the reference too when it is one (distribution-spec end-7).
-   *
-   * @throws {RegistryError} `manifest-too-large`, `manifest-invalid`, `digest-mismatch`, `size-mismatch`
+   * @throws {RegistryError} `manifest-invalid`, `digest-mismatch`, `size-mismatch`
    * @throws {RegistryErrors} `manifest-blob-unknown` for each reference that is missing
    */
   async put(
     repository: RepositoryName,
-    reference: Reference,
+    bytes: Uint8Array,
     contentType: string | undefined,
-    source: ByteSource,
-    tags: readonly Tag[] = [],
+    tags: readonly Tag[],
+    claimed?: Digest,
   ): Promise<PushedManifest> {
-    const bytes = await readManifest(source, MAX_MANIFEST_BYTES);
-    const digests = digestsFor(reference, bytes);
+    const digests = digestsFor(bytes, claimed);
     const parsed = this.#applyRules(parseManifest(bytes, contentType));
     await this.#checkSizes(repository, parsed.references);
-    const pushedTags = isDigestReference(reference) ? tags : [reference, ...tags];
-    const missing = await this.#ledger.putManifest(
-      repository,
-      { ...parsed, bytes, digest: digests[0], digests },
-      pushedTags,
-    );
-    if (missing.length > 0) {
-      throw new RegistryErrors(
-        missing.map(
-          ({ digest }) =>
-            new RegistryError("manifest-blob-unknown", "blob unknown to registry", { detail: { digest } }),
-        ),
-      );
-    }
+    const manifest = { ...parsed, bytes, digest: digests[0], digests };
+    const missing = await this.#ledger.putManifest(repository, manifest, tags);
+    if (missing.length > 0) throw new RegistryErrors(missing.map(({ digest }) => blobUnknown(digest)));
     return { digest: digests[0], subject: parsed.subject };
   }
 
@@ -107,7 +67,7 @@ export class Manifests {
     const removed = isDigestReference(reference)
       ? await this.#ledger.deleteManifest(repository, reference)
       : await this.#ledger.deleteTag(repository, reference);
-    if (!removed) throw unknown(repository, reference);
+    if (!removed) throw manifestUnknown(repository, reference);
   }
 
   #applyRules(manifest: ParsedManifest): ParsedManifest {
@@ -124,7 +84,7 @@ export class Manifests {
       const stored =
         kind === "manifest"
           ? await this.#childSize(repository, digest)
-          : (await this.#statter.stat(repository, digest))?.size;
+          : (await this.#links.findLinkedBlob(repository, digest))?.size;
       if (stored !== undefined && stored !== size) {
         throw new RegistryError("size-mismatch", "a descriptor's size is not the size of its content", {
           detail: { digest, size, stored },
@@ -139,20 +99,23 @@ export class Manifests {
 }
 
 /** The digest the client knows the manifest by, first, and its canonical one. */
-function digestsFor(reference: Reference, bytes: Uint8Array): readonly [Digest, ...Digest[]] {
+function digestsFor(bytes: Uint8Array, claimed: Digest | undefined): readonly [Digest, ...Digest[]] {
   const canonical = digestOf(bytes);
-  if (!isDigestReference(reference)) return [canonical];
-  const algorithm = algorithmOf(reference);
+  if (claimed === undefined || claimed === canonical) return [canonical];
+  const algorithm = algorithmOf(claimed);
   const actual = algorithm === CANONICAL_ALGORITHM ? canonical : digestOf(bytes, algorithm);
-  if (actual !== reference) {
-    throw new RegistryError("digest-mismatch", "provided digest did not match uploaded content", {
-      detail: { digest: reference, actual },
-    });
-  }
-  return actual === canonical ? [canonical] : [actual, canonical];
+  if (actual === claimed) return [actual, canonical];
+  throw new RegistryError("digest-mismatch", "provided digest did not match uploaded content", {
+    detail: { digest: claimed, actual },
+  });
 }
 
-function unknown(repository: RepositoryName, reference: Reference): RegistryError {
+function blobUnknown(digest: Digest): RegistryError {
+  return new RegistryError("manifest-blob-unknown", "blob unknown to registry", { detail: { digest } });
+}
+
+/** The failure of a reference that names no manifest of the repository. */
+export function manifestUnknown(repository: RepositoryName, reference: Reference): RegistryError {
   return new RegistryError("manifest-unknown", "manifest unknown", {
     detail: { name: repository, reference },
   });

@@ -2,8 +2,6 @@ import type { BlobIngester, BlobProvider } from "../content/blob-services.ts";
 import type { BlobLinks, ManifestLedger, UploadLedger } from "../metadata/metadata-store.ts";
 import { AccessControl } from "./access-control.ts";
 import type { AccessPolicy } from "./access-policy.ts";
-import type { BlobStatter } from "./blob-statter.ts";
-import type { ImageBuilder } from "./image-builder.ts";
 import { LinkedBlobs } from "./linked-blobs.ts";
 import { Listings } from "./listings.ts";
 import { type ManifestRules, Manifests } from "./manifests.ts";
@@ -11,16 +9,16 @@ import { Uploads } from "./uploads.ts";
 
 /** What a registry is made of. */
 export interface RegistryParts {
-  readonly metadata: BlobLinks & ManifestLedger & UploadLedger;
-  readonly statter: BlobStatter;
+  readonly ledger: ManifestLedger & UploadLedger;
+  /** Links as the registry should see them, a descriptor cache in front if there is one. */
+  readonly links: BlobLinks;
   readonly provider: BlobProvider;
   readonly ingester: BlobIngester;
   readonly policy: AccessPolicy;
   readonly rules: ManifestRules;
-  readonly builder: ImageBuilder | undefined;
 }
 
-/** The rules of a registry over its ports, one object for each kind of thing. */
+/** The rules of a registry over its ports, one object for each kind of thing. Knows no builder: that stands on it. */
 export class Registry {
   readonly access: AccessControl;
   readonly blobs: LinkedBlobs;
@@ -29,11 +27,11 @@ export class Registry {
   readonly listings: Listings;
 
   constructor(parts: RegistryParts) {
-    const { metadata, statter, provider, ingester } = parts;
+    const { ledger, links, provider, ingester } = parts;
     this.access = new AccessControl(parts.policy);
-    this.blobs = new LinkedBlobs(statter, provider, metadata, this.access);
-    this.uploads = new Uploads(ingester, metadata, metadata);
-    this.manifests = new Manifests(metadata, statter, parts.builder, parts.rules);
-    this.listings = new Listings(metadata, this.access);
+    this.blobs = new LinkedBlobs(provider, links, this.access);
+    this.uploads = new Uploads(ingester, ledger, links);
+    this.manifests = new Manifests(ledger, links, parts.rules);
+    this.listings = new Listings(ledger, this.access);
   }
 }

@@ -1,4 +1,5 @@
 import type { StoredManifest } from "../../metadata/metadata-store.ts";
+import { readManifest } from "../../oci/manifest.ts";
 import { isDigestReference, parseReference, parseTag, type Reference } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
@@ -14,9 +15,9 @@ export const IMMUTABLE = "public, max-age=31536000, immutable";
 /** Serves a manifest by tag or digest, building it first when its name says how (distribution-spec end-3). */
 export async function getManifest(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
   const reference = parseReference(text);
-  const { request, registry } = exchange;
-  if (registry.manifests.mayBuild(name, reference)) exchange.waitLong();
-  const manifest = await registry.manifests.get(name, reference, request.signal);
+  const { request, pulls } = exchange;
+  if (pulls.mayBuild(name, reference)) exchange.waitLong();
+  const manifest = await pulls.get(name, reference, request.signal);
   const headers = manifestHeaders(manifest, reference);
   if (matchesEtag(request.headers.get("if-none-match"), manifest.digest)) {
     return new Response(null, { status: 304, headers });
@@ -38,7 +39,11 @@ export async function putManifest(exchange: Exchange, name: RepositoryName, text
   }
   const { request, registry } = exchange;
   const contentType = request.headers.get("content-type") ?? undefined;
-  const pushed = await registry.manifests.put(name, reference, contentType, bodyOf(request), tags);
+  const bytes = await readManifest(bodyOf(request));
+  const byDigest = isDigestReference(reference);
+  const allTags = byDigest ? tags : [reference, ...tags];
+  const claimed = byDigest ? reference : undefined;
+  const pushed = await registry.manifests.put(name, bytes, contentType, allTags, claimed);
   const headers = new Headers({
     location: `/v2/${name}/manifests/${pushed.digest}`,
     "docker-content-digest": pushed.digest,

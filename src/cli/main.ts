@@ -1,0 +1,69 @@
+import { parseArgs } from "node:util";
+import { ConfigError, loadConfig } from "../config/load-config.ts";
+import { createLogger } from "../log.ts";
+import { VERSION } from "../version.ts";
+import { type Command, ExitCode, UsageError } from "./command.ts";
+import { commandHelp, programHelp } from "./help.ts";
+import { serveCommand } from "./serve.ts";
+
+const COMMANDS: Readonly<Record<string, Command>> = { serve: serveCommand };
+
+const COMMON = {
+  config: { type: "string", short: "c" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "V" },
+} as const;
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(programHelp(COMMANDS));
+    return name === undefined ? ExitCode.usage : ExitCode.ok;
+  }
+  if (name === "--version" || name === "-V") return printVersion();
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) throw new UsageError(`no such command: ${name}`);
+  return await runCommand(name, command, rest);
+}
+
+async function runCommand(name: string, command: Command, argv: readonly string[]): Promise<ExitCode> {
+  const { values, positionals } = parse(name, command, argv);
+  if (values.help) {
+    process.stdout.write(commandHelp(name, command));
+    return ExitCode.ok;
+  }
+  if (values.version) return printVersion();
+  if (positionals.length < command.positionals.least || positionals.length > command.positionals.most) {
+    throw new UsageError(`slipway ${name} ${command.arguments}: see slipway ${name} --help`);
+  }
+  const file = typeof values.config === "string" ? values.config : undefined;
+  const config = loadConfig(process.env, file);
+  return await command.run({ config, log: createLogger(config.log.level), positionals, options: values });
+}
+
+function parse(name: string, command: Command, argv: readonly string[]) {
+  const options = Object.fromEntries(
+    Object.entries(command.options).map(([key, { type, short }]) => [
+      key,
+      short ? { type, short } : { type },
+    ]),
+  );
+  try {
+    return parseArgs({ args: [...argv], options: { ...options, ...COMMON }, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(`slipway ${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function printVersion(): ExitCode {
+  process.stdout.write(`slipway ${VERSION}\n`);
+  return ExitCode.ok;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const usage = error instanceof UsageError || error instanceof ConfigError;
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = usage ? ExitCode.usage : ExitCode.failed;
+}

@@ -1,0 +1,108 @@
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { CachingStatter } from "./cache/caching-statter.ts";
+import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
+import type { Config } from "./config/schema.ts";
+import { BlobStore } from "./content/blob-store.ts";
+import type { ContentDriver } from "./content/content-driver.ts";
+import { FilesystemDriver } from "./content/filesystem-driver.ts";
+import { MemoryDriver } from "./content/memory-driver.ts";
+import { type HttpServer, startHttpServer } from "./http/server.ts";
+import type { Logger } from "./log.ts";
+import type { BlobLinks } from "./metadata/metadata-store.ts";
+import type { SqlEngine } from "./metadata/sql-engine.ts";
+import { openMetadataStore } from "./metadata/sql-metadata-store.ts";
+import { openSqliteEngine } from "./metadata/sqlite-engine.ts";
+import { OPEN_ACCESS } from "./registry/access-policy.ts";
+import { ManifestPulls } from "./registry/manifest-pulls.ts";
+import { Registry } from "./registry/registry.ts";
+import { startUploadExpiry } from "./registry/upload-expiry.ts";
+
+/** A package manager as an operator sees it. */
+export interface BuildSource {
+  readonly name: string;
+  readonly available: boolean;
+  /** Its version, or why it cannot be used. */
+  readonly detail: string;
+  /** A name that it builds. */
+  readonly example: string;
+}
+
+/** A whole registry, ready to serve. */
+export interface Slipway extends AsyncDisposable {
+  /** The data folder, as an absolute path. */
+  readonly data: string;
+  /** What can build images here, and what cannot and why. */
+  buildSources(): Promise<readonly BuildSource[]>;
+  /** Starts to listen, and to keep house. The caller stops it before it disposes of the registry. */
+  serve(): HttpServer;
+}
+
+/**
+ * Puts the parts together as the configuration says. Whoever asked disposes of the result.
+ *
+ * @throws {StorageError} when a store cannot be opened; what was opened before is closed again
+ */
+export async function compose(config: Config, log: Logger): Promise<Slipway> {
+  await using opened = new AsyncDisposableStack();
+  const data = resolve(config.data);
+  await mkdir(data, { recursive: true });
+  const engine = await openEngine(config, data);
+  const metadata = opened.use(
+    await openMetadataStore(engine, { manifestCacheBytes: config.registry.manifestCacheBytes }),
+  );
+  const driver = opened.use(await openDriver(config, data));
+  const store = new BlobStore(driver);
+  const links = withCache(config, metadata, engine, opened, log);
+  const registry = new Registry({
+    ledger: metadata,
+    links,
+    provider: store,
+    ingester: store,
+    policy: OPEN_ACCESS,
+    rules: config.registry,
+  });
+  const pulls = new ManifestPulls(registry.manifests, undefined);
+  const all = opened.move();
+  return {
+    data,
+    buildSources: async () => [],
+    serve() {
+      all.use(
+        startUploadExpiry(
+          registry.uploads,
+          config.registry.uploadExpirySeconds,
+          log.child({ area: "registry" }),
+        ),
+      );
+      const services = { registry, pulls, limits: config.http };
+      return startHttpServer(services, config.http, log.child({ area: "http" }));
+    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+function openEngine({ metadata }: Config, data: string): Promise<SqlEngine> {
+  return openSqliteEngine(resolve(metadata.path ?? join(data, "metadata.sqlite")));
+}
+
+async function openDriver({ content }: Config, data: string): Promise<ContentDriver> {
+  switch (content.driver) {
+    case "filesystem":
+      return await FilesystemDriver.open({ root: resolve(content.root ?? join(data, "content")) });
+    case "memory":
+      return new MemoryDriver({ maxBytes: content.maxBytes });
+  }
+}
+
+function withCache(
+  { cache }: Config,
+  authority: BlobLinks,
+  engine: SqlEngine,
+  opened: AsyncDisposableStack,
+  log: Logger,
+): BlobLinks {
+  if (cache.driver === "none") return authority;
+  const memory = new MemoryDescriptorCache({ maxEntries: cache.maxEntries, epoch: () => engine.epoch() });
+  return opened.use(new CachingStatter(authority, memory, log.child({ area: "cache" })));
+}

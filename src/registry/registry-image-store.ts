@@ -1,0 +1,56 @@
+import type { BlobDescriptor, BlobIngester, BlobProvider } from "../content/blob-services.ts";
+import type { BlobLinks, StoredManifest } from "../metadata/metadata-store.ts";
+import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Reference } from "../oci/reference.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { ImageStore, ManifestPush } from "./image-store.ts";
+import { linkNames } from "./link-names.ts";
+import type { Manifests } from "./manifests.ts";
+
+/** Stores what the builder makes, by the registry's own rules. */
+export class RegistryImageStore implements ImageStore {
+  readonly #ingester: BlobIngester;
+  readonly #provider: BlobProvider;
+  readonly #links: BlobLinks;
+  readonly #manifests: Manifests;
+
+  constructor(ingester: BlobIngester, provider: BlobProvider, links: BlobLinks, manifests: Manifests) {
+    this.#ingester = ingester;
+    this.#provider = provider;
+    this.#links = links;
+    this.#manifests = manifests;
+  }
+
+  async ingest(source: ByteSource): Promise<BlobDescriptor> {
+    const upload = await this.#ingester.create();
+    try {
+      await upload.append(source);
+      return await upload.commitUnclaimed();
+    } catch (error) {
+      await upload.cancel();
+      throw error;
+    }
+  }
+
+  holds(blob: BlobDescriptor): Promise<boolean> {
+    return this.#provider.holds(blob);
+  }
+
+  open(blob: BlobDescriptor): Promise<ByteBody> {
+    return this.#provider.open(blob);
+  }
+
+  async link(repository: RepositoryName, blobs: readonly BlobDescriptor[]): Promise<void> {
+    for (const blob of blobs) await this.#links.linkBlob(repository, blob, linkNames(blob, blob.digest));
+  }
+
+  async pushManifest(repository: RepositoryName, { mediaType, bytes, tags }: ManifestPush): Promise<Digest> {
+    const { digest } = await this.#manifests.put(repository, bytes, mediaType, tags);
+    return digest;
+  }
+
+  findManifest(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined> {
+    return this.#manifests.find(repository, reference);
+  }
+}

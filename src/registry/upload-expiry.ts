@@ -1,0 +1,20 @@
+import type { Logger } from "../log.ts";
+import type { Uploads } from "./uploads.ts";
+
+/** How often sessions are looked through, in milliseconds. */
+const INTERVAL_MS = 3_600_000;
+
+/** Drops upload sessions older than `expirySeconds`, now and every hour, until disposed of. */
+export function startUploadExpiry(uploads: Uploads, expirySeconds: number, log: Logger): Disposable {
+  const purge = () =>
+    uploads.purge(new Date(Date.now() - expirySeconds * 1000)).then(
+      (purged) => {
+        if (purged > 0) log.info({ purged }, "dropped expired uploads");
+      },
+      (error: unknown) => log.error({ err: error }, "could not drop expired uploads"),
+    );
+  void purge();
+  const timer = setInterval(purge, INTERVAL_MS);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
