@@ -17,6 +17,9 @@ export interface BlobProvider {
    * @throws {StorageError} when the content is not there or not of that size: a descriptor is a promise that it is
    */
   open(descriptor: BlobDescriptor, range?: ByteRange): Promise<ByteBody>;
+
+  /** Whether content of that digest and size is stored, by the store's own word. */
+  holds(descriptor: BlobDescriptor): Promise<boolean>;
 }
 
 /** Takes content in. What is not committed is never visible. */

@@ -38,6 +38,10 @@ export class BlobStore implements BlobProvider, BlobIngester {
     return body;
   }
 
+  async holds(descriptor: BlobDescriptor): Promise<boolean> {
+    return (await this.#driver.stat(descriptor.digest))?.size === descriptor.size;
+  }
+
   async create(algorithm?: DigestAlgorithm): Promise<BlobUpload> {
     const id = createUploadId();
     await this.#driver.createUpload(id);

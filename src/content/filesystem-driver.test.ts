@@ -1,0 +1,173 @@
+import { describe, expect, it } from "bun:test";
+import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { contentDriverContract } from "../../test/contracts/content-driver.contract.ts";
+import {
+  bytesOf,
+  chunks,
+  publishSample,
+  sampleBytes,
+  textOf,
+  uploadSample,
+} from "../../test/contracts/content-driver-samples.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
+import { digestOf } from "../oci/digest.ts";
+import { blobKey } from "./blob-paths.ts";
+import { StorageError } from "./content-driver.ts";
+import { syncFolder } from "./durable-folders.ts";
+import { syncData } from "./file-appender.ts";
+import { FilesystemDriver } from "./filesystem-driver.ts";
+
+async function createStore() {
+  const folder = await temporaryFolder("content");
+  const driver = await FilesystemDriver.open({ root: join(folder.path, "not/there/yet") });
+  return {
+    driver,
+    root: join(folder.path, "not/there/yet"),
+    [Symbol.asyncDispose]: folder[Symbol.asyncDispose],
+  };
+}
+
+contentDriverContract("filesystem", createStore);
+
+describe("FilesystemDriver", () => {
+  it("lays blobs out as Distribution does, and takes over what lies there", async () => {
+    await using store = await createStore();
+    const hex = new Bun.CryptoHasher("sha256").update("adopted").digest("hex");
+    const path = join(store.root, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, "adopted");
+    expect(await textOf(await store.driver.open(digestOf("adopted"), 7))).toBe("adopted");
+    expect(await Array.fromAsync(store.driver.list(), ({ digest }) => digest)).toEqual([digestOf("adopted")]);
+  });
+
+  it("opens a file's slice, which the server can send without reading it", async () => {
+    await using store = await createStore();
+    const digest = await publishSample(store.driver, "content");
+    expect(await store.driver.open(digest, 7)).toBeInstanceOf(Blob);
+  });
+
+  it("refuses a file that lost bytes rather than sending it short", async () => {
+    await using store = await createStore();
+    const digest = await publishSample(store.driver, "content");
+    await truncate(join(store.root, blobKey(digest)), 3);
+    await expect(store.driver.open(digest, 7)).rejects.toBeInstanceOf(StorageError);
+    expect(await store.driver.renewBlob(digest, 7)).toBe(false);
+  });
+
+  it("overwrites what a writer that died left beyond the offset", async () => {
+    await using store = await createStore();
+    const { id } = await uploadSample(store.driver, "kept and lost");
+    await store.driver.appendUpload(id, 4, chunks(["!"]), () => {});
+    expect((await store.driver.statUpload(id))?.size).toBe(5);
+  });
+
+  it("goes on with an upload after a restart", async () => {
+    await using store = await createStore();
+    const { id } = await uploadSample(store.driver, "before ");
+    await using restarted = await FilesystemDriver.open({ root: store.root });
+    const state = await restarted.statUpload(id);
+    expect(state?.size).toBe(7);
+    const { revision } = await restarted.appendUpload(id, 7, chunks(["after"]), () => {});
+    await restarted.publishUpload(id, digestOf("before after"), revision);
+    expect(await textOf(await store.driver.open(digestOf("before after"), 12))).toBe("before after");
+  });
+
+  it("publishes and deletes one digest at the same time without failing either", async () => {
+    await using store = await createStore();
+    const digest = digestOf("contested");
+    for (let round = 0; round < 40; round += 1) {
+      const publishing = publishSample(store.driver, "contested");
+      const deleting = (async () => {
+        for (let turn = 0; turn < 4; turn += 1) await store.driver.delete(digest);
+      })();
+      await Promise.all([publishing, deleting]);
+    }
+    await publishSample(store.driver, "contested");
+    expect(await textOf(await store.driver.open(digest, 9))).toBe("contested");
+  });
+
+  it("leaves no folder behind for uploads that ended and blobs that are gone", async () => {
+    await using store = await createStore();
+    const digest = await publishSample(store.driver, "content");
+    await store.driver.delete(digest);
+    const { id } = await uploadSample(store.driver, "dropped");
+    await store.driver.discardUpload(id);
+    expect(await readdir(join(store.root, "uploads"))).toEqual([]);
+    expect(await readdir(dirname(dirname(join(store.root, blobKey(digest)))))).toEqual([]);
+  });
+});
+
+describe("FilesystemDriver on a failing disk", () => {
+  const failure = Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+  const fail = () => Promise.reject(failure);
+
+  it("shows nothing, and drops the upload, when its bytes cannot be synced", async () => {
+    await using folder = await temporaryFolder("content");
+    const driver = await FilesystemDriver.open({
+      root: folder.path,
+      sync: { data: fail, folder: syncFolder },
+    });
+    const { id, revision } = await uploadSample(driver, "lost");
+    await expect(driver.publishUpload(id, digestOf("lost"), revision)).rejects.toMatchObject({
+      cause: failure,
+    });
+    expect(await driver.stat(digestOf("lost"))).toBeUndefined();
+    expect(await driver.statUpload(id)).toBeUndefined();
+  });
+
+  it("shows nothing when a folder cannot be synced", async () => {
+    await using folder = await temporaryFolder("content");
+    let broken = false;
+    const driver = await FilesystemDriver.open({
+      root: folder.path,
+      sync: { data: syncData, folder: (path) => (broken ? fail() : syncFolder(path)) },
+    });
+    const { id, revision } = await uploadSample(driver, "lost");
+    broken = true;
+    await expect(driver.publishUpload(id, digestOf("lost"), revision)).rejects.toBeInstanceOf(StorageError);
+    expect(await driver.stat(digestOf("lost"))).toBeUndefined();
+  });
+
+  it("fails an append whose early flush failed, and drops the upload", async () => {
+    await using folder = await temporaryFolder("content");
+    const driver = await FilesystemDriver.open({
+      root: folder.path,
+      sync: { data: fail, folder: syncFolder },
+    });
+    const { id } = await uploadSample(driver, "begun");
+    const half = sampleBytes(17 << 20);
+    await expect(driver.appendUpload(id, 5, chunks([half, half]), () => {})).rejects.toMatchObject({
+      cause: failure,
+    });
+    expect(await driver.statUpload(id)).toBeUndefined();
+  });
+
+  it("syncs data first, then every new folder up to the root, before it resolves", async () => {
+    await using folder = await temporaryFolder("content");
+    const synced: string[] = [];
+    const driver = await FilesystemDriver.open({
+      root: folder.path,
+      sync: {
+        data: async (handle) => {
+          await syncData(handle);
+          synced.push("data");
+        },
+        folder: async (path) => {
+          await syncFolder(path);
+          synced.push(path.slice(folder.path.length));
+        },
+      },
+    });
+    synced.length = 0;
+    const digest = await publishSample(driver, "content");
+    const folders: string[] = [];
+    for (let path = dirname(`/${blobKey(digest)}`); path !== "/"; path = dirname(path)) folders.push(path);
+    expect(synced[0]).toBe("data");
+    expect(synced.slice(1).sort()).toEqual([...folders, ""].sort());
+    synced.length = 0;
+    await publishSample(driver, "content");
+    expect(synced.slice(1).sort()).toEqual(folders.slice(0, 2).sort());
+    expect(await bytesOf(await driver.open(digest, 7))).toHaveLength(7);
+  });
+});

@@ -1,0 +1,163 @@
+import { expect } from "bun:test";
+import { type ContentDriver, StorageError } from "../../src/content/content-driver.ts";
+import { createUploadId } from "../../src/content/upload-id.ts";
+import { digestOf, EMPTY_DIGEST } from "../../src/oci/digest.ts";
+import {
+  bytesOf,
+  chunks,
+  publishSample,
+  sampleBytes,
+  textOf,
+  uploadSample,
+} from "./content-driver-samples.ts";
+import type { ContractCase } from "./metadata-store-samples.ts";
+
+/** What every driver does with published bytes. */
+export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
+  {
+    name: "knows nothing of what was never published",
+    async run(driver) {
+      const digest = digestOf("absent");
+      expect(await driver.stat(digest)).toBeUndefined();
+      expect(await driver.open(digest, 6)).toBeUndefined();
+      expect(await driver.renewBlob(digest, 6)).toBe(false);
+      await driver.delete(digest);
+      expect(await Array.fromAsync(driver.list())).toEqual([]);
+      expect(await Array.fromAsync(driver.listUploads())).toEqual([]);
+    },
+  },
+  {
+    name: "publishes an upload, which is gone then",
+    async run(driver) {
+      const { id, revision } = await uploadSample(driver, "content");
+      const digest = digestOf("content");
+      expect(await driver.stat(digest)).toBeUndefined();
+      await driver.publishUpload(id, digest, revision);
+      expect(await driver.stat(digest)).toEqual({ size: 7 });
+      expect(await textOf(await driver.open(digest, 7))).toBe("content");
+      expect(await driver.statUpload(id)).toBeUndefined();
+      expect(await Array.fromAsync(driver.listUploads())).toEqual([]);
+    },
+  },
+  {
+    name: "opens any range, of exactly that length",
+    async run(driver) {
+      const content = sampleBytes(200_000);
+      const digest = await publishSample(driver, content);
+      for (const [start, end] of [
+        [0, 1],
+        [0, 200_000],
+        [199_999, 200_000],
+        [65_535, 131_073],
+      ] as const) {
+        const body = await driver.open(digest, 200_000, { start, end });
+        expect(digestOf(await bytesOf(body))).toBe(digestOf(content.subarray(start, end)));
+      }
+    },
+  },
+  {
+    name: "stores the blob of no bytes",
+    async run(driver) {
+      const id = createUploadId();
+      await driver.createUpload(id);
+      const state = await driver.appendUpload(id, 0, chunks([]), () => {});
+      await driver.publishUpload(id, EMPTY_DIGEST, state.revision);
+      expect(await driver.stat(EMPTY_DIGEST)).toEqual({ size: 0 });
+      expect(await bytesOf(await driver.open(EMPTY_DIGEST, 0))).toBeEmpty();
+      expect(await driver.renewBlob(EMPTY_DIGEST, 0)).toBe(true);
+    },
+  },
+  {
+    name: "refuses to open a blob that has another size than expected",
+    async run(driver) {
+      const digest = await publishSample(driver, "truncated", digestOf("the whole content"));
+      await expect(driver.open(digest, 17)).rejects.toBeInstanceOf(StorageError);
+      await expect(driver.open(digest, 17, { start: 0, end: 4 })).rejects.toBeInstanceOf(StorageError);
+      await expect(driver.open(digest, 3)).rejects.toBeInstanceOf(StorageError);
+    },
+  },
+  {
+    name: "replaces what is stored under the digest",
+    async run(driver) {
+      const digest = digestOf("the whole content");
+      await publishSample(driver, "damaged", digest);
+      await publishSample(driver, "the whole content", digest);
+      expect(await textOf(await driver.open(digest, 17))).toBe("the whole content");
+      expect(await Array.fromAsync(driver.list())).toHaveLength(1);
+    },
+  },
+  {
+    name: "never shows part of a blob while it is published",
+    async run(driver) {
+      const content = sampleBytes(1_000_000);
+      const digest = digestOf(content);
+      const { id, revision } = await uploadSample(driver, content);
+      let published = false;
+      const publishing = driver.publishUpload(id, digest, revision).finally(() => {
+        published = true;
+      });
+      while (!published) {
+        const found = await driver.stat(digest);
+        if (found !== undefined) expect(found.size).toBe(content.byteLength);
+        await Bun.sleep(0);
+      }
+      await publishing;
+      expect(digestOf(await bytesOf(await driver.open(digest, content.byteLength)))).toBe(digest);
+    },
+  },
+  {
+    name: "does not publish an upload that was written to since",
+    async run(driver) {
+      const { id, revision } = await uploadSample(driver, "seen");
+      const now = await driver.appendUpload(id, 4, chunks([" unseen"]), () => {});
+      await expect(driver.publishUpload(id, digestOf("seen"), revision)).rejects.toBeInstanceOf(StorageError);
+      expect(await driver.stat(digestOf("seen"))).toBeUndefined();
+      expect((await driver.statUpload(id))?.size).toBe(11);
+      await driver.publishUpload(id, digestOf("seen unseen"), now.revision);
+    },
+  },
+  {
+    name: "renews a blob of the size that is asked for, and no other",
+    async run(driver) {
+      const digest = await publishSample(driver, "content");
+      expect(await driver.renewBlob(digest, 7)).toBe(true);
+      expect(await driver.renewBlob(digest, 8)).toBe(false);
+      expect(await textOf(await driver.open(digest, 7))).toBe("content");
+    },
+  },
+  {
+    name: "removes a blob, which can then be published again",
+    async run(driver) {
+      const digest = await publishSample(driver, "content");
+      await publishSample(driver, "other");
+      await driver.delete(digest);
+      await driver.delete(digest);
+      expect(await driver.stat(digest)).toBeUndefined();
+      expect(await driver.open(digest, 7)).toBeUndefined();
+      expect(await driver.renewBlob(digest, 7)).toBe(false);
+      await publishSample(driver, "content");
+      expect(await textOf(await driver.open(digest, 7))).toBe("content");
+      expect(await textOf(await driver.open(digestOf("other"), 5))).toBe("other");
+    },
+  },
+  {
+    name: "lists blobs in ascending order, from any point on",
+    async run(driver) {
+      const begun = Date.now() - 2000;
+      const names = Array.from({ length: 20 }, (_, index) => `blob ${index}`);
+      const digests = await Promise.all(names.map((name) => publishSample(driver, name)));
+      const unfinished = await uploadSample(driver, "unfinished");
+      const sorted = digests.toSorted();
+      const listed = await Array.fromAsync(driver.list());
+      expect(listed.map(({ digest }) => digest)).toEqual(sorted);
+      for (const { digest, size, modifiedAt } of listed) {
+        expect(size).toBe(names[digests.indexOf(digest)]?.length ?? -1);
+        expect(modifiedAt.getTime()).toBeGreaterThan(begun);
+      }
+      const after = await Array.fromAsync(driver.list(sorted[7]));
+      expect(after.map(({ digest }) => digest)).toEqual(sorted.slice(8));
+      expect(await Array.fromAsync(driver.list(sorted.at(-1)))).toEqual([]);
+      await driver.discardUpload(unfinished.id);
+    },
+  },
+];

@@ -1,0 +1,164 @@
+import { expect } from "bun:test";
+import { type ContentDriver, StorageError } from "../../src/content/content-driver.ts";
+import { createUploadId } from "../../src/content/upload-id.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import {
+  bytesOf,
+  chunks,
+  gather,
+  pieces,
+  publishSample,
+  sampleBytes,
+  textOf,
+  uploadSample,
+} from "./content-driver-samples.ts";
+import type { ContractCase } from "./metadata-store-samples.ts";
+
+const ignore = () => {};
+const UNKNOWN = createUploadId();
+
+/** What every driver does with bytes that are not published yet. */
+export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
+  {
+    name: "begins an upload of no bytes, once",
+    async run(driver) {
+      const id = createUploadId();
+      expect(await driver.statUpload(id)).toBeUndefined();
+      await driver.createUpload(id);
+      expect((await driver.statUpload(id))?.size).toBe(0);
+      expect(await gather(driver.readUpload(id))).toBeEmpty();
+      await expect(driver.createUpload(id)).rejects.toBeInstanceOf(StorageError);
+    },
+  },
+  {
+    name: "appends in several calls, and tells where the upload then stands",
+    async run(driver) {
+      const { id } = await uploadSample(driver, "one ");
+      const state = await driver.appendUpload(id, 4, chunks(["two ", "three"]), ignore);
+      expect(state.size).toBe(13);
+      expect(await driver.statUpload(id)).toEqual(state);
+      expect(new TextDecoder().decode(await gather(driver.readUpload(id)))).toBe("one two three");
+    },
+  },
+  {
+    name: "changes the revision with the bytes and not without",
+    async run(driver) {
+      const { id, revision } = await uploadSample(driver, "one");
+      expect((await driver.statUpload(id))?.revision).toBe(revision);
+      const appended = await driver.appendUpload(id, 3, chunks(["two"]), ignore);
+      expect(appended.revision).not.toBe(revision);
+    },
+  },
+  {
+    name: "shows the tap each chunk once, in order",
+    async run(driver) {
+      const id = createUploadId();
+      await driver.createUpload(id);
+      const seen: string[] = [];
+      await driver.appendUpload(id, 0, chunks(["a", "bc", "", "d"]), (chunk) =>
+        seen.push(new TextDecoder().decode(chunk)),
+      );
+      expect(seen.join("|").replace("||", "|")).toBe("a|bc|d");
+    },
+  },
+  {
+    name: "keeps what came before the source failed, and rethrows its very error",
+    async run(driver) {
+      const { id } = await uploadSample(driver, "begun ");
+      const failure = new Error("the client went away");
+      const broken = driver.appendUpload(id, 6, chunks(["half ", "way "], failure), ignore);
+      await expect(broken).rejects.toBe(failure);
+      expect((await driver.statUpload(id))?.size).toBe(15);
+      const { revision } = await driver.appendUpload(id, 15, chunks(["done"]), ignore);
+      const digest = digestOf("begun half way done");
+      await driver.publishUpload(id, digest, revision);
+      expect(await textOf(await driver.open(digest, 19))).toBe("begun half way done");
+    },
+  },
+  {
+    name: "keeps every byte of large content, however it is cut",
+    async run(driver) {
+      const content = sampleBytes(7_654_321);
+      const id = createUploadId();
+      await driver.createUpload(id);
+      const middle = 3_000_001;
+      const sizes = [1, 65_536, 524_288, 17, 1_500_000, 65_535];
+      await driver.appendUpload(id, 0, chunks(pieces(content.subarray(0, middle), sizes)), ignore);
+      const state = await driver.appendUpload(
+        id,
+        middle,
+        chunks(pieces(content.subarray(middle), sizes)),
+        ignore,
+      );
+      expect(digestOf(await gather(driver.readUpload(id)))).toBe(digestOf(content));
+      await driver.publishUpload(id, digestOf(content), state.revision);
+      const stored = await bytesOf(await driver.open(digestOf(content), content.byteLength));
+      expect(digestOf(stored)).toBe(digestOf(content));
+    },
+  },
+  {
+    name: "keeps none of the source's own buffers",
+    async run(driver) {
+      const id = createUploadId();
+      await driver.createUpload(id);
+      const state = await driver.appendUpload(id, 0, reusedBuffer(), ignore);
+      await driver.publishUpload(id, digestOf("aabbcc"), state.revision);
+      expect(await textOf(await driver.open(digestOf("aabbcc"), 6))).toBe("aabbcc");
+    },
+  },
+  {
+    name: "takes many uploads at once without mixing them",
+    async run(driver) {
+      const contents = Array.from({ length: 12 }, (_, index) => sampleBytes(300_000 + index, index + 1));
+      const digests = await Promise.all(contents.map((content) => publishSample(driver, content)));
+      for (const [index, digest] of digests.entries()) {
+        const size = 300_000 + index;
+        expect(digestOf(await bytesOf(await driver.open(digest, size)))).toBe(digest);
+      }
+    },
+  },
+  {
+    name: "refuses to append to, read or publish an upload that is not there",
+    async run(driver) {
+      await expect(driver.appendUpload(UNKNOWN, 0, chunks(["a"]), ignore)).rejects.toBeInstanceOf(
+        StorageError,
+      );
+      await expect(gather(driver.readUpload(UNKNOWN))).rejects.toBeInstanceOf(StorageError);
+      await expect(driver.publishUpload(UNKNOWN, digestOf("a"), "1")).rejects.toBeInstanceOf(StorageError);
+      expect(await driver.stat(digestOf("a"))).toBeUndefined();
+    },
+  },
+  {
+    name: "drops an upload with its bytes, and again without complaint",
+    async run(driver) {
+      const { id, revision } = await uploadSample(driver, "dropped");
+      await driver.discardUpload(id);
+      await driver.discardUpload(id);
+      expect(await driver.statUpload(id)).toBeUndefined();
+      await expect(driver.publishUpload(id, digestOf("dropped"), revision)).rejects.toBeInstanceOf(
+        StorageError,
+      );
+      expect(await driver.stat(digestOf("dropped"))).toBeUndefined();
+    },
+  },
+  {
+    name: "lists uploads in progress with the time of their last change",
+    async run(driver) {
+      const begun = Date.now() - 2000;
+      const first = await uploadSample(driver, "first");
+      const second = await uploadSample(driver, "");
+      const ended = await uploadSample(driver, "ended");
+      await driver.publishUpload(ended.id, digestOf("ended"), ended.revision);
+      const uploads = await Array.fromAsync(driver.listUploads());
+      expect(uploads.map(({ id }) => id).sort()).toEqual([first.id, second.id].sort());
+      for (const { modifiedAt } of uploads) expect(modifiedAt.getTime()).toBeGreaterThan(begun);
+    },
+  },
+];
+
+/** Gives one buffer three times, with other bytes each time. */
+async function* reusedBuffer(): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(2);
+  for (const letter of "abc") yield buffer.fill(letter.charCodeAt(0));
+  buffer.fill(0);
+}

@@ -1,0 +1,23 @@
+import { describe, it } from "bun:test";
+import type { ContentDriver } from "../../src/content/content-driver.ts";
+import { BLOB_CASES } from "./content-driver-blobs.contract.ts";
+import { UPLOAD_CASES } from "./content-driver-uploads.contract.ts";
+import type { ContractCase } from "./metadata-store-samples.ts";
+
+/** All that every {@link ContentDriver} must do; each case is given an empty store of its own. */
+export const CONTENT_DRIVER_CASES: readonly ContractCase<ContentDriver>[] = [...BLOB_CASES, ...UPLOAD_CASES];
+
+/** Registers the contract's tests for one implementation. `create` gives a driver over a new, empty store. */
+export function contentDriverContract(
+  name: string,
+  create: () => Promise<{ readonly driver: ContentDriver } & AsyncDisposable>,
+): void {
+  describe(`ContentDriver contract: ${name}`, () => {
+    for (const { name: behaviour, run } of CONTENT_DRIVER_CASES) {
+      it(behaviour, async () => {
+        await using store = await create();
+        await run(store.driver);
+      });
+    }
+  });
+}
