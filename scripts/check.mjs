@@ -1,4 +1,5 @@
 // `npm run check`: everything a change must pass before it is committed. Runs every step, then says which failed.
+// With --skip-tests, all but the tests.
 import "./lib/require-node.mjs";
 import { join } from "node:path";
 import { findBun } from "./lib/bun-binary.mjs";
@@ -12,7 +13,7 @@ process.chdir(PROJECT_ROOT);
 await reportLaunchErrors(async () => {
   await ensureInstalled(PROJECT_ROOT);
   const failed = [];
-  for (const { heading, tool, args } of checkSteps()) {
+  for (const { heading, tool, args } of checkSteps({ withTests: !process.argv.includes("--skip-tests") })) {
     console.log(`\n== ${heading}`);
     const program = tool === "bun" ? findBun(PROJECT_ROOT) : join("node_modules", ".bin", tool);
     const { exitCode } = await runCommand(program, args);
