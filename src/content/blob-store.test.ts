@@ -1,0 +1,193 @@
+import { describe, expect, it } from "bun:test";
+import { truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { chunks, publishSample, sampleBytes, textOf } from "../../test/contracts/content-driver-samples.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
+import { digestOf, EMPTY_DIGEST } from "../oci/digest.ts";
+import { blobKey } from "./blob-paths.ts";
+import type { BlobUpload } from "./blob-services.ts";
+import { BlobStore } from "./blob-store.ts";
+import { StorageError, type UploadId } from "./content-driver.ts";
+import { FilesystemDriver } from "./filesystem-driver.ts";
+import { MemoryDriver } from "./memory-driver.ts";
+import { createUploadId } from "./upload-id.ts";
+
+function createStore(maxUploadHashes?: number) {
+  const driver = new ReadCountingDriver({ maxBytes: 64 << 20 });
+  const store = new BlobStore(driver, maxUploadHashes === undefined ? {} : { maxUploadHashes });
+  return { driver, store };
+}
+
+class ReadCountingDriver extends MemoryDriver {
+  reads = 0;
+  override readUpload(id: UploadId) {
+    this.reads += 1;
+    return super.readUpload(id);
+  }
+}
+
+async function begun(store: BlobStore, content: string): Promise<BlobUpload> {
+  const upload = await store.create();
+  await upload.append(chunks([content]));
+  return upload;
+}
+
+describe("BlobStore", () => {
+  it("takes content in and gives it out by its canonical descriptor", async () => {
+    const { store, driver } = createStore();
+    const upload = await begun(store, "some ");
+    expect(await upload.append(chunks(["con", "tent"]), 5)).toBe(12);
+    const digest = digestOf("some content");
+    const descriptor = await upload.commit({ digest, size: 12 });
+    expect(descriptor).toEqual({ digest, size: 12 });
+    expect(await textOf(await store.open(descriptor))).toBe("some content");
+    expect(await textOf(await store.open(descriptor, { start: 5, end: 8 }))).toBe("con");
+    expect(driver.reads).toBe(0);
+    expect(await store.resume(upload.id)).toBeUndefined();
+  });
+
+  it("answers a claim of another algorithm with the canonical digest, hashed on the fly when announced", async () => {
+    const { store, driver } = createStore();
+    const upload = await store.create("sha512");
+    await upload.append(chunks(["content"]));
+    expect(await upload.commit({ digest: digestOf("content", "sha512") })).toEqual({
+      digest: digestOf("content"),
+      size: 7,
+    });
+    expect(driver.reads).toBe(0);
+  });
+
+  it("reads the upload once more for an algorithm that nobody announced", async () => {
+    const { store, driver } = createStore();
+    const upload = await begun(store, "content");
+    const { digest } = await upload.commit({ digest: digestOf("content", "sha512") });
+    expect(digest).toBe(digestOf("content"));
+    expect(driver.reads).toBe(1);
+  });
+
+  it("keeps the upload when the claim is wrong, so that the client can correct it", async () => {
+    const { store } = createStore();
+    const upload = await begun(store, "content");
+    const wrong = upload.commit({ digest: digestOf("else") });
+    await expect(wrong).rejects.toMatchObject({ fault: "digest-mismatch" });
+    const short = upload.commit({ digest: digestOf("content"), size: 6 });
+    await expect(short).rejects.toMatchObject({ fault: "size-mismatch" });
+    expect(await upload.size()).toBe(7);
+    expect((await upload.commit({ digest: digestOf("content") })).size).toBe(7);
+  });
+
+  it("commits what a trusted maker wrote without a claim", async () => {
+    const { store } = createStore();
+    expect(await (await begun(store, "made")).commitUnclaimed()).toEqual({
+      digest: digestOf("made"),
+      size: 4,
+    });
+  });
+
+  it("stores the blob of no bytes", async () => {
+    const { store } = createStore();
+    const upload = await store.create();
+    expect(await upload.commit({ digest: EMPTY_DIGEST, size: 0 })).toEqual({ digest: EMPTY_DIGEST, size: 0 });
+    expect(await textOf(await store.open({ digest: EMPTY_DIGEST, size: 0 }))).toBe("");
+  });
+
+  it("refuses an append that does not begin where the upload ends", async () => {
+    const { store } = createStore();
+    const upload = await begun(store, "content");
+    for (const offset of [0, 6, 8]) {
+      const misplaced = upload.append(chunks(["x"]), offset);
+      await expect(misplaced).rejects.toMatchObject({ fault: "upload-out-of-order" });
+    }
+    expect(await upload.size()).toBe(7);
+  });
+
+  it("says that an upload is unknown once it ended", async () => {
+    const { store } = createStore();
+    const upload = await begun(store, "content");
+    await upload.cancel();
+    await upload.cancel();
+    await expect(upload.append(chunks(["x"]))).rejects.toMatchObject({ fault: "upload-unknown" });
+    await expect(upload.size()).rejects.toMatchObject({ fault: "upload-unknown" });
+    await expect(upload.commitUnclaimed()).rejects.toMatchObject({ fault: "upload-unknown" });
+    expect(await store.resume(upload.id)).toBeUndefined();
+    expect(await store.resume(createUploadId())).toBeUndefined();
+    expect(await store.resume("../escape" as UploadId)).toBeUndefined();
+  });
+
+  it("goes on without reading again after a client hung up", async () => {
+    const { store, driver } = createStore();
+    const upload = await store.create();
+    const hangUp = new Error("the client went away");
+    await expect(upload.append(chunks(["half "], hangUp))).rejects.toBe(hangUp);
+    expect(await upload.append(chunks(["and half"]), 5)).toBe(13);
+    await upload.commit({ digest: digestOf("half and half") });
+    expect(driver.reads).toBe(0);
+  });
+
+  it("hashes an upload again that was crowded out of the table", async () => {
+    const { store, driver } = createStore(1);
+    const first = await begun(store, "first ");
+    const second = await begun(store, "second");
+    await first.append(chunks(["upload"]));
+    expect((await first.commit({ digest: digestOf("first upload") })).size).toBe(12);
+    expect(driver.reads).toBe(1);
+    await second.commit({ digest: digestOf("second") });
+  });
+
+  it("does not trust its hash of an upload that another process wrote to", async () => {
+    const { store, driver } = createStore();
+    const upload = await begun(store, "content");
+    await driver.discardUpload(upload.id);
+    await driver.createUpload(upload.id);
+    await driver.appendUpload(upload.id, 0, chunks(["con", "TENT"]), () => {});
+    const stale = upload.commit({ digest: digestOf("content") });
+    await expect(stale).rejects.toMatchObject({ fault: "digest-mismatch" });
+    expect((await upload.commit({ digest: digestOf("conTENT") })).size).toBe(7);
+  });
+
+  it("does not open content that is not there", async () => {
+    const { store } = createStore();
+    await expect(store.open({ digest: digestOf("absent"), size: 6 })).rejects.toBeInstanceOf(StorageError);
+  });
+
+  it("runs the calls of several requests on one upload one after the other", async () => {
+    const { store } = createStore();
+    const { id } = await store.create();
+    const requests = await Promise.all(Array.from({ length: 8 }, () => store.resume(id)));
+    const outcomes = await Promise.allSettled(requests.map((upload) => upload?.append(slowly("x"), 0)));
+    expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(await requests[0]?.size()).toBe(1);
+  });
+});
+
+describe("BlobStore on files", () => {
+  it("takes an upload up after a restart, and hashes it again", async () => {
+    await using folder = await temporaryFolder("blobs");
+    const before = new BlobStore(await FilesystemDriver.open({ root: folder.path }));
+    const content = sampleBytes(2_000_000);
+    const { id } = await before.create();
+    await (await before.resume(id))?.append(chunks([content.subarray(0, 1_234_567)]));
+    const after = new BlobStore(await FilesystemDriver.open({ root: folder.path }));
+    const upload = await after.resume(id);
+    expect(await upload?.append(chunks([content.subarray(1_234_567)]), 1_234_567)).toBe(2_000_000);
+    expect((await upload?.commit({ digest: digestOf(content) }))?.size).toBe(2_000_000);
+  });
+
+  it("heals a damaged blob when its content is pushed again, and keeps a sound one", async () => {
+    await using folder = await temporaryFolder("blobs");
+    const driver = await FilesystemDriver.open({ root: folder.path });
+    const store = new BlobStore(driver);
+    const digest = await publishSample(driver, "content");
+    await truncate(join(folder.path, blobKey(digest)), 3);
+    for (let round = 0; round < 2; round += 1) {
+      const descriptor = await (await begun(store, "content")).commit({ digest });
+      expect(await textOf(await store.open(descriptor))).toBe("content");
+    }
+    expect(await Array.fromAsync(driver.listUploads())).toEqual([]);
+  });
+});
+
+async function* slowly(text: string): AsyncGenerator<Uint8Array> {
+  await Bun.sleep(2);
+  yield new TextEncoder().encode(text);
+}

@@ -1,0 +1,99 @@
+import { expect, it } from "bun:test";
+import type { ContentDriver, UploadId, UploadState } from "../../src/content/content-driver.ts";
+import { MemoryDriver } from "../../src/content/memory-driver.ts";
+import { createUploadId } from "../../src/content/upload-id.ts";
+import type { ByteRange } from "../../src/oci/byte-range.ts";
+import type { ByteSource } from "../../src/oci/byte-source.ts";
+import type { Digest } from "../../src/oci/digest.ts";
+import { CONTENT_DRIVER_CASES } from "./content-driver.contract.ts";
+import { chunks } from "./content-driver-samples.ts";
+
+/** The contract's cases that a driver fails. */
+async function failedCases(create: () => ContentDriver): Promise<readonly string[]> {
+  const failed: string[] = [];
+  for (const { name, run } of CONTENT_DRIVER_CASES) {
+    await using driver = create();
+    await run(driver).catch(() => failed.push(name));
+  }
+  return failed;
+}
+
+const BOUNDS = { maxBytes: 64 << 20 };
+
+class WritesInPlace extends MemoryDriver {
+  override async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
+    const [half] = await Array.fromAsync(this.readUpload(id));
+    const partial = createUploadId();
+    await this.createUpload(partial);
+    const state = await this.appendUpload(partial, 0, chunks([half?.subarray(0, 2) ?? ""]), () => {});
+    await super.publishUpload(partial, digest, state.revision);
+    await Bun.sleep(5);
+    await super.publishUpload(id, digest, revision);
+  }
+}
+
+class EndsShort extends MemoryDriver {
+  override async open(digest: Digest, _size: number, range?: ByteRange): Promise<Blob | undefined> {
+    const stored = await this.stat(digest);
+    return stored && super.open(digest, stored.size, range);
+  }
+}
+
+class SwallowsTheSourcesError extends MemoryDriver {
+  override async appendUpload(
+    id: UploadId,
+    offset: number,
+    source: ByteSource,
+    tap: (chunk: Uint8Array) => void,
+  ): Promise<UploadState> {
+    const tolerant = async function* () {
+      try {
+        yield* source;
+      } catch {
+        // The double's fault: a broken source looks like one that ended.
+      }
+    };
+    return super.appendUpload(id, offset, tolerant(), tap);
+  }
+}
+
+class KeepsTheSourcesBuffers extends MemoryDriver {
+  override async appendUpload(
+    id: UploadId,
+    offset: number,
+    source: ByteSource,
+    tap: (chunk: Uint8Array) => void,
+  ): Promise<UploadState> {
+    const held = await Array.fromAsync(source);
+    return super.appendUpload(id, offset, chunks(held), tap);
+  }
+}
+
+class PublishesWhateverIsThere extends MemoryDriver {
+  override async publishUpload(id: UploadId, digest: Digest): Promise<void> {
+    const state = await this.statUpload(id);
+    await super.publishUpload(id, digest, state?.revision ?? "");
+  }
+}
+
+it("passes a driver that keeps the contract", async () => {
+  expect(await failedCases(() => new MemoryDriver(BOUNDS))).toEqual([]);
+});
+
+it.each([
+  ["writes in place", WritesInPlace, "never shows part of a blob while it is published"],
+  ["ends a short blob cleanly", EndsShort, "refuses to open a blob that has another size than expected"],
+  [
+    "takes a broken source for one that ended",
+    SwallowsTheSourcesError,
+    "keeps what came before the source failed, and rethrows its very error",
+  ],
+  ["holds on to the source's buffers", KeepsTheSourcesBuffers, "keeps none of the source's own buffers"],
+  [
+    "publishes bytes that nobody hashed",
+    PublishesWhateverIsThere,
+    "does not publish an upload that was written to since",
+  ],
+])("fails a driver that %s", async (_fault, Driver, behaviour) => {
+  expect(await failedCases(() => new Driver(BOUNDS))).toContain(behaviour);
+});
