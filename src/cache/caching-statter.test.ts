@@ -1,0 +1,216 @@
+import { describe, expect, it } from "bun:test";
+import { descriptorCacheContract, fillNow } from "../../test/contracts/descriptor-cache.contract.ts";
+import { ELSEWHERE, REPOSITORY } from "../../test/contracts/metadata-store-samples.ts";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
+import type { BlobDescriptor } from "../content/blob-services.ts";
+import { createLogger } from "../log.ts";
+import type { BlobLinks } from "../metadata/metadata-store.ts";
+import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
+import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import { CachingStatter } from "./caching-statter.ts";
+import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
+
+const BLOB: BlobDescriptor = { digest: digestOf("blob"), size: 4 };
+const ALIAS = digestOf("blob", "sha512");
+const SILENT = createLogger("silent");
+const CIRCUIT = { deadlineMs: 50, probeIntervalMs: 20 };
+
+/** Does what the authority does, after something else has happened in between. */
+function delegating(authority: BlobLinks, overrides: Partial<BlobLinks>): BlobLinks {
+  return {
+    findLinkedBlob: (...asked) => authority.findLinkedBlob(...asked),
+    linkBlob: (...asked) => authority.linkBlob(...asked),
+    unlinkBlob: (...asked) => authority.unlinkBlob(...asked),
+    listRepositoriesLinking: (...asked) => authority.listRepositoriesLinking(...asked),
+    ...overrides,
+  };
+}
+
+/** A cache that fails or hangs when it is told to. */
+class FragileCache extends MemoryDescriptorCache {
+  state: "well" | "failing" | "hung" = "well";
+  calls = 0;
+  constructor() {
+    super({ maxEntries: 100 });
+  }
+  async #suffer(): Promise<void> {
+    this.calls += 1;
+    if (this.state === "failing") throw new Error("connection refused");
+    if (this.state === "hung") await new Promise(() => {});
+  }
+  override async find(repository: RepositoryName, digest: Digest) {
+    await this.#suffer();
+    return super.find(repository, digest);
+  }
+  override async prepareFill() {
+    await this.#suffer();
+    return super.prepareFill();
+  }
+  override async clear(repository: RepositoryName, digest?: Digest) {
+    await this.#suffer();
+    await super.clear(repository, digest);
+  }
+  override check() {
+    return this.#suffer();
+  }
+}
+
+descriptorCacheContract("a fragile cache while it is well", async () => ({
+  cache: new FragileCache(),
+  async [Symbol.asyncDispose]() {},
+}));
+
+async function createAuthority() {
+  const folder = await temporaryFolder("statter");
+  const store = await openMetadataStore(await openSqliteEngine(`${folder.path}/metadata.db`));
+  await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest, ALIAS]);
+  let asked = 0;
+  const links = delegating(store, {
+    findLinkedBlob(repository, digest) {
+      asked += 1;
+      return store.findLinkedBlob(repository, digest);
+    },
+  });
+  return {
+    links,
+    asked: () => asked,
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("CachingStatter", () => {
+  it("asks the authority once, then answers from the cache", async () => {
+    await using authority = await createAuthority();
+    using statter = new CachingStatter(authority.links, new FragileCache(), SILENT);
+    for (let round = 0; round < 3; round += 1) {
+      expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toEqual(BLOB);
+    }
+    expect(authority.asked()).toBe(1);
+    expect(statter.counts()).toEqual({ hits: 2, misses: 1, errors: 0, fills: 1, bypasses: 0 });
+  });
+
+  it("remembers no absence", async () => {
+    await using authority = await createAuthority();
+    using statter = new CachingStatter(authority.links, new FragileCache(), SILENT);
+    expect(await statter.findLinkedBlob(ELSEWHERE, BLOB.digest)).toBeUndefined();
+    await statter.linkBlob(ELSEWHERE, BLOB, [BLOB.digest]);
+    expect(await statter.findLinkedBlob(ELSEWHERE, BLOB.digest)).toEqual(BLOB);
+    expect(await statter.listRepositoriesLinking(BLOB.digest, { limit: 9 })).toEqual([REPOSITORY, ELSEWHERE]);
+  });
+
+  it("forgets a blob under all its digests before a delete by any of them is acknowledged", async () => {
+    for (const deleted of [BLOB.digest, ALIAS]) {
+      await using authority = await createAuthority();
+      using statter = new CachingStatter(authority.links, new FragileCache(), SILENT);
+      await statter.findLinkedBlob(REPOSITORY, ALIAS);
+      await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
+      expect(await statter.unlinkBlob(REPOSITORY, deleted)).toBe(true);
+      expect(await statter.findLinkedBlob(REPOSITORY, ALIAS)).toBeUndefined();
+      expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+      expect(await statter.unlinkBlob(REPOSITORY, deleted)).toBe(false);
+    }
+  });
+
+  it("does not fill after a delete what a miss read before it", async () => {
+    await using authority = await createAuthority();
+    const read = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const slow = delegating(authority.links, {
+      async findLinkedBlob(repository, digest) {
+        const found = await authority.links.findLinkedBlob(repository, digest);
+        read.resolve();
+        await goOn.promise;
+        return found;
+      },
+    });
+    const cache = new FragileCache();
+    using reading = new CachingStatter(slow, cache, SILENT);
+    using deleting = new CachingStatter(authority.links, cache, SILENT);
+    const answer = reading.findLinkedBlob(REPOSITORY, BLOB.digest);
+    await read.promise;
+    expect(await deleting.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(true);
+    goOn.resolve();
+    expect(await answer).toEqual(BLOB);
+    await Bun.sleep(1);
+    expect(await deleting.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+  });
+
+  it("clears for a delete whose first try died before it could", async () => {
+    await using authority = await createAuthority();
+    const cache = new FragileCache();
+    using statter = new CachingStatter(authority.links, cache, SILENT);
+    await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
+    await authority.links.unlinkBlob(REPOSITORY, BLOB.digest);
+    expect(await statter.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(false);
+    expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+  });
+
+  it("passes on what the authority throws, and does not blame the cache", async () => {
+    await using authority = await createAuthority();
+    const failure = new Error("database is locked");
+    const failing = delegating(authority.links, { findLinkedBlob: () => Promise.reject(failure) });
+    using statter = new CachingStatter(failing, new FragileCache(), SILENT);
+    await expect(statter.findLinkedBlob(REPOSITORY, BLOB.digest)).rejects.toBe(failure);
+    expect(statter.counts().errors).toBe(0);
+  });
+});
+
+describe("CachingStatter before a broken cache", () => {
+  it.each(["failing", "hung"] as const)(
+    "answers within 60 ms once, and at once after that: %s",
+    async (state) => {
+      await using authority = await createAuthority();
+      const cache = new FragileCache();
+      cache.state = state;
+      using statter = new CachingStatter(authority.links, cache, SILENT, {
+        deadlineMs: 50,
+        probeIntervalMs: 60_000,
+      });
+      const begun = performance.now();
+      expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toEqual(BLOB);
+      expect(performance.now() - begun).toBeLessThan(80);
+      const { calls } = cache;
+      const again = performance.now();
+      for (let round = 0; round < 100; round += 1) await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
+      expect(performance.now() - again).toBeLessThan(80);
+      expect(cache.calls).toBe(calls);
+      expect(statter.counts()).toMatchObject({ errors: 1, bypasses: 100, hits: 0 });
+    },
+  );
+
+  it("uses the cache again when a probe finds it well", async () => {
+    await using authority = await createAuthority();
+    const cache = new FragileCache();
+    using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT);
+    cache.state = "failing";
+    await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
+    await Bun.sleep(50);
+    cache.state = "well";
+    await Bun.sleep(50);
+    await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
+    await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
+    expect(statter.counts()).toMatchObject({ hits: 1, fills: 1 });
+  });
+
+  it("pays a clear that failed before it asks the cache again", async () => {
+    await using authority = await createAuthority();
+    const cache = new FragileCache();
+    using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT);
+    await fillNow(cache, REPOSITORY, BLOB.digest, BLOB);
+    cache.state = "hung";
+    expect(await statter.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(true);
+    cache.state = "failing";
+    expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+    cache.state = "well";
+    while (statter.counts().misses === 0) {
+      expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+      await Bun.sleep(5);
+    }
+    expect(await cache.find(REPOSITORY, BLOB.digest)).toBeUndefined();
+  });
+});
