@@ -3,10 +3,12 @@ import { join, resolve } from "node:path";
 import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
 import type { Config } from "./config/schema.ts";
+import type { BlobProvider } from "./content/blob-services.ts";
 import { BlobStore } from "./content/blob-store.ts";
 import type { ContentDriver } from "./content/content-driver.ts";
 import { FilesystemDriver } from "./content/filesystem-driver.ts";
 import { MemoryDriver } from "./content/memory-driver.ts";
+import { SmallBlobCache } from "./content/small-blob-cache.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
 import type { BlobLinks } from "./metadata/metadata-store.ts";
@@ -17,6 +19,9 @@ import { OPEN_ACCESS } from "./registry/access-policy.ts";
 import { ManifestPulls } from "./registry/manifest-pulls.ts";
 import { Registry } from "./registry/registry.ts";
 import { startUploadExpiry } from "./registry/upload-expiry.ts";
+
+/** Largest blob kept in memory: image configs and small layers, which cost more to open than to send. */
+const SMALL_BLOB_BYTES = 64 * 1024;
 
 /** A package manager as an operator sees it. */
 export interface BuildSource {
@@ -57,7 +62,7 @@ export async function compose(config: Config, log: Logger): Promise<Slipway> {
   const registry = new Registry({
     ledger: metadata,
     links,
-    provider: store,
+    provider: withSmallBlobs(config, store),
     ingester: store,
     policy: OPEN_ACCESS,
     rules: config.registry,
@@ -93,6 +98,11 @@ async function openDriver({ content }: Config, data: string): Promise<ContentDri
     case "memory":
       return new MemoryDriver({ maxBytes: content.maxBytes });
   }
+}
+
+function withSmallBlobs({ registry }: Config, store: BlobProvider): BlobProvider {
+  const { smallBlobCacheBytes: maxBytes } = registry;
+  return maxBytes === 0 ? store : new SmallBlobCache(store, { maxBytes, maxBlobBytes: SMALL_BLOB_BYTES });
 }
 
 function withCache(

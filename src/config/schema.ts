@@ -57,12 +57,17 @@ const Cache = z.discriminatedUnion("driver", [
 ]);
 
 const Registry = z.strictObject({
-  sparseIndexes: z
+  sparseManifests: z
     .boolean()
     .default(false)
-    .describe("Takes an index although manifests that it names are missing"),
+    .describe("Takes a manifest although content that it names is missing"),
   uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe("Upload sessions older than this are dropped"),
-  manifestCacheBytes: bytes(64 * MEBIBYTE).describe("Memory for manifests that are served often"),
+  smallBlobCacheBytes: bytes(32 * MEBIBYTE).describe(
+    "Memory for small blobs, such as image configs; 0 keeps none",
+  ),
+  manifestCacheBytes: bytes(32 * MEBIBYTE).describe(
+    "Memory for manifests that are served often; 0 keeps none",
+  ),
 });
 
 const Apt = z.strictObject({

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteBody } from "../oci/byte-source.ts";
+import { type ByteBody, chunksOf } from "../oci/byte-source.ts";
 import type { LinkedBlobs } from "../registry/linked-blobs.ts";
 import { contentRange } from "./byte-ranges.ts";
 import { streamOf } from "./stream-of.ts";
@@ -53,8 +53,4 @@ async function* parts(
     yield* chunksOf(await blobs.open(blob, range));
   }
   yield encoder.encode(closing);
-}
-
-async function* chunksOf(body: ByteBody): AsyncGenerator<Uint8Array> {
-  for await (const chunk of body instanceof Blob ? body.stream() : body) yield chunk;
 }

@@ -57,6 +57,10 @@ class SqliteEngine implements SqlEngine {
   readonly #log: WriteAheadLog;
   readonly #writing = new AsyncMutex();
   #closing: Promise<void> | undefined;
+  #epoch: number | undefined;
+  readonly #forgetEpoch = () => {
+    this.#epoch = undefined;
+  };
 
   constructor(writer: SqliteConnection, reader: SqliteConnection, log: WriteAheadLog) {
     this.#writer = writer;
@@ -78,8 +82,16 @@ class SqliteEngine implements SqlEngine {
     return result;
   }
 
+  /**
+   * Asks the file once per turn of the event loop, since asking takes locks. A request that was sent after somebody
+   * else's commit was acknowledged is read in a later turn, so it sees that commit.
+   */
   epoch(): number {
-    return this.#reader.dataVersion();
+    if (this.#epoch === undefined) {
+      this.#epoch = this.#reader.dataVersion();
+      setImmediate(this.#forgetEpoch);
+    }
+    return this.#epoch;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -96,6 +108,7 @@ class SqliteEngine implements SqlEngine {
           writer.query<Row>(sql, parameters),
       });
       writer.run("COMMIT");
+      this.#epoch = undefined;
       return result;
     } catch (error) {
       // Some errors, such as a full disk, have rolled it back already.
