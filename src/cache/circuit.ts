@@ -50,12 +50,13 @@ export class Circuit implements Disposable {
    * `deadline` is the time, as `performance.now()` tells it, at which waiting ends, so that several calls can share one.
    */
   async attempt<Result>(
-    call: () => Promise<Result>,
+    call: () => Promise<Result> | Result,
     deadline = performance.now() + this.#options.deadlineMs,
   ): Promise<{ readonly value: Result } | undefined> {
     if (this.#open) return undefined;
     try {
-      return { value: await withDeadline(call(), deadline) };
+      const result = call();
+      return { value: result instanceof Promise ? await withDeadline(result, deadline) : result };
     } catch (error) {
       this.fail(error);
       return undefined;

@@ -16,8 +16,14 @@ export interface DescriptorCache {
   /** Short name for logs and counters, such as `redis`. */
   readonly name: string;
 
-  /** The blob, when the cache knows both that the repository links `digest` and what it is. */
-  find(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined>;
+  /**
+   * The blob, when the cache knows both that the repository links `digest` and what it is. A cache in this process
+   * answers at once, without a promise: nobody need watch over how long it takes.
+   */
+  find(
+    repository: RepositoryName,
+    digest: Digest,
+  ): Promise<BlobDescriptor | undefined> | BlobDescriptor | undefined;
 
   /**
    * Leave to fill, taken before the authority is asked: what it then says is remembered only when nobody, on any
