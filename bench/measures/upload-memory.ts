@@ -1,0 +1,24 @@
+import { type BlobFile, MIB, REPOSITORY } from "../content.ts";
+import { peakMemoryBytes, resetPeakMemory } from "../process-usage.ts";
+import { pushBlob } from "../registry-client.ts";
+import type { Samples } from "../samples.ts";
+import type { BenchServer } from "../servers/bench-server.ts";
+
+/** The most a server had resident, in MiB, while many large blobs were uploaded at once. */
+export const UPLOAD_MEMORY = "peak memory during concurrent uploads, MiB";
+
+/** Uploads the blob in `uploads` sessions at once, each to a repository of its own. */
+export async function measureUploadMemory(
+  server: BenchServer,
+  blob: BlobFile,
+  uploads: number,
+  samples: Samples,
+): Promise<void> {
+  resetPeakMemory(server.processes());
+  await Promise.all(
+    Array.from({ length: uploads }, (_, index) =>
+      pushBlob(server.origin, `${REPOSITORY}-${index}`, blob.digest, blob.path),
+    ),
+  );
+  samples.add(UPLOAD_MEMORY, server.name, peakMemoryBytes(server.processes()) / MIB);
+}

@@ -1,0 +1,17 @@
+import { cpus, release, totalmem } from "node:os";
+import type { BenchServer } from "../servers/bench-server.ts";
+import { outputOf } from "../servers/launch.ts";
+
+/** Lines on what was measured where and when. */
+export function machineFacts(servers: readonly BenchServer[], folder: string): readonly string[] {
+  const processors = cpus();
+  const fileSystem = outputOf("stat", "-f", "-c", "%T", folder);
+  return [
+    `Date: ${new Date().toISOString().slice(0, 10)}`,
+    `Processor: ${processors.length} x ${processors[0]?.model ?? "unknown"}, shared by servers and load`,
+    `Memory: ${Math.round(totalmem() / 1024 ** 3)} GiB`,
+    `System: Linux ${release()}, data on ${fileSystem}`,
+    `Bun ${Bun.version}, ${/^wrk \S+/.exec(outputOf("wrk", "-v"))?.[0] ?? "wrk"}, ${/^curl \S+/.exec(outputOf("curl", "--version"))?.[0] ?? "curl"}`,
+    `Servers: ${servers.map(({ name, version }) => `${name} ${version}`).join(", ")}`,
+  ];
+}

@@ -1,0 +1,25 @@
+/** What was measured, round by round: for each thing measured, and each server or baseline, a list of figures. */
+export class Samples {
+  readonly #figures = new Map<string, Map<string, number[]>>();
+
+  add(measure: string, subject: string, figure: number): void {
+    const bySubject = this.#figures.get(measure) ?? new Map<string, number[]>();
+    this.#figures.set(measure, bySubject);
+    bySubject.set(subject, [...(bySubject.get(subject) ?? []), figure]);
+  }
+
+  /** The median over the rounds; `undefined` when this was not measured. */
+  median(measure: string, subject: string): number | undefined {
+    const sorted = (this.#figures.get(measure)?.get(subject) ?? []).toSorted((a, b) => a - b);
+    const upper = sorted[Math.floor(sorted.length / 2)];
+    const lower = sorted[Math.ceil(sorted.length / 2) - 1];
+    return upper === undefined || lower === undefined ? undefined : (lower + upper) / 2;
+  }
+
+  /** The median of the first subject over that of the second. */
+  ratio(measure: string, subject: string, peer: string): number | undefined {
+    const own = this.median(measure, subject);
+    const other = this.median(measure, peer);
+    return own === undefined || other === undefined ? undefined : own / other;
+  }
+}

@@ -1,0 +1,24 @@
+import { join } from "node:path";
+import packageJson from "../../package.json" with { type: "json" };
+import type { BenchServer } from "./bench-server.ts";
+import { freePort, launch } from "./launch.ts";
+
+/** Starts Slipway as `npm start` does, with everything at its default but the address and the log. */
+export async function startSlipway(folder: string): Promise<BenchServer> {
+  const port = await freePort();
+  return launch({
+    name: "Slipway",
+    version: packageJson.version,
+    port,
+    isRegistry: true,
+    command: ["node", join(import.meta.dir, "../../scripts/slipway.mjs"), "serve"],
+    environment: {
+      SLIPWAY_HTTP_HOST: "127.0.0.1",
+      SLIPWAY_HTTP_PORT: String(port),
+      SLIPWAY_DATA: join(folder, "data"),
+      SLIPWAY_LOG_LEVEL: "error",
+    },
+    folder,
+    hasLauncher: true,
+  });
+}
