@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, it } from "bun:test";
+import { metadataStoreContract } from "../../test/contracts/metadata-store.contract.ts";
+import { linkSample, REPOSITORY, sampleBlob } from "../../test/contracts/metadata-store-samples.ts";
+import { sqlEngineContract } from "../../test/contracts/sql-engine.contract.ts";
+import { findPostgres, type PostgresServer, startPostgres } from "../../test/support/postgres.ts";
+import { describeWith } from "../../test/support/requirements.ts";
+import { openPostgresEngine } from "./postgres-engine.ts";
+import { openMetadataStore } from "./sql-metadata-store.ts";
+
+const binaries = await findPostgres();
+
+describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not installed", () => {
+  let server: PostgresServer;
+
+  beforeAll(async () => {
+    server = await startPostgres(binaries as string);
+  });
+
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+
+  sqlEngineContract("PostgreSQL", async () => {
+    const url = await server.createDatabase();
+    const engine = await openPostgresEngine(url);
+    const other = await openPostgresEngine(url);
+    return {
+      engine,
+      other,
+      async [Symbol.asyncDispose]() {
+        await engine[Symbol.asyncDispose]();
+        await other[Symbol.asyncDispose]();
+      },
+    };
+  });
+
+  metadataStoreContract("PostgreSQL", async () => {
+    const url = await server.createDatabase();
+    // Both also create the schema at once.
+    const [store, other] = await Promise.all(
+      [1, 2].map(async () => openMetadataStore(await openPostgresEngine(url))),
+    );
+    if (!store || !other) throw new Error("two stores were asked for");
+    return {
+      store,
+      other,
+      async [Symbol.asyncDispose]() {
+        await store[Symbol.asyncDispose]();
+        await other[Symbol.asyncDispose]();
+      },
+    };
+  });
+
+  it("has every acknowledged commit after the server crashed, and goes on by itself", async () => {
+    await using store = await openMetadataStore(await openPostgresEngine(await server.createDatabase()));
+    for (const how of ["crash", "fast"] as const) {
+      const acknowledged: string[] = [];
+      let writing = true;
+      const writers = Array.from({ length: 4 }, async (_, writer) => {
+        for (let number = 0; writing; number += 1) {
+          const seed = `${how} ${writer} ${number}`;
+          // What fails was not acknowledged.
+          const linked = await linkSample(store, seed).then(
+            () => true,
+            () => false,
+          );
+          if (linked) acknowledged.push(seed);
+        }
+      });
+      await Bun.sleep(150);
+      await server.stop(how);
+      await server.start();
+      const before = acknowledged.length;
+      await Bun.sleep(300);
+      writing = false;
+      await Promise.all(writers);
+      expect(before).toBeGreaterThan(0);
+      expect(acknowledged.length).toBeGreaterThan(before);
+      const found = acknowledged.map((seed) => store.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest));
+      expect(await Promise.all(found)).toEqual(acknowledged.map(sampleBlob));
+    }
+  }, 30_000);
+
+  it("answers reads that meet a restart of the server without an error", async () => {
+    await using store = await openMetadataStore(await openPostgresEngine(await server.createDatabase()));
+    const digest = await linkSample(store, "a");
+    await server.stop("fast");
+    const reads = Array.from({ length: 20 }, () => store.findLinkedBlob(REPOSITORY, digest));
+    await server.start();
+    expect(await Promise.all(reads)).toEqual(reads.map(() => sampleBlob("a")));
+  }, 30_000);
+
+  it("says so when there is no server", async () => {
+    await expect(openPostgresEngine("postgres://slipway@127.0.0.1:1/none")).rejects.toThrow(/connect/i);
+  }, 30_000);
+});

@@ -1,0 +1,146 @@
+import { SQL } from "bun";
+import { isConnectionLost, isRolledBackByServer } from "./postgres-errors.ts";
+import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
+
+/** How a PostgreSQL engine is tuned. */
+export interface PostgresEngineOptions {
+  /** Connections for reads, each of which carries many at once; 1 or more. */
+  readonly readConnections?: number;
+  /** Connections for transactions, one each; 1 or more. */
+  readonly writeConnections?: number;
+}
+
+const DEFAULT_READ_CONNECTIONS = 4;
+const DEFAULT_WRITE_CONNECTIONS = 8;
+const CONNECT_TIMEOUT_SECONDS = 10;
+
+/** How often work is tried that another transaction, or a lost connection, undid. */
+const ATTEMPTS = 8;
+
+/** Ends a transaction whose instance is gone without the server noticing, and frees what it locked. */
+const ABANDONED_TRANSACTION_TIMEOUT_MS = 30_000;
+
+/** The first statement of a transaction: how safe its commit must be, never less than the operator demands. */
+const SET_DURABILITY = `SELECT set_config('synchronous_commit', CASE
+  WHEN $1 = 'no' THEN 'off'
+  WHEN current_setting('synchronous_commit') = 'off' THEN 'on'
+  ELSE current_setting('synchronous_commit') END, true)`;
+
+/**
+ * The PostgreSQL database at `url` (`postgres://user:password@host:port/database`), which must use UTF-8.
+ *
+ * Connections that the server drops are made anew when they are next needed.
+ *
+ * @throws when no connection can be made
+ */
+export async function openPostgresEngine(
+  url: string,
+  options: PostgresEngineOptions = {},
+): Promise<SqlEngine> {
+  const engine = new PostgresEngine(url, options);
+  try {
+    await engine.query("SELECT 1 AS reachable");
+    return engine;
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+class PostgresEngine implements SqlEngine {
+  readonly name = "postgres";
+  // Apart from each other, so that transactions which wait for a lock never keep a read waiting.
+  readonly #readers: SQL;
+  readonly #writers: SQL;
+
+  constructor(url: string, options: PostgresEngineOptions) {
+    this.#readers = pool(url, options.readConnections ?? DEFAULT_READ_CONNECTIONS);
+    this.#writers = pool(url, options.writeConnections ?? DEFAULT_WRITE_CONNECTIONS);
+  }
+
+  query<Row = SqlRow>(sql: string, parameters: readonly SqlValue[] = []): Promise<readonly Row[]> {
+    return persistently(() => run<Row>(this.#readers, sql, parameters), isConnectionLost);
+  }
+
+  transaction<T>(
+    work: (session: SqlSession) => Promise<T>,
+    { durable }: { readonly durable: boolean },
+  ): Promise<T> {
+    let committing = false;
+    const attempt = () => {
+      committing = false;
+      // Writers of one thing lock its row first, then read; each statement sees what was committed before it.
+      return this.#writers.begin("ISOLATION LEVEL READ COMMITTED", async (connection) => {
+        await run(connection, SET_DURABILITY, [durable ? "yes" : "no"]);
+        const result = await work({ query: (sql, parameters = []) => run(connection, sql, parameters) });
+        committing = true;
+        return result;
+      }) as Promise<T>;
+    };
+    // A connection lost while it commits may have committed: whoever called must find out, not we by repeating it.
+    return persistently(
+      attempt,
+      (error) => isRolledBackByServer(error) || (!committing && isConnectionLost(error)),
+    );
+  }
+
+  /** Always `undefined`: asking the server would cost as much as the read that it might save. */
+  epoch(): undefined {
+    return undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#readers.end(), this.#writers.end()]);
+  }
+}
+
+function pool(url: string, max: number): SQL {
+  return new SQL({
+    url,
+    max,
+    // Otherwise 64-bit integers are text, which nothing tells from text.
+    bigint: true,
+    connectionTimeout: CONNECT_TIMEOUT_SECONDS,
+    connection: {
+      application_name: "slipway",
+      idle_in_transaction_session_timeout: ABANDONED_TRANSACTION_TIMEOUT_MS,
+    },
+  });
+}
+
+/** Repeats `attempt` while it fails in a way that `mayRepeat` names, with growing pauses, about 3 seconds in all. */
+async function persistently<T>(
+  attempt: () => Promise<T>,
+  mayRepeat: (error: unknown) => boolean,
+): Promise<T> {
+  for (let made = 1; ; made += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (made === ATTEMPTS || !mayRepeat(error)) throw error;
+    }
+    await Bun.sleep(2 ** made * 12 * (0.5 + Math.random()));
+  }
+}
+
+async function run<Row>(
+  connection: SQL,
+  sql: string,
+  parameters: readonly SqlValue[],
+): Promise<readonly Row[]> {
+  const rows: readonly Record<string, unknown>[] = await connection.unsafe(sql, [...parameters]);
+  return rows.map((row) => plainRow(row) as Row);
+}
+
+/** The row with numbers as numbers, exact up to 2^53 as on every engine, and bytes as plain arrays. */
+function plainRow(row: Readonly<Record<string, unknown>>): SqlRow {
+  const plain: Record<string, SqlValue> = {};
+  for (const column in row) plain[column] = plainValue(row[column]);
+  return plain;
+}
+
+function plainValue(value: unknown): SqlValue {
+  if (typeof value === "bigint") return Number(value);
+  if (value instanceof Uint8Array) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return value as SqlValue;
+}
