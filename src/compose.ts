@@ -1,7 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { AptSource } from "./builder/apt/apt-source.ts";
+import { OnDemandBuilder } from "./builder/on-demand-builder.ts";
+import { CommandRunner } from "./builder/process/command-runner.ts";
 import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
+import { environment } from "./config/environment.ts";
 import type { Config } from "./config/schema.ts";
 import type { BlobProvider } from "./content/blob-services.ts";
 import { BlobStore } from "./content/blob-store.ts";
@@ -11,17 +15,22 @@ import { MemoryDriver } from "./content/memory-driver.ts";
 import { SmallBlobCache } from "./content/small-blob-cache.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
-import type { BlobLinks } from "./metadata/metadata-store.ts";
+import type { BlobLinks, BuildLedger } from "./metadata/metadata-store.ts";
 import type { SqlEngine } from "./metadata/sql-engine.ts";
 import { openMetadataStore } from "./metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "./metadata/sqlite-engine.ts";
 import { OPEN_ACCESS } from "./registry/access-policy.ts";
+import type { ImageStore } from "./registry/image-store.ts";
 import { ManifestPulls } from "./registry/manifest-pulls.ts";
 import { Registry } from "./registry/registry.ts";
+import { RegistryImageStore } from "./registry/registry-image-store.ts";
 import { startUploadExpiry } from "./registry/upload-expiry.ts";
 
 /** Largest blob kept in memory: image configs and small layers, which cost more to open than to send. */
 const SMALL_BLOB_BYTES = 64 * 1024;
+
+/** This host's architecture, as image configs name it. */
+const HOST_ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
 
 /** A package manager as an operator sees it. */
 export interface BuildSource {
@@ -37,6 +46,10 @@ export interface BuildSource {
 export interface Slipway extends AsyncDisposable {
   /** The data folder, as an absolute path. */
   readonly data: string;
+  /** The stored images, without HTTP. */
+  readonly images: ImageStore;
+  /** Builds images that nobody pushed; absent when that is switched off. */
+  readonly builder: OnDemandBuilder | undefined;
   /** What can build images here, and what cannot and why. */
   buildSources(): Promise<readonly BuildSource[]>;
   /** Starts to listen, and to keep house. The caller stops it before it disposes of the registry. */
@@ -67,11 +80,15 @@ export async function compose(config: Config, log: Logger): Promise<Slipway> {
     policy: OPEN_ACCESS,
     rules: config.registry,
   });
-  const pulls = new ManifestPulls(registry.manifests, undefined);
+  const images = new RegistryImageStore(store, store, links, registry.manifests);
+  const builder = config.builder.enabled ? createBuilder(config, data, images, metadata, log) : undefined;
+  const pulls = new ManifestPulls(registry.manifests, builder);
   const all = opened.move();
   return {
     data,
-    buildSources: async () => [],
+    images,
+    builder,
+    buildSources: async () => (builder === undefined ? [] : [await describeApt(builder)]),
     serve() {
       all.use(
         startUploadExpiry(
@@ -85,6 +102,41 @@ export async function compose(config: Config, log: Logger): Promise<Slipway> {
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+function createBuilder(
+  { builder }: Config,
+  data: string,
+  store: ImageStore,
+  ledger: BuildLedger,
+  log: Logger,
+): OnDemandBuilder | undefined {
+  if (!builder.apt.enabled) return undefined;
+  const area = log.child({ area: "builder" });
+  const options = {
+    stateFolder: join(data, "apt"),
+    alwaysIncluded: builder.apt.include,
+    essential: builder.apt.essential,
+    refreshListsSeconds: builder.apt.listMaxAgeSeconds,
+    ...(builder.apt.sourcesFile === undefined ? {} : { sourcesFile: resolve(builder.apt.sourcesFile) }),
+  };
+  const source = new AptSource(options, new CommandRunner({ environment: environment(), log: area }), area);
+  return new OnDemandBuilder(
+    { source, store, ledger, log: area },
+    {
+      platform: { os: "linux", architecture: HOST_ARCHITECTURE },
+      layerBudget: builder.maxLayers,
+      refreshSeconds: builder.refreshSeconds,
+      concurrentBuilds: builder.parallelBuilds,
+      timeoutSeconds: builder.timeoutSeconds,
+    },
+  );
+}
+
+async function describeApt(builder: OnDemandBuilder): Promise<BuildSource> {
+  const found = await builder.available();
+  const detail = found.available ? found.detail : found.reason;
+  return { name: "apt", available: found.available, detail, example: "apt/curl/git:latest" };
 }
 
 function openEngine({ metadata }: Config, data: string): Promise<SqlEngine> {

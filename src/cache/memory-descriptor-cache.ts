@@ -31,7 +31,7 @@ export class MemoryDescriptorCache implements DescriptorCache {
     this.#sizes = new LRUCache({ max: options.maxEntries });
   }
 
-  find(repository: RepositoryName, digest: Digest): BlobDescriptor | undefined {
+  find(repository: RepositoryName, digest: Digest): ReturnType<DescriptorCache["find"]> {
     if (!this.#isCurrent()) return undefined;
     const canonical = this.#canonical.get(linkKey(repository, digest));
     if (canonical === undefined) return undefined;

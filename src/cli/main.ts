@@ -1,12 +1,14 @@
 import { parseArgs } from "node:util";
+import { environment } from "../config/environment.ts";
 import { ConfigError, loadConfig } from "../config/load-config.ts";
 import { createLogger } from "../log.ts";
 import { VERSION } from "../version.ts";
+import { buildCommand } from "./build.ts";
 import { type Command, ExitCode, UsageError } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { serveCommand } from "./serve.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { serve: serveCommand };
+const COMMANDS: Readonly<Record<string, Command>> = { serve: serveCommand, build: buildCommand };
 
 const COMMON = {
   config: { type: "string", short: "c" },
@@ -37,7 +39,7 @@ async function runCommand(name: string, command: Command, argv: readonly string[
     throw new UsageError(`slipway ${name} ${command.arguments}: see slipway ${name} --help`);
   }
   const file = typeof values.config === "string" ? values.config : undefined;
-  const config = loadConfig(process.env, file);
+  const config = loadConfig(environment(), file);
   return await command.run({ config, log: createLogger(config.log.level), positionals, options: values });
 }
 

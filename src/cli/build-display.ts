@@ -1,0 +1,106 @@
+import type { BuildProgress } from "../builder/build-progress.ts";
+
+const MIB = 1024 * 1024;
+
+/**
+ * Shows a build as it goes on: on a terminal one line that changes for each running step, elsewhere a line for each
+ * step that ended.
+ */
+export class BuildDisplay {
+  readonly #output: NodeJS.WriteStream;
+  readonly #quiet: boolean;
+  #layers = { total: 0, done: 0, builtBytes: 0 };
+  #downloadShown = false;
+  #open = false;
+
+  constructor(output: NodeJS.WriteStream, quiet: boolean) {
+    this.#output = output;
+    this.#quiet = quiet;
+  }
+
+  /** Shows one event. */
+  show(event: BuildProgress): void {
+    if (this.#quiet) return;
+    switch (event.kind) {
+      case "resolve-started":
+        this.#running(`resolve   ${event.packages.join(" ")}`);
+        break;
+      case "resolve-done":
+        this.#line(`resolve   ${event.packageCount} packages, ${mebibytes(event.sizeBytes)}`);
+        break;
+      case "plan-done":
+        this.#planned(event.layerCount, event.cachedLayerCount);
+        break;
+      case "download":
+        this.#download(event.doneBytes, event.totalBytes);
+        break;
+      case "layer-started":
+        this.#running(`layers    ${this.#layers.done}/${this.#layers.total}  ${event.packages.join(" ")}`);
+        break;
+      case "layer-done":
+        this.#layerDone(event.sizeBytes);
+        break;
+      case "image-done":
+        this.#line(`image     ${event.digest} (${event.outcome})`);
+        break;
+    }
+  }
+
+  /** Says why there is no image; shown even when quiet. */
+  fail(message: string, detail: unknown): void {
+    this.close();
+    this.#output.write(`slipway: ${message}\n`);
+    if (detail !== undefined) this.#output.write(`${describeDetail(detail)}\n`);
+  }
+
+  /** Ends a line that is still open. */
+  close(): void {
+    if (this.#open) this.#output.write("\r\x1b[K");
+    this.#open = false;
+  }
+
+  #planned(total: number, cached: number): void {
+    this.#layers = { total, done: cached, builtBytes: 0 };
+    this.#line(`plan      ${total} layers, ${cached} of them cached`);
+  }
+
+  #download(done: number, total: number): void {
+    if (done < total) {
+      this.#running(`download  ${mebibytes(done)} of ${mebibytes(total)}`);
+    } else if (!this.#downloadShown) {
+      this.#downloadShown = true;
+      this.#line(`download  ${mebibytes(total)}`);
+    }
+  }
+
+  #layerDone(sizeBytes: number): void {
+    this.#layers.done += 1;
+    this.#layers.builtBytes += sizeBytes;
+    const text = `layers    ${this.#layers.done}/${this.#layers.total}, ${mebibytes(this.#layers.builtBytes)} new`;
+    if (this.#layers.done === this.#layers.total) this.#line(text);
+    else this.#running(text);
+  }
+
+  #running(text: string): void {
+    if (!this.#output.isTTY) return;
+    this.#output.write(`\r\x1b[K${text.slice(0, (this.#output.columns || 80) - 1)}`);
+    this.#open = true;
+  }
+
+  #line(text: string): void {
+    this.close();
+    this.#output.write(`${text}\n`);
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / MIB).toFixed(1)} MiB`;
+}
+
+function describeDetail(detail: unknown): string {
+  if (typeof detail === "string") return detail;
+  if (typeof detail !== "object" || detail === null) return String(detail);
+  return Object.entries(detail)
+    .map(([key, value]) => `  ${key}: ${Array.isArray(value) ? value.join(", ") : String(value)}`)
+    .join("\n");
+}
