@@ -4,6 +4,8 @@ export const MediaType = {
   ociIndex: "application/vnd.oci.image.index.v1+json",
   ociConfig: "application/vnd.oci.image.config.v1+json",
   ociEmpty: "application/vnd.oci.empty.v1+json",
+  /** Artifact type of the lock that is stored with an image built here, and media type of its one blob. */
+  slipwayLock: "application/vnd.slipway.lock.v1+json",
   ociLayerGzip: "application/vnd.oci.image.layer.v1.tar+gzip",
   /** Pushed by clients of the withdrawn artifact manifest; kept because stored artifacts still use it. */
   ociArtifact: "application/vnd.oci.artifact.manifest.v1+json",

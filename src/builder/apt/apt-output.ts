@@ -1,0 +1,118 @@
+import { RegistryError } from "../../oci/registry-error.ts";
+import { type ControlStanza, parseStanzas } from "../debian/control-stanza.ts";
+import type { ResolvedPackage } from "../package-source.ts";
+
+/** Which version of which package apt chose. */
+export interface ChosenPackage {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** What `apt-cache show` says of a package that matters here. */
+export interface PackageRecord extends Omit<ResolvedPackage, "base"> {
+  /** Names it can be asked for by, besides its own. */
+  readonly provides: readonly string[];
+}
+
+/** What `apt-get install --print-uris` would fetch, in ascending order of name. */
+export function parsePrintedUris(stdout: string): readonly ChosenPackage[] {
+  const chosen = new Map<string, ChosenPackage>();
+  for (const line of stdout.split("\n")) {
+    // 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH, where a version's colon is written %3a.
+    const match = /^'[^']*' ([^_\s]+)_([^_\s]+)_[^_\s]+\.deb \d+/.exec(line);
+    const name = match?.[1];
+    const version = match?.[2];
+    if (name === undefined || version === undefined) continue;
+    chosen.set(name, { name, version: version.replaceAll("%3a", ":") });
+  }
+  return [...chosen.values()].toSorted((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+/**
+ * The records of `chosen` among the stanzas that `apt-cache show` printed, in the order of `chosen`.
+ *
+ * @throws {RegistryError} `build-failed` when one is missing or carries no SHA-256
+ */
+export function parsePackageRecords(
+  stdout: string,
+  chosen: readonly ChosenPackage[],
+): readonly PackageRecord[] {
+  const byPin = new Map<string, ControlStanza>();
+  for (const stanza of parseStanzas(stdout)) {
+    const pin = `${stanza.get("package")}=${stanza.get("version")}`;
+    if (!byPin.has(pin)) byPin.set(pin, stanza);
+  }
+  return chosen.map((pin) => {
+    const stanza = byPin.get(`${pin.name}=${pin.version}`);
+    const sha256 = stanza?.get("sha256");
+    if (stanza === undefined || sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
+      throw new RegistryError("build-failed", `the package lists hold no SHA-256 for ${pin.name}`);
+    }
+    return {
+      ...pin,
+      sha256,
+      architecture: stanza.get("architecture") ?? "all",
+      sizeBytes: Number(stanza.get("size") ?? 0),
+      // Counted in KiB (Debian policy 5.6.20).
+      installedSizeBytes: Number(stanza.get("installed-size") ?? 0) * 1024,
+      essential: stanza.get("essential") === "yes",
+      provides: parseProvides(stanza.get("provides") ?? ""),
+    };
+  });
+}
+
+function parseProvides(field: string): readonly string[] {
+  return field
+    .split(",")
+    .map((part) => part.trim().split(/[\s(:]/)[0] ?? "")
+    .filter((name) => name !== "");
+}
+
+/** What a failed `apt-get install` says of the request: the fault to report, with apt's own reason. */
+export function resolutionError(stdout: string, stderr: string): RegistryError {
+  const unknown = unknownPackages(stderr);
+  if (unknown.length > 0) {
+    return unknownPackagesError(unknown);
+  }
+  const reason = unmetDependencies(stdout) || errorLines(stderr);
+  if (/unmet dependencies|held broken|broken packages|Conflicts|Breaks/i.test(`${stdout}\n${stderr}`)) {
+    return new RegistryError("package-conflict", "the packages cannot be installed together", {
+      detail: { reason },
+    });
+  }
+  return new RegistryError("build-failed", "apt could not resolve the packages", { detail: { reason } });
+}
+
+/** The error for packages that the host's sources do not have. */
+export function unknownPackagesError(packages: readonly string[]): RegistryError {
+  return new RegistryError("package-unknown", `no such package: ${packages.join(", ")}`, {
+    detail: { packages },
+  });
+}
+
+function unknownPackages(stderr: string): readonly string[] {
+  const found = stderr.matchAll(
+    /^E: (?:Unable to locate package (\S+)|Package '([^']+)' has no installation candidate|Couldn't find any package by \w+ '([^']+)')/gm,
+  );
+  return [...new Set([...found].map((match) => match[1] ?? match[2] ?? match[3] ?? ""))].toSorted();
+}
+
+/** The paragraph in which apt explains a conflict; it names packages and versions, never a path. */
+function unmetDependencies(stdout: string): string {
+  const start = stdout.indexOf("The following packages have unmet dependencies:");
+  return start < 0 ? "" : withoutPaths(stdout.slice(start).trimEnd());
+}
+
+/** The lines of `stderr` that are errors, without the paths of this host. */
+export function errorLines(stderr: string): string {
+  return withoutPaths(
+    stderr
+      .split("\n")
+      .filter((line) => line.startsWith("E: "))
+      .join("\n"),
+  );
+}
+
+function withoutPaths(text: string): string {
+  return text.replaceAll(/(?<![\w:/.])\/(?:[\w.+~%-]+\/)+[\w.+~%-]*/g, "(path)").slice(0, 4000);
+}

@@ -1,0 +1,217 @@
+import { mkdir, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "../../log.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
+import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
+import { errorLines } from "./apt-output.ts";
+
+/** Where apt keeps its state and what it adds to the host's own configuration. */
+export interface AptWorkspaceOptions {
+  /** Folder that belongs to this workspace alone; several processes may share it. */
+  readonly folder: string;
+  /** Debian's name of the architecture, such as `amd64`. */
+  readonly architecture: string;
+  /** A sources file to use instead of all the host's own. */
+  readonly sourcesFile?: string | undefined;
+  /** Configuration in apt.conf(5) syntax that is read last. */
+  readonly extraConfiguration?: string | undefined;
+  /** Lists older than this are refreshed. */
+  readonly refreshListsSeconds: number;
+}
+
+const UPDATE_TIMEOUT_MS = 10 * 60_000;
+const QUERY_TIMEOUT_MS = 2 * 60_000;
+const DOWNLOAD_TIMEOUT_MS = 60 * 60_000;
+const LOCK_WAIT_SECONDS = 900;
+const RETRY_REFRESH_MS = 5 * 60_000;
+
+/** apt with a state of its own: the host's sources, keys, proxies and credentials, an empty package status. */
+export class AptWorkspace {
+  readonly #options: AptWorkspaceOptions;
+  readonly #runner: CommandRunner;
+  readonly #log: Logger;
+  #prepared: Promise<void> | undefined;
+  #lastFailedRefreshAt = 0;
+
+  constructor(options: AptWorkspaceOptions, runner: CommandRunner, log: Logger) {
+    this.#options = options;
+    this.#runner = runner;
+    this.#log = log;
+  }
+
+  /**
+   * Makes the lists fresh enough; resolves to when they were last refreshed, in milliseconds since the epoch.
+   *
+   * A refresh that fails while there are lists is logged and survived.
+   *
+   * @throws {RegistryError} `build-failed` when there are no lists and none can be had
+   */
+  async refreshLists(signal: AbortSignal): Promise<number> {
+    await this.#ready();
+    const before = await this.#refreshedAt();
+    if (before !== undefined && !this.#isDue(before)) return before;
+    const result = await this.#locked("exclusive", ["apt-get", "update", "-q"], UPDATE_TIMEOUT_MS, signal);
+    if (result.exitCode === 0) {
+      const now = new Date();
+      await writeFile(this.#stamp, "");
+      await utimes(this.#stamp, now, now);
+      return now.getTime();
+    }
+    this.#lastFailedRefreshAt = Date.now();
+    if (before !== undefined) {
+      this.#log.warn(
+        { reason: result.stderr },
+        "the package lists could not be refreshed; the old ones are used",
+      );
+      return before;
+    }
+    throw new RegistryError("build-failed", "the package lists could not be fetched", {
+      detail: { reason: errorLines(result.stderr) },
+    });
+  }
+
+  /** Runs a command that reads the lists, never while they are being replaced. */
+  async query(command: readonly string[], signal: AbortSignal): Promise<CommandResult> {
+    await this.#ready();
+    return this.#locked("shared", command, QUERY_TIMEOUT_MS, signal);
+  }
+
+  /** Downloads packages given as `NAME=VERSION` into `folder`; `onPercent` is told how far it is. */
+  async download(
+    pins: readonly string[],
+    folder: string,
+    onPercent: (percent: number) => void,
+    signal: AbortSignal,
+  ): Promise<CommandResult> {
+    await this.#ready();
+    const command = [
+      "apt-get",
+      this.#configOption,
+      "download",
+      "-qq",
+      "-o",
+      "APT::Status-Fd=1",
+      "--",
+      ...pins,
+    ];
+    return this.#runner.run(command, {
+      folder,
+      timeoutMs: DOWNLOAD_TIMEOUT_MS,
+      signal,
+      onLine: (line) => {
+        const percent = /^dlstatus:\d+:([\d.]+):/.exec(line)?.[1];
+        if (percent !== undefined) onPercent(Number(percent));
+      },
+    });
+  }
+
+  #ready(): Promise<void> {
+    this.#prepared ??= this.#prepare();
+    return this.#prepared;
+  }
+
+  #isDue(refreshedAt: number): boolean {
+    const now = Date.now();
+    return (
+      now - refreshedAt > this.#options.refreshListsSeconds * 1000 &&
+      now - this.#lastFailedRefreshAt > RETRY_REFRESH_MS
+    );
+  }
+
+  get #stamp(): string {
+    return join(this.#options.folder, "lists-refreshed");
+  }
+
+  get #configOption(): string {
+    return `--config-file=${join(this.#options.folder, "apt.conf")}`;
+  }
+
+  async #refreshedAt(): Promise<number | undefined> {
+    try {
+      return Math.floor((await stat(this.#stamp)).mtimeMs);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw cause;
+    }
+  }
+
+  /** Runs an apt command under a lock that other processes on the same folder respect. */
+  #locked(
+    kind: "shared" | "exclusive",
+    [program = "", ...parameters]: readonly string[],
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<CommandResult> {
+    const lock = [
+      "flock",
+      `--${kind}`,
+      `--wait=${LOCK_WAIT_SECONDS}`,
+      join(this.#options.folder, "lists.lock"),
+    ];
+    return this.#runner.run([...lock, program, this.#configOption, ...parameters], { timeoutMs, signal });
+  }
+
+  async #prepare(): Promise<void> {
+    const { folder } = this.#options;
+    for (const name of ["lists/partial", "cache/archives/partial", "log"]) {
+      await mkdir(join(folder, name), { recursive: true });
+    }
+    await writeFile(join(folder, "status"), "");
+    await writeFile(join(folder, "extended-states"), "");
+    await writeFile(join(folder, "apt.conf"), aptConfiguration(this.#options));
+  }
+}
+
+/**
+ * What is read after the host's own configuration.
+ *
+ * Hooks are cleared because they act on the host; indexes that no resolution needs are not fetched.
+ */
+function aptConfiguration(options: AptWorkspaceOptions): string {
+  const { folder, architecture, sourcesFile } = options;
+  const quoted = (text: string): string => `"${text.replaceAll('"', "")}"`;
+  const settings: Record<string, string> = {
+    "Dir::State": folder,
+    "Dir::State::lists": join(folder, "lists"),
+    "Dir::State::status": join(folder, "status"),
+    "Dir::State::extended_states": join(folder, "extended-states"),
+    "Dir::Cache": join(folder, "cache"),
+    "Dir::Cache::archives": join(folder, "cache/archives"),
+    "Dir::Cache::pkgcache": "pkgcache.bin",
+    "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
+    "Dir::Log": join(folder, "log"),
+    "APT::Architecture": architecture,
+    "APT::Sandbox::User": "root",
+    "APT::Install-Recommends": "false",
+    "APT::Install-Suggests": "false",
+    "APT::Get::AllowUnauthenticated": "false",
+    "APT::Update::Error-Mode": "any",
+    "Acquire::AllowInsecureRepositories": "false",
+    "Acquire::Languages": "none",
+    "Acquire::PDiffs": "false",
+    "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+    "Acquire::IndexTargets::deb::CNF::DefaultEnabled": "false",
+    "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
+    "Acquire::IndexTargets::deb-src::Sources::DefaultEnabled": "false",
+    ...(sourcesFile === undefined
+      ? {}
+      : { "Dir::Etc::sourcelist": sourcesFile, "Dir::Etc::sourceparts": "/dev/null" }),
+  };
+  const cleared = [
+    "APT::Architectures",
+    "APT::Update::Pre-Invoke",
+    "APT::Update::Post-Invoke",
+    "APT::Update::Post-Invoke-Success",
+    "DPkg::Pre-Invoke",
+    "DPkg::Post-Invoke",
+    "DPkg::Pre-Install-Pkgs",
+    "AptCli::Hooks",
+  ];
+  return [
+    ...cleared.map((name) => `#clear ${name};`),
+    `APT::Architectures { ${quoted(architecture)}; };`,
+    ...Object.entries(settings).map(([name, value]) => `${name} ${quoted(value)};`),
+    options.extraConfiguration ?? "",
+    "",
+  ].join("\n");
+}

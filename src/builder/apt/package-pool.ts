@@ -1,0 +1,169 @@
+import { createReadStream } from "node:fs";
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { FetchedPackages, ResolvedPackage } from "../package-source.ts";
+
+interface PooledFile {
+  readonly sha256: string;
+  readonly path: string;
+  readonly ready: Promise<void>;
+  holders: number;
+}
+
+/** Downloads the given packages into a folder, under whatever names. */
+export type Download = (packages: readonly ResolvedPackage[], folder: string) => Promise<void>;
+
+const ABANDONED_AFTER_MS = 24 * 3600_000;
+
+/** Package files by SHA-256, each kept as long as somebody needs it, and downloaded once meanwhile. */
+export class PackagePool {
+  readonly #root: string;
+  readonly #files = new Map<string, PooledFile>();
+  #folder: Promise<string> | undefined;
+  #sequence = 0;
+
+  /** Files live in a folder of this process below `root`; what dead processes left there for a day is removed. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /**
+   * Holds the files of `packages`, downloading those that nobody holds.
+   *
+   * @throws whatever `download` throws, and an error when a file is not what was promised
+   */
+  async fetch(packages: readonly ResolvedPackage[], download: Download): Promise<FetchedPackages> {
+    this.#folder ??= this.#open();
+    const folder = await this.#folder;
+    for (;;) {
+      const missing = packages.filter((wanted) => !this.#files.has(wanted.sha256));
+      const own = this.#start(folder, missing, download);
+      const held = packages.map((wanted) => this.#hold(wanted));
+      try {
+        await own;
+        // A download that another fetch began and gave up leaves its files to be asked for again.
+        const others = await Promise.allSettled(held.map((file) => file.ready));
+        if (others.every((outcome) => outcome.status === "fulfilled"))
+          return new HeldPackages(this, packages, held);
+        await this.release(held);
+      } catch (cause) {
+        await this.release(held);
+        throw cause;
+      }
+    }
+  }
+
+  /** Lets go of files; those that nobody else holds are removed. */
+  async release(files: readonly PooledFile[]): Promise<void> {
+    for (const file of files) {
+      file.holders -= 1;
+      if (file.holders > 0) continue;
+      this.#forget(file);
+      await rm(file.path, { force: true });
+    }
+  }
+
+  #start(folder: string, wanted: readonly ResolvedPackage[], download: Download): Promise<void> {
+    if (wanted.length === 0) return Promise.resolve();
+    const begun = Promise.withResolvers<void>();
+    const files = wanted.map(({ sha256 }) => {
+      this.#sequence += 1;
+      return { sha256, path: join(folder, `${this.#sequence}.deb`), ready: begun.promise, holders: 0 };
+    });
+    for (const file of files) this.#files.set(file.sha256, file);
+    const ready = this.#download(folder, files, wanted, download).catch((cause: unknown) => {
+      for (const file of files) this.#forget(file);
+      throw cause;
+    });
+    ready.then(begun.resolve, begun.reject);
+    return ready;
+  }
+
+  #hold(wanted: ResolvedPackage): PooledFile {
+    const file = this.#files.get(wanted.sha256);
+    if (file === undefined) throw new Error(`nobody downloads ${wanted.name}`);
+    file.holders += 1;
+    return file;
+  }
+
+  #forget(file: PooledFile): void {
+    if (this.#files.get(file.sha256) === file) this.#files.delete(file.sha256);
+  }
+
+  async #open(): Promise<string> {
+    await mkdir(this.#root, { recursive: true });
+    for (const name of await readdir(this.#root)) await this.#removeAbandoned(name);
+    return mkdtemp(join(this.#root, `${process.pid}-`));
+  }
+
+  async #removeAbandoned(name: string): Promise<void> {
+    const folder = join(this.#root, name);
+    const { mtimeMs } = await stat(folder);
+    // Process ids repeat, in containers even between running processes: age decides as well.
+    if (Date.now() - mtimeMs < ABANDONED_AFTER_MS || isAlive(Number.parseInt(name, 10))) return;
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  async #download(
+    folder: string,
+    files: readonly PooledFile[],
+    wanted: readonly ResolvedPackage[],
+    download: Download,
+  ): Promise<void> {
+    const incoming = await mkdtemp(join(folder, "incoming-"));
+    try {
+      await download(wanted, incoming);
+      const missing = new Map(files.map((file) => [file.sha256, file.path]));
+      for (const name of await readdir(incoming)) {
+        const sha256 = await sha256Of(join(incoming, name));
+        const path = missing.get(sha256);
+        if (path !== undefined) await rename(join(incoming, name), path);
+        missing.delete(sha256);
+      }
+      const lost = wanted.filter((one) => missing.has(one.sha256)).map((one) => one.name);
+      if (lost.length > 0) throw new Error(`not downloaded as the lists promise: ${lost.join(", ")}`);
+    } finally {
+      await rm(incoming, { recursive: true, force: true });
+    }
+  }
+}
+
+/** What one fetch holds. */
+class HeldPackages implements FetchedPackages {
+  readonly #pool: PackagePool;
+  readonly #paths: ReadonlyMap<string, string>;
+  #held: readonly PooledFile[];
+
+  constructor(pool: PackagePool, packages: readonly ResolvedPackage[], held: readonly PooledFile[]) {
+    this.#pool = pool;
+    this.#held = held;
+    this.#paths = new Map(packages.map((one, index) => [one.sha256, held[index]?.path ?? ""]));
+  }
+
+  file(resolved: ResolvedPackage): string {
+    const path = this.#paths.get(resolved.sha256);
+    if (path === undefined) throw new Error(`${resolved.name} was not fetched`);
+    return path;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const held = this.#held;
+    this.#held = [];
+    await this.#pool.release(held);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = new Bun.CryptoHasher("sha256");
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  return hash.digest("hex");
+}

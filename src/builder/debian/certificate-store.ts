@@ -1,0 +1,50 @@
+import { basename } from "node:path";
+import { x509SubjectHash } from "./x509-subject-hash.ts";
+
+/** Files and links by path, to be added to a layer. */
+export interface DerivedFile {
+  readonly path: string;
+  /** Content of a file. */
+  readonly bytes?: Uint8Array;
+  /** Text of a symbolic link. */
+  readonly linkTarget?: string;
+}
+
+const FOLDER = "etc/ssl/certs";
+const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/;
+
+/**
+ * What `update-ca-certificates` makes of the certificates in /usr/share/ca-certificates, all of them trusted.
+ *
+ * The bundle, a link per certificate, the links by subject hash that OpenSSL follows, and the list of what is
+ * trusted. `certificates` are PEM texts by their path in the image.
+ */
+export function certificateStore(certificates: ReadonlyMap<string, string>): readonly DerivedFile[] {
+  if (certificates.size === 0) return [];
+  const paths = [...certificates.keys()].toSorted();
+  const hashes = new Map<string, number>();
+  const files: DerivedFile[] = [];
+  let bundle = "";
+  for (const path of paths) {
+    const text = certificates.get(path) ?? "";
+    const link = linkName(path);
+    bundle += text.endsWith("\n") ? text : `${text}\n`;
+    files.push({ path: `${FOLDER}/${link}`, linkTarget: `/${path}` });
+    const base64 = PEM.exec(text)?.[1];
+    if (base64 === undefined) continue;
+    const hash = x509SubjectHash(Buffer.from(base64, "base64"));
+    const count = hashes.get(hash) ?? 0;
+    hashes.set(hash, count + 1);
+    files.push({ path: `${FOLDER}/${hash}.${count}`, linkTarget: link });
+  }
+  const list = paths.map((path) => path.replace("usr/share/ca-certificates/", "")).join("\n");
+  files.push({ path: `${FOLDER}/ca-certificates.crt`, bytes: Buffer.from(bundle) });
+  files.push({ path: "etc/ca-certificates.conf", bytes: Buffer.from(`${list}\n`) });
+  return files.toSorted((left, right) => (left.path < right.path ? -1 : 1));
+}
+
+/** As update-ca-certificates names it. */
+function linkName(path: string): string {
+  const name = basename(path, ".crt").replaceAll(" ", "_").replaceAll(/[()]/g, "=").replaceAll(",", "_");
+  return `${name}.pem`;
+}

@@ -1,0 +1,61 @@
+import { posix } from "node:path";
+import type { ByteSource } from "../../oci/byte-source.ts";
+import type { ArchiveEntry, ArchiveWriter } from "./archive-writer.ts";
+
+const ROOT = { userId: 0, groupId: 0 } as const satisfies Partial<ArchiveEntry>;
+
+/** Who an entry belongs to, by number. */
+export type Owner = Pick<ArchiveEntry, "userId" | "groupId">;
+
+/** One layer's tree as it is written: folders before what they hold, every path once, the first entry of it. */
+export class LayerTree {
+  readonly #archive: ArchiveWriter;
+  readonly #paths = new Set<string>([""]);
+
+  constructor(archive: ArchiveWriter) {
+    this.#archive = archive;
+  }
+
+  /** Adds a folder; nothing when it is there already. */
+  async addFolder(path: string, mode: number, modifiedAt: Date, owner: Owner = ROOT): Promise<void> {
+    await this.add({ path, type: "directory", mode, ...owner, modifiedAt });
+  }
+
+  /** Adds a small file. */
+  async addFile(
+    path: string,
+    bytes: Uint8Array,
+    modifiedAt: Date,
+    mode = 0o644,
+    owner: Owner = ROOT,
+  ): Promise<void> {
+    const entry: ArchiveEntry = { path, type: "file", mode, ...owner, modifiedAt };
+    if (await this.#claim(entry)) await this.#archive.writeBytes(entry, bytes);
+  }
+
+  /** Adds a symbolic link. */
+  async addLink(path: string, linkTarget: string, modifiedAt: Date): Promise<void> {
+    await this.add({ path, type: "symlink", mode: 0o777, ...ROOT, modifiedAt, linkTarget });
+  }
+
+  /** Adds a file of `size` bytes as they come; they are not asked for when the path is taken. */
+  async addStream(entry: ArchiveEntry, size: number, content: ByteSource): Promise<void> {
+    if (await this.#claim(entry)) await this.#archive.writeStream(entry, size, content);
+  }
+
+  /** Adds an entry without content. */
+  async add(entry: ArchiveEntry): Promise<void> {
+    if (await this.#claim(entry)) await this.#archive.writeEmpty(entry);
+  }
+
+  /** Whether the path is still free; the folders above it are there afterwards. */
+  async #claim(entry: ArchiveEntry): Promise<boolean> {
+    if (this.#paths.has(entry.path)) return false;
+    const parent = posix.dirname(entry.path);
+    if (parent !== "." && !this.#paths.has(parent)) {
+      await this.addFolder(parent, 0o755, entry.modifiedAt);
+    }
+    this.#paths.add(entry.path);
+    return true;
+  }
+}

@@ -1,0 +1,55 @@
+import { z } from "zod";
+
+const Account = z.object({ name: z.string(), id: z.number().optional() });
+const Place = z.object({ link: z.string(), name: z.string(), path: z.string() });
+
+/** The shape of {@link PackageFacts} as it is stored with a cached layer. */
+const PackageFactsSchema = z.object({
+  /** The package's control stanza as it was packaged. */
+  control: z.string(),
+  /** Configuration files with the MD5 of their content, as dpkg's status names them. */
+  conffiles: z.array(z.object({ path: z.string(), md5: z.string() })),
+  /** Small files that describe accounts, shells and library folders, by their place in the image. */
+  texts: z.record(z.string(), z.string()),
+  groups: z.array(Account),
+  users: z.array(
+    Account.extend({
+      group: z.string().optional(),
+      comment: z.string().optional(),
+      home: z.string().optional(),
+      shell: z.string().optional(),
+      createHome: z.boolean(),
+    }),
+  ),
+  memberships: z.array(z.object({ user: z.string(), group: z.string() })),
+  /** Alternatives whose target is in this package. */
+  alternatives: z.array(Place.extend({ priority: z.number(), slaves: z.array(Place) })),
+  /** Shared libraries by the folder that holds them. */
+  libraries: z.array(
+    z.object({ folder: z.string(), soname: z.string(), bits: z.number(), machine: z.number() }),
+  ),
+  /** Folders whose owner or mode is not the usual one. */
+  folders: z.array(z.object({ path: z.string(), mode: z.number(), userId: z.number(), groupId: z.number() })),
+  /** Folders among those merged into /usr that the package has files in. */
+  mergedFolders: z.array(z.string()),
+  /** Newest modification of its files, in milliseconds since the epoch. */
+  newestModification: z.number(),
+});
+
+/** What the image's last layer needs to know of a package, so that its files are not needed again. */
+export type PackageFacts = z.infer<typeof PackageFactsSchema>;
+
+const LayerFacts = z.array(PackageFactsSchema);
+
+/** The text that {@link parseFacts} reads. */
+export function formatFacts(facts: readonly PackageFacts[]): string {
+  return JSON.stringify(facts);
+}
+
+/** The facts of all packages of some layers, in ascending order of package name. */
+export function parseFacts(layers: readonly string[]): readonly PackageFacts[] {
+  const named = layers
+    .flatMap((layer) => LayerFacts.parse(JSON.parse(layer)))
+    .map((facts) => ({ facts, name: /^Package: *(\S+)/m.exec(facts.control)?.[1] ?? "" }));
+  return named.toSorted((left, right) => (left.name < right.name ? -1 : 1)).map(({ facts }) => facts);
+}

@@ -1,0 +1,12 @@
+// Debian policy 5.6.1: lower case letters, digits, plus, minus and periods, at least two, the first a letter or digit.
+const NAME = /^[a-z0-9][a-z0-9+.-]+$/;
+const MAX_LENGTH = 128;
+
+/**
+ * Whether `text` is a Debian package name (Debian policy 5.6.1), and so neither an option nor an expression for apt.
+ *
+ * A trailing `-` is refused although the policy allows it, because apt reads it as a wish to remove.
+ */
+export function isDebianPackageName(text: string): boolean {
+  return text.length <= MAX_LENGTH && NAME.test(text) && !text.endsWith("-");
+}

@@ -1,0 +1,175 @@
+import { posix } from "node:path";
+import { certificateStore, type DerivedFile } from "./certificate-store.ts";
+import { ElfProbe } from "./elf-library.ts";
+import { readMaintainerScript } from "./maintainer-script.ts";
+import type { PackageFacts } from "./package-facts.ts";
+import { MERGED_FOLDERS, mergedPath } from "./tree-path.ts";
+
+/** Control files of a package that matter here, by name. */
+export type ControlFiles = ReadonlyMap<string, Uint8Array>;
+
+const MAX_TEXT_BYTES = 1 << 18;
+const LIBRARY = /^(?:lib[^/]*|ld-[^/]*|ld)\.so(?:\.[^/]*)?$|^(?:lib|ld-)[^/]*\.so[^/]*$/;
+
+/** Files whose text the last layer is made from. */
+const FACT_TEXTS = [
+  /^usr\/share\/base-passwd\/(?:passwd|group)\.master$/,
+  /^usr\/lib\/sysusers\.d\/[^/]+\.conf$/,
+  /^etc\/ld\.so\.conf(?:\.d\/[^/]+\.conf)?$/,
+  /^usr\/share\/debianutils\/shells(?:\.d\/[^/]+)?$/,
+];
+
+/** Files that a package's script copies to where programs look for them. */
+const COPIES: Readonly<Record<string, string>> = {
+  "usr/share/base-files/dot.bashrc": "root/.bashrc",
+  "usr/share/base-files/dot.profile": "root/.profile",
+  "usr/share/base-files/motd": "etc/motd",
+  "usr/share/base-files/profile": "etc/profile",
+  "usr/share/libc-bin/nsswitch.conf": "etc/nsswitch.conf",
+};
+
+const CERTIFICATE = /^usr\/share\/ca-certificates\/.+\.crt$/;
+
+/** Sees the files of one package as they pass and gathers what its scripts would have made of them. */
+export class PackageObserver {
+  readonly #control: ControlFiles;
+  readonly #paths = new Set<string>();
+  readonly #texts: Record<string, string> = {};
+  readonly #copies = new Map<string, string>();
+  readonly #certificates = new Map<string, string>();
+  readonly #conffiles = new Map<string, string>();
+  readonly #libraries: PackageFacts["libraries"] = [];
+  readonly #folders: PackageFacts["folders"] = [];
+  readonly #mergedFolders = new Set<string>();
+  #newestModification = 0;
+
+  constructor(control: ControlFiles) {
+    this.#control = control;
+    for (const line of this.#text("conffiles").split("\n")) {
+      // A line may begin with a flag, such as remove-on-upgrade (deb-conffiles(5)).
+      const path = line.trim();
+      if (path.startsWith("/")) this.#conffiles.set(mergedPath(path.slice(1)), "");
+    }
+  }
+
+  /** Takes note of an entry by its place in the image and the path it was packaged under. */
+  noteEntry(path: string, packagedPath: string, modifiedAt: Date): void {
+    this.#paths.add(path);
+    this.#newestModification = Math.max(this.#newestModification, modifiedAt.getTime());
+    const first = packagedPath.split("/", 1)[0] ?? "";
+    if ((MERGED_FOLDERS as readonly string[]).includes(first)) this.#mergedFolders.add(first);
+    else if (path.startsWith("usr/")) {
+      const second = path.split("/", 2)[1] ?? "";
+      if ((MERGED_FOLDERS as readonly string[]).includes(second)) this.#mergedFolders.add(second);
+    }
+  }
+
+  /** Takes note of a folder's owner and mode. */
+  noteFolder(path: string, mode: number, userId: number, groupId: number): void {
+    if (path !== "" && (mode !== 0o755 || userId !== 0 || groupId !== 0)) {
+      this.#folders.push({ path, mode, userId, groupId });
+    }
+  }
+
+  /** What wants to see the content of a file: its chunks, and the end. `undefined` when nothing does. */
+  watch(path: string, size: number): { push(chunk: Uint8Array): void; finish(): void } | undefined {
+    if (this.#conffiles.has(path)) return this.#watchConffile(path, size);
+    if (LIBRARY.test(posix.basename(path)) && path.startsWith("usr/")) return this.#watchLibrary(path);
+    if (size > MAX_TEXT_BYTES) return undefined;
+    return this.#watchText(path);
+  }
+
+  /** The files that the package's scripts would have made out of its own. */
+  derivedFiles(): readonly DerivedFile[] {
+    const copies = [...this.#copies].map(([path, text]) => ({ path, bytes: Buffer.from(text) }));
+    const all = [...copies, ...certificateStore(this.#certificates), ...this.#timeZone()];
+    return all.filter((file) => !this.#paths.has(file.path));
+  }
+
+  /** What is known once the whole package has passed. */
+  facts(): PackageFacts {
+    const wishes = readMaintainerScript(this.#text("postinst"));
+    const has = (path: string): boolean => this.#paths.has(mergedPath(path.slice(1)));
+    return {
+      control: this.#text("control").trim(),
+      conffiles: [...this.#conffiles]
+        .filter(([, md5]) => md5 !== "")
+        .map(([path, md5]) => ({ path: `/${path}`, md5 })),
+      texts: this.#texts,
+      groups: [...wishes.groups],
+      users: [...wishes.users],
+      memberships: [...wishes.memberships],
+      alternatives: wishes.alternatives
+        .filter((wish) => has(wish.path))
+        .map((wish) => ({ ...wish, slaves: wish.slaves.filter((slave) => has(slave.path)) })),
+      libraries: this.#libraries,
+      folders: this.#folders,
+      mergedFolders: [...this.#mergedFolders].toSorted(),
+      newestModification: this.#newestModification,
+    };
+  }
+
+  #text(name: string): string {
+    const bytes = this.#control.get(name);
+    return bytes === undefined ? "" : Buffer.from(bytes).toString("utf8");
+  }
+
+  #watchConffile(path: string, size: number) {
+    const hash = new Bun.CryptoHasher("md5");
+    const text = size <= MAX_TEXT_BYTES ? this.#watchText(path) : undefined;
+    return {
+      push: (chunk: Uint8Array): void => {
+        hash.update(chunk);
+        text?.push(chunk);
+      },
+      finish: (): void => {
+        this.#conffiles.set(path, hash.digest("hex"));
+        text?.finish();
+      },
+    };
+  }
+
+  #watchLibrary(path: string) {
+    const probe = new ElfProbe();
+    return {
+      push: (chunk: Uint8Array): void => probe.push(chunk),
+      finish: (): void => {
+        const library = probe.finish();
+        if (library === undefined) return;
+        const { bits, machine, soname = posix.basename(path) } = library;
+        this.#libraries.push({ folder: posix.dirname(path), soname, bits, machine });
+      },
+    };
+  }
+
+  #watchText(path: string) {
+    const keep = this.#destination(path);
+    if (keep === undefined) return undefined;
+    const chunks: Uint8Array[] = [];
+    return {
+      push: (chunk: Uint8Array): void => void chunks.push(chunk.slice()),
+      finish: (): void => keep(Buffer.concat(chunks).toString("utf8")),
+    };
+  }
+
+  #destination(path: string): ((text: string) => void) | undefined {
+    const copy = COPIES[path];
+    if (copy !== undefined) return (text) => void this.#copies.set(copy, text);
+    if (CERTIFICATE.test(path)) return (text) => void this.#certificates.set(path, text);
+    if (FACT_TEXTS.some((pattern) => pattern.test(path))) {
+      return (text) => {
+        this.#texts[path] = text;
+      };
+    }
+    return undefined;
+  }
+
+  /** As tzdata is configured when nobody is asked. */
+  #timeZone(): readonly DerivedFile[] {
+    if (!this.#paths.has("usr/share/zoneinfo/Etc/UTC")) return [];
+    return [
+      { path: "etc/localtime", linkTarget: "/usr/share/zoneinfo/Etc/UTC" },
+      { path: "etc/timezone", bytes: Buffer.from("Etc/UTC\n") },
+    ];
+  }
+}

@@ -1,0 +1,94 @@
+import type { BlobDescriptor } from "../content/blob-services.ts";
+import type { CachedLayer } from "../metadata/metadata-store.ts";
+import type { Descriptor, Platform } from "../oci/descriptor.ts";
+import { digestOf } from "../oci/digest.ts";
+import { MediaType } from "../oci/media-types.ts";
+import type { ImageLock } from "./image-lock.ts";
+import type { ImageSettings } from "./package-source.ts";
+
+/** A layer of an image and what to say of it. */
+export interface ImageLayer {
+  readonly layer: CachedLayer;
+  /** Shown by clients as the command that made the layer. */
+  readonly createdBy: string;
+}
+
+/** A document of an image with the descriptor that names it. */
+export interface ImageDocument {
+  readonly bytes: Uint8Array;
+  readonly descriptor: Descriptor;
+}
+
+/** A config and the manifest that names it. */
+export interface AssembledImage {
+  readonly config: ImageDocument;
+  readonly manifest: ImageDocument;
+}
+
+const ANNOTATION = "org.opencontainers.image";
+
+/** The image of `layers`, lowest first. Says nothing of the name it was asked for by: equal contents, equal bytes. */
+export function assembleImage(
+  platform: Platform,
+  packages: readonly string[],
+  layers: readonly ImageLayer[],
+  settings: ImageSettings,
+): AssembledImage {
+  const created = settings.createdAt.toISOString().replace(/\.\d+Z$/, "Z");
+  const annotations = {
+    [`${ANNOTATION}.created`]: created,
+    [`${ANNOTATION}.description`]: `Debian packages: ${packages.join(" ")}`,
+  };
+  const config = document(MediaType.ociConfig, {
+    created,
+    architecture: platform.architecture,
+    os: platform.os,
+    config: {
+      Env: settings.environment,
+      ...(settings.command === undefined ? {} : { Cmd: settings.command }),
+      Labels: annotations,
+    },
+    rootfs: { type: "layers", diff_ids: layers.map(({ layer }) => layer.diffId) },
+    history: layers.map(({ createdBy }) => ({ created, created_by: createdBy })),
+  });
+  const manifest = document(MediaType.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MediaType.ociManifest,
+    config: config.descriptor,
+    layers: layers.map(({ layer }) => layer.descriptor),
+    annotations,
+  });
+  return { config, manifest };
+}
+
+/** The artifact that carries an image's lock and names the image as its subject (image-spec manifest.md, "Artifacts"). */
+export function assembleLockArtifact(
+  subject: Descriptor,
+  lock: ImageLock,
+): { readonly empty: ImageDocument; readonly manifest: ImageDocument } {
+  const empty = document(MediaType.ociEmpty, {});
+  const manifest = document(MediaType.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MediaType.ociManifest,
+    artifactType: MediaType.slipwayLock,
+    config: empty.descriptor,
+    layers: [{ mediaType: MediaType.slipwayLock, digest: lock.digest, size: lock.bytes.byteLength }],
+    subject,
+  });
+  return { empty, manifest };
+}
+
+/** The config and the layers that an image manifest made here names. */
+export function blobsOf(manifest: Uint8Array): readonly BlobDescriptor[] {
+  const { config, layers } = JSON.parse(new TextDecoder().decode(manifest)) as {
+    readonly config: Descriptor;
+    readonly layers: readonly Descriptor[];
+  };
+  const unique = new Map([config, ...layers].map(({ digest, size }) => [digest, { digest, size }]));
+  return [...unique.values()];
+}
+
+function document(mediaType: string, content: unknown): ImageDocument {
+  const bytes = new TextEncoder().encode(JSON.stringify(content));
+  return { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength } };
+}

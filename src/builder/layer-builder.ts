@@ -1,0 +1,80 @@
+import type { BuildLedger, CachedLayer } from "../metadata/metadata-store.ts";
+import type { ByteSource } from "../oci/byte-source.ts";
+import { digestOf } from "../oci/digest.ts";
+import { MediaType } from "../oci/media-types.ts";
+import type { ImageStore } from "../registry/image-store.ts";
+import { ConcurrencyLimit } from "./concurrency-limit.ts";
+import { COMPRESSOR_IDENTITY, compressArchive } from "./layer-compression.ts";
+import type { LayerContent } from "./package-source.ts";
+import { SharedWork } from "./shared-work.ts";
+
+/** A layer to be had: from the cache, or by making it. */
+export interface LayerOrder {
+  readonly key: string;
+  readonly make: (signal: AbortSignal) => LayerContent;
+}
+
+const LAYERS_AT_ONCE = 2;
+
+/** The cache key of a layer: a digest over everything its bytes depend on. `inputs` in their order. */
+export function layerKey(formatVersion: string, inputs: readonly string[]): string {
+  return digestOf(JSON.stringify([formatVersion, COMPRESSOR_IDENTITY, ...inputs]));
+}
+
+/** Gets layers from the cache, and makes those that are missing, each once, however many ask for it. */
+export class LayerBuilder {
+  readonly #store: ImageStore;
+  readonly #ledger: BuildLedger;
+  readonly #running = new SharedWork<CachedLayer>();
+  readonly #limit = new ConcurrencyLimit(LAYERS_AT_ONCE);
+
+  constructor(store: ImageStore, ledger: BuildLedger) {
+    this.#store = store;
+    this.#ledger = ledger;
+  }
+
+  /** The cached layers among `keys` whose blob can be served. */
+  async findCached(keys: readonly string[]): Promise<ReadonlyMap<string, CachedLayer>> {
+    const found = await this.#ledger.findLayers(keys);
+    const servable = await Promise.all(
+      [...found].map(async (entry) => ((await this.#store.holds(entry[1].descriptor)) ? [entry] : [])),
+    );
+    return new Map(servable.flat());
+  }
+
+  /**
+   * Makes a layer, stores it, and only then records it in the cache.
+   *
+   * Who asks while the same layer is being made gets that one; `onStart` is called by who makes it.
+   */
+  build(order: LayerOrder, signal: AbortSignal, onStart: () => void): Promise<CachedLayer> {
+    return this.#running.run(order.key, signal, (shared) =>
+      this.#limit.run(async () => {
+        onStart();
+        return this.#make(order, shared);
+      }, shared),
+    );
+  }
+
+  async #make(order: LayerOrder, signal: AbortSignal): Promise<CachedLayer> {
+    const content = order.make(signal);
+    const compressed = compressArchive(content.archive);
+    const blob = await this.#store.ingest(untilAborted(compressed.bytes, signal));
+    const layer: CachedLayer = {
+      key: order.key,
+      descriptor: { mediaType: MediaType.ociLayerGzip, digest: blob.digest, size: blob.size },
+      diffId: compressed.diffId(),
+      facts: content.facts(),
+    };
+    await this.#ledger.putLayer(layer);
+    return layer;
+  }
+}
+
+/** Breaks the stream when nobody wants it any more, so that what was stored of it is dropped. */
+async function* untilAborted(source: ByteSource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    signal.throwIfAborted();
+    yield chunk;
+  }
+}

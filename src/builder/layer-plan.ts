@@ -1,0 +1,62 @@
+import { digestOf, encodedOf } from "../oci/digest.ts";
+
+/** What the planner knows of a package. */
+export interface LayerPart {
+  /** Unique among the parts of one plan. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Whether it is in every image; such parts are planned among themselves. */
+  readonly base: boolean;
+}
+
+const BASE_ALONE_BYTES = 1 << 20;
+const OTHER_ALONE_BYTES = 1 << 19;
+
+/**
+ * Groups parts into at most `budget` layers (at least 1) so that related images have most layers in common.
+ *
+ * Pure: the same parts in any order give the same groups in the same order. Large parts stand alone. Small ones go
+ * to a bucket chosen by their name, so that one part more changes the one bucket it falls into. Base parts have a
+ * third of the budget to themselves: their groups are the same in every image.
+ */
+export function planLayers<Part extends LayerPart>(
+  parts: readonly Part[],
+  budget: number,
+): readonly (readonly Part[])[] {
+  const ordered = parts.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  if (ordered.length === 0) return [];
+  if (budget <= 1) return [ordered];
+  const baseBudget = Math.max(1, Math.floor(budget / 3));
+  const base = ordered.filter((part) => part.base);
+  const others = ordered.filter((part) => !part.base);
+  return [
+    ...planClass(base, baseBudget, BASE_ALONE_BYTES),
+    ...planClass(others, budget - baseBudget, OTHER_ALONE_BYTES),
+  ];
+}
+
+function planClass<Part extends LayerPart>(
+  parts: readonly Part[],
+  budget: number,
+  firstThreshold: number,
+): readonly (readonly Part[])[] {
+  const bucketCount = Math.max(1, Math.floor(budget / 4));
+  // Powers of two: the cut rarely moves, so that an image more or less does not regroup everything.
+  let threshold = firstThreshold;
+  while (countAtLeast(parts, threshold) > budget - bucketCount) threshold *= 2;
+  const alone = parts.filter((part) => part.sizeBytes >= threshold).map((part) => [part]);
+  const buckets: Part[][] = Array.from({ length: bucketCount }, () => []);
+  for (const part of parts) {
+    if (part.sizeBytes < threshold) buckets[bucketOf(part.name, bucketCount)]?.push(part);
+  }
+  return [...alone, ...buckets.filter((bucket) => bucket.length > 0)];
+}
+
+function countAtLeast(parts: readonly LayerPart[], sizeBytes: number): number {
+  return parts.filter((part) => part.sizeBytes >= sizeBytes).length;
+}
+
+/** By name, never by version: a package that is updated stays where it is. */
+function bucketOf(name: string, bucketCount: number): number {
+  return Number.parseInt(encodedOf(digestOf(name)).slice(0, 8), 16) % bucketCount;
+}

@@ -1,0 +1,88 @@
+import { mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlobDescriptor } from "../content/blob-services.ts";
+import type { ByteBody } from "../oci/byte-source.ts";
+import { algorithmOf, digestOf, encodedOf } from "../oci/digest.ts";
+import { MediaType } from "../oci/media-types.ts";
+import type { Reference } from "../oci/reference.ts";
+import { RegistryError } from "../oci/registry-error.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { ImageStore } from "../registry/image-store.ts";
+import { blobsOf } from "./image-assembly.ts";
+
+const LAYOUT = { imageLayoutVersion: "1.0.0" };
+
+/**
+ * Writes a stored image as an OCI layout (image-spec image-layout.md) into `folder`, which is made when absent.
+ *
+ * Every blob is verified while it is written. The index, which makes the image visible, comes last and replaces
+ * the one that was there; blobs that are there already stay.
+ *
+ * @throws {RegistryError} `manifest-unknown`
+ */
+export async function writeOciLayout(
+  store: ImageStore,
+  repository: RepositoryName,
+  reference: Reference,
+  folder: string,
+): Promise<void> {
+  const manifest = await store.findManifest(repository, reference);
+  if (manifest === undefined) throw new RegistryError("manifest-unknown", "there is no such image to write");
+  const self = { digest: digestOf(manifest.bytes), size: manifest.bytes.byteLength };
+  await mkdir(join(folder, "blobs", algorithmOf(self.digest)), { recursive: true });
+  for (const blob of blobsOf(manifest.bytes)) {
+    if (!(await isThere(folder, blob))) await writeBlob(folder, blob, await store.open(blob));
+  }
+  await writeBlob(folder, self, new Blob([manifest.bytes as Uint8Array<ArrayBuffer>]));
+  await writeFile(join(folder, "oci-layout"), JSON.stringify(LAYOUT));
+  const index = {
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    manifests: [
+      {
+        mediaType: manifest.mediaType,
+        ...self,
+        annotations: { "org.opencontainers.image.ref.name": reference },
+      },
+    ],
+  };
+  await writeFile(join(folder, "index.json.new"), JSON.stringify(index));
+  await rename(join(folder, "index.json.new"), join(folder, "index.json"));
+}
+
+function blobPath(folder: string, blob: BlobDescriptor): string {
+  return join(folder, "blobs", algorithmOf(blob.digest), encodedOf(blob.digest));
+}
+
+async function isThere(folder: string, blob: BlobDescriptor): Promise<boolean> {
+  try {
+    return (await stat(blobPath(folder, blob))).size === blob.size;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw cause;
+  }
+}
+
+async function writeBlob(folder: string, blob: BlobDescriptor, body: ByteBody): Promise<void> {
+  const path = blobPath(folder, blob);
+  const hash = new Bun.CryptoHasher(algorithmOf(blob.digest));
+  const file = await open(`${path}.new`, "w");
+  let size = 0;
+  try {
+    const stream = body instanceof Blob ? body.stream() : body;
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      hash.update(chunk);
+      size += chunk.byteLength;
+      await file.writeFile(chunk);
+    }
+  } finally {
+    await file.close();
+  }
+  if (size !== blob.size || hash.digest("hex") !== encodedOf(blob.digest)) {
+    await unlink(`${path}.new`);
+    throw new RegistryError("digest-mismatch", "a stored blob is not what its digest says", {
+      detail: { digest: blob.digest },
+    });
+  }
+  await rename(`${path}.new`, path);
+}

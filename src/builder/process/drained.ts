@@ -1,0 +1,18 @@
+/** As much of a writable stream as {@link drained} needs. */
+interface Drainable {
+  on(event: "drain" | "close", listener: () => void): unknown;
+  off(event: "drain" | "close", listener: () => void): unknown;
+}
+
+/** Resolves when a stream that was full takes more, or was closed and never will; leaves no listener behind. */
+export function drained(stream: Drainable): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => {
+    stream.off("drain", done);
+    stream.off("close", done);
+    resolve();
+  };
+  stream.on("drain", done);
+  stream.on("close", done);
+  return promise;
+}

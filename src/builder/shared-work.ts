@@ -1,0 +1,59 @@
+interface Flight<Value> {
+  readonly result: Promise<Value>;
+  readonly controller: AbortController;
+  waiters: number;
+}
+
+/**
+ * Runs work once per key, however many ask for it meanwhile.
+ *
+ * Who goes away leaves the work to the others; it is aborted only when nobody waits any more.
+ */
+export class SharedWork<Value> {
+  readonly #flights = new Map<string, Flight<Value>>();
+
+  /**
+   * The result of the work under `key`, which is started unless it runs already.
+   *
+   * @throws the work's own error, or `signal`'s reason as soon as it is aborted
+   */
+  async run(
+    key: string,
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<Value>,
+  ): Promise<Value> {
+    signal?.throwIfAborted();
+    const flight = this.#flights.get(key) ?? this.#start(key, work);
+    flight.waiters += 1;
+    const gone = Promise.withResolvers<never>();
+    const leave = (): void => gone.reject(signal?.reason);
+    signal?.addEventListener("abort", leave, { once: true });
+    try {
+      return await Promise.race([flight.result, gone.promise]);
+    } finally {
+      signal?.removeEventListener("abort", leave);
+      flight.waiters -= 1;
+      if (flight.waiters === 0) this.#abandon(key, flight);
+    }
+  }
+
+  #start(key: string, work: (signal: AbortSignal) => Promise<Value>): Flight<Value> {
+    const controller = new AbortController();
+    const result = work(controller.signal);
+    const flight: Flight<Value> = { result, controller, waiters: 0 };
+    this.#flights.set(key, flight);
+    const forget = (): void => this.#forget(key, flight);
+    result.then(forget, forget);
+    return flight;
+  }
+
+  #abandon(key: string, flight: Flight<Value>): void {
+    // A newcomer must not join work that is being aborted.
+    this.#forget(key, flight);
+    flight.controller.abort(new Error("nobody waits for this any more"));
+  }
+
+  #forget(key: string, flight: Flight<Value>): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+  }
+}
