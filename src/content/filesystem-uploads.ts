@@ -8,7 +8,7 @@ import { absent, reportingFailure } from "./storage-failure.ts";
 import { isUploadId } from "./upload-id.ts";
 
 /** Bytes that all appends of one driver gather at once, shared evenly among them. */
-const GATHERING_BUDGET = 32 << 20;
+const GATHERING_BUDGET = 16 << 20;
 const LARGEST_BUFFER = 512 << 10;
 const SMALLEST_BUFFER = 64 << 10;
 /** Bytes of one read when an upload is read again. */

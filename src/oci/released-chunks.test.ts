@@ -1,0 +1,27 @@
+import { expect, it } from "bun:test";
+import { releasedChunks } from "./released-chunks.ts";
+
+it("gives every chunk, and frees it once the next one is asked for", async () => {
+  const given = [new Uint8Array([1, 2]), new Uint8Array([3])];
+  const source = async function* () {
+    yield* given;
+  };
+  const seen: number[] = [];
+  const held: number[] = [];
+  for await (const chunk of releasedChunks(source())) {
+    seen.push(...chunk);
+    held.push(given.filter(({ byteLength }) => byteLength > 0).length);
+  }
+  expect(seen).toEqual([1, 2, 3]);
+  expect(held).toEqual([2, 1]);
+  expect(given.map(({ byteLength }) => byteLength)).toEqual([0, 0]);
+});
+
+it("rethrows the source's own error", async () => {
+  const failure = new Error("the client went away");
+  const source = async function* () {
+    yield new Uint8Array(1);
+    throw failure;
+  };
+  await expect(Array.fromAsync(releasedChunks(source()))).rejects.toBe(failure);
+});

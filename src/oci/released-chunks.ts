@@ -1,0 +1,12 @@
+/**
+ * Gives what `source` gives, and frees each chunk's memory when the next one is asked for.
+ *
+ * For the body of a request alone, whose chunks own their buffers: left to the garbage collector, many uploads at
+ * once hold twice the memory. Whoever reads must be done with a chunk, or have copied it, before asking for another.
+ */
+export async function* releasedChunks(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    yield chunk;
+    if (chunk.buffer instanceof ArrayBuffer && !chunk.buffer.detached) chunk.buffer.transfer(0);
+  }
+}
