@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { defaultExportProblems, environmentProblems, sizeProblems } from "./architecture/code-limits.ts";
 import { importCycles } from "./architecture/import-cycles.ts";
 import { layeringProblems } from "./architecture/layering.ts";
+import { lockProblems } from "./architecture/lock-file.ts";
 import { portabilityProblems } from "./architecture/portable-text.ts";
 import { projectFiles, readText } from "./architecture/project-files.ts";
 import { parseSourceModule, type SourceModule } from "./architecture/source-module.ts";
@@ -38,6 +39,10 @@ describe("the house", () => {
   it("names no package registry and no path of one machine", () => {
     const problems = FILES.flatMap((path) => portabilityProblems(path, readText(join(ROOT, path)) ?? ""));
     expect(problems).toEqual([]);
+  });
+
+  it("locks every package for every platform", async () => {
+    expect(lockProblems(await Bun.file(join(ROOT, "package-lock.json")).json())).toEqual([]);
   });
 
   it("is looked at whole", () => {
@@ -158,5 +163,23 @@ describe("the rule on what a text may name", () => {
     expect(
       portabilityProblems("a.md", "the folder /home of an image, ./work/main and src/home/page"),
     ).toEqual([]);
+  });
+});
+
+describe("the rule on the lock", () => {
+  it("finds packages for other platforms that were left out, and packages without integrity", () => {
+    const optionalDependencies = { "tool-linux": "1.0.0", "tool-darwin": "1.0.0" };
+    const packages = {
+      "": {},
+      "node_modules/tool": { integrity: "sha512-a", optionalDependencies },
+      "node_modules/tool/node_modules/tool-linux": { integrity: "sha512-b" },
+    };
+    expect(lockProblems({ packages })).toEqual([
+      "package-lock.json lacks tool-darwin, which node_modules/tool names",
+    ]);
+    const complete = { ...packages, "node_modules/tool-darwin": {} };
+    expect(lockProblems({ packages: complete })).toEqual([
+      "package-lock.json has no integrity for node_modules/tool-darwin",
+    ]);
   });
 });
