@@ -20,7 +20,12 @@ export interface SqlEngine extends SqlSession, AsyncDisposable {
   readonly name: "sqlite" | "postgres";
 
   /**
-   * Runs `work` alone among writers, commits what it did, or rolls all of it back when it throws.
+   * Commits what `work` did, or rolls all of it back when it throws.
+   *
+   * On SQLite `work` is alone among writers. On PostgreSQL it is alone among those who changed the same rows, and
+   * each of its statements sees what was committed before that statement: so change a row first, then decide by what
+   * it guards. It may be run again when others, or a lost connection, undid it: it has no effect but through
+   * `session`, and opens no other transaction.
    *
    * With `durable` the promise resolves only when the commit survives a power cut.
    */

@@ -5,8 +5,8 @@ import type { SqlSession } from "./sql-engine.ts";
 /**
  * Makes sure that the repository is there, and keeps every other writer out of it until the transaction ends.
  *
- * The update changes nothing: it is what locks the row on PostgreSQL. Must be the transaction's first statement, so
- * that all later ones see what the previous holder committed.
+ * The update changes nothing: it is what locks the row on PostgreSQL. Comes before every statement whose answer the
+ * transaction decides by.
  */
 export async function claimRepository(session: SqlSession, repository: RepositoryName): Promise<void> {
   await session.query(

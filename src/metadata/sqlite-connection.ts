@@ -6,6 +6,7 @@ export class SqliteConnection {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement<unknown, SqlValue[]>>();
   #dataVersion: Statement<{ data_version: number }, []> | undefined;
+  #logState: Statement<{ log: number; checkpointed: number }, []> | undefined;
 
   constructor(database: Database) {
     this.#database = database;
@@ -38,9 +39,18 @@ export class SqliteConnection {
     return row.data_version;
   }
 
+  /** How many pages of the write-ahead log are not in the file yet. */
+  pagesToCheckpoint(): number {
+    this.#logState ??= this.#database.prepare("PRAGMA wal_checkpoint(NOOP)");
+    const row = this.#logState.get();
+    if (!row) throw new Error("SQLite gave no state of its log");
+    return row.log - row.checkpointed;
+  }
+
   /** @throws when a statement is still running */
   close(): void {
     this.#dataVersion?.finalize();
+    this.#logState?.finalize();
     for (const statement of this.#statements.values()) statement.finalize();
     this.#database.close(true);
   }

@@ -3,11 +3,19 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AsyncMutex } from "./async-mutex.ts";
 import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
+import { type CheckpointError, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 /** How long a writer waits for other processes to finish their transactions before it gives up. */
 const WRITE_LOCK_TIMEOUT_MS = 30_000;
+
+/** Pages of 4 KiB in the log that are not in the file yet, from which on they are moved there. */
+const CHECKPOINT_PAGES = 1000;
+/** Pages in the log from which on it begins anew, for which writers wait a moment. */
+const RESTART_PAGES = 4000;
+/** Pages in the log at which SQLite itself moves them, on our thread: never, unless other processes fail to. */
+const LAST_RESORT_PAGES = 32_000;
 
 /**
  * The SQLite database in the file at `path`, made with its folders when it is not there.
@@ -22,7 +30,8 @@ export async function openSqliteEngine(path: string): Promise<SqlEngine> {
     prepareWriter(writer);
     reader = new SqliteConnection(new Database(path, { readonly: true, strict: true }));
     prepareReader(reader);
-    return new SqliteEngine(writer, reader, await WriteAheadLog.open(path));
+    const checkpointer = new SqliteCheckpointer({ path, restartPages: RESTART_PAGES });
+    return new SqliteEngine({ writer, reader, log: await WriteAheadLog.open(path), checkpointer });
   } catch (error) {
     reader?.close();
     writer.close();
@@ -40,6 +49,9 @@ function prepareWriter(writer: SqliteConnection): void {
   writer.run("PRAGMA cache_size = -16384");
   writer.run("PRAGMA temp_store = MEMORY");
   writer.run("PRAGMA journal_size_limit = 67108864");
+  writer.run(`PRAGMA wal_autocheckpoint = ${LAST_RESORT_PAGES}`);
+  // Opens the log: as long as we have it open, nobody removes it.
+  writer.run("SELECT name FROM sqlite_schema LIMIT 1");
   writer.run("PRAGMA busy_timeout = 0");
 }
 
@@ -50,11 +62,20 @@ function prepareReader(reader: SqliteConnection): void {
   reader.run("PRAGMA temp_store = MEMORY");
 }
 
+/** What an engine is made of; it closes all of it. */
+interface EngineParts {
+  readonly writer: SqliteConnection;
+  readonly reader: SqliteConnection;
+  readonly log: WriteAheadLog;
+  readonly checkpointer: SqliteCheckpointer;
+}
+
 class SqliteEngine implements SqlEngine {
   readonly name = "sqlite";
   readonly #writer: SqliteConnection;
   readonly #reader: SqliteConnection;
   readonly #log: WriteAheadLog;
+  readonly #checkpointer: SqliteCheckpointer;
   readonly #writing = new AsyncMutex();
   #closing: Promise<void> | undefined;
   #epoch: number | undefined;
@@ -62,10 +83,11 @@ class SqliteEngine implements SqlEngine {
     this.#epoch = undefined;
   };
 
-  constructor(writer: SqliteConnection, reader: SqliteConnection, log: WriteAheadLog) {
+  constructor({ writer, reader, log, checkpointer }: EngineParts) {
     this.#writer = writer;
     this.#reader = reader;
     this.#log = log;
+    this.#checkpointer = checkpointer;
   }
 
   async query<Row = SqlRow>(sql: string, parameters: readonly SqlValue[] = []): Promise<readonly Row[]> {
@@ -109,6 +131,7 @@ class SqliteEngine implements SqlEngine {
       });
       writer.run("COMMIT");
       this.#epoch = undefined;
+      this.#checkpointWhenDue();
       return result;
     } catch (error) {
       // Some errors, such as a full disk, have rolled it back already.
@@ -117,8 +140,20 @@ class SqliteEngine implements SqlEngine {
     }
   }
 
+  /** Once per {@link CHECKPOINT_PAGES} of commits, on another thread; nobody waits for it. */
+  #checkpointWhenDue(): void {
+    if (this.#checkpointer.isRunning || this.#writer.pagesToCheckpoint() < CHECKPOINT_PAGES) return;
+    this.#checkpointer.checkpoint().catch((error: CheckpointError) => {
+      // What a checkpoint could not sync, a later sync of ours may wrongly call safe. Any other failure, such as a
+      // full disk, leaves the commits safe in the log, and the next commit tries again.
+      if (error.code.startsWith("SQLITE_IOERR")) this.#log.distrust(error);
+      else process.emitWarning(error);
+    });
+  }
+
   async #close(): Promise<void> {
     await this.#writing.run(async () => {});
+    await this.#checkpointer.close();
     await this.#log.close();
     this.#reader.close();
     this.#writer.close();

@@ -18,10 +18,9 @@ export class WriteAheadLog {
     this.#handle = handle;
   }
 
-  /** The log of the database at `databasePath`, which a connection has open in WAL mode. */
+  /** The log of the database at `databasePath`, which a connection has open; its entry in the folder is synced. */
   static async open(databasePath: string): Promise<WriteAheadLog> {
-    // A connection makes the log at the latest when it first writes; opening it early must not fail.
-    const handle = await open(`${databasePath}-wal`, "a");
+    const handle = await open(`${databasePath}-wal`, "r+");
     try {
       const folder = await open(dirname(databasePath), "r");
       try {
@@ -61,18 +60,18 @@ export class WriteAheadLog {
     await this.#handle.close();
   }
 
+  /** Fails every later {@link synced}, since `cause` tells that what was written may not have reached the disk. */
+  distrust(cause: unknown): void {
+    this.#failure ??= new Error(
+      "the database's log could not be synced; no commit is durable until a restart",
+      {
+        cause,
+      },
+    );
+  }
+
   async #sync(): Promise<void> {
+    if (!this.#failure) await this.#handle.datasync().catch((cause) => this.distrust(cause));
     if (this.#failure) throw this.#failure;
-    try {
-      await this.#handle.datasync();
-    } catch (cause) {
-      this.#failure = new Error(
-        "the database's log could not be synced; no commit is durable until a restart",
-        {
-          cause,
-        },
-      );
-      throw this.#failure;
-    }
   }
 }
