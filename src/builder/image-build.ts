@@ -36,22 +36,19 @@ export async function buildLayers(
       packages.map((one) => one.sha256),
     ),
   }));
-  const packageLayers = await getPackageLayers(source, builder, request, planned, context);
-  const facts = packageLayers.map((layer) => layer.facts);
   const topKey = layerKey(source.formatVersion, [
     "top",
     request.platform.architecture,
-    ...closureInputs(closure),
+    ...closure.map((one) => one.sha256).toSorted(),
   ]);
-  const cachedTop = (await builder.findCached([topKey])).get(topKey);
+  const cached = await builder.findCached([topKey, ...planned.map(({ key }) => key)]);
+  const layerCount = planned.length + 1;
+  context.progress({ kind: "plan-done", layerCount, cachedLayerCount: cached.size });
+  const packageLayers = await getPackageLayers(source, builder, request, planned, cached, context);
+  const facts = packageLayers.map((layer) => layer.facts);
+  const make = () => source.topLayer(request.platform, facts);
   const top =
-    cachedTop ??
-    (await builder.build(
-      { key: topKey, make: () => source.topLayer(request.platform, facts) },
-      context.signal,
-      () => context.progress({ kind: "layer-started", layer: planned.length, packages: [] }),
-    ));
-  context.progress({ kind: "layer-done", layer: planned.length, sizeBytes: top.descriptor.size });
+    cached.get(topKey) ?? (await buildOne(builder, { key: topKey, make }, planned.length, [], context));
   return {
     facts,
     layers: [
@@ -64,8 +61,18 @@ export async function buildLayers(
   };
 }
 
-function closureInputs(closure: readonly ResolvedPackage[]): readonly string[] {
-  return closure.map((one) => one.sha256).toSorted();
+async function buildOne(
+  builder: LayerBuilder,
+  order: LayerOrder,
+  layer: number,
+  packages: readonly string[],
+  { progress, signal }: StepContext,
+): Promise<CachedLayer> {
+  const built = await builder.build(order, signal, () =>
+    progress({ kind: "layer-started", layer, packages }),
+  );
+  progress({ kind: "layer-done", layer, sizeBytes: built.descriptor.size });
+  return built;
 }
 
 async function getPackageLayers(
@@ -73,11 +80,10 @@ async function getPackageLayers(
   builder: LayerBuilder,
   request: ImageRequest,
   planned: readonly PlannedLayer[],
+  cached: ReadonlyMap<string, CachedLayer>,
   context: StepContext,
 ): Promise<readonly CachedLayer[]> {
-  const cached = await builder.findCached(planned.map(({ key }) => key));
   const missing = planned.filter(({ key }) => !cached.has(key));
-  context.progress({ kind: "plan-done", layerCount: planned.length + 1, cachedLayerCount: cached.size });
   if (missing.length === 0) return planned.flatMap(({ key }) => cached.get(key) ?? []);
   await using fetched = await source.fetch(
     missing.flatMap(({ packages }) => packages),
@@ -87,16 +93,8 @@ async function getPackageLayers(
   return await buildAll(planned, context, async (layer, index, signal) => {
     const known = cached.get(layer.key);
     if (known !== undefined) return known;
-    const order = packageOrder(source, layer, fetched);
-    const built = await builder.build(order, signal, () =>
-      context.progress({
-        kind: "layer-started",
-        layer: index,
-        packages: layer.packages.map((one) => one.name),
-      }),
-    );
-    context.progress({ kind: "layer-done", layer: index, sizeBytes: built.descriptor.size });
-    return built;
+    const names = layer.packages.map((one) => one.name);
+    return buildOne(builder, packageOrder(source, layer, fetched), index, names, { ...context, signal });
   });
 }
 

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "bun:test";
+import fc from "fast-check";
+import { parsePackageRecords, parsePrintedUris, resolutionError } from "./apt-output.ts";
+
+const SHA = "ab".repeat(32);
+
+describe("what apt prints", () => {
+  it("names the packages and versions it would fetch", () => {
+    const printed = [
+      "Reading package lists...",
+      "'http://mirror.invalid/g%2b%2b_12.2.0-3_amd64.deb' g++_4%3a12.2.0-3_amd64.deb 1356 MD5Sum:00",
+      "'http://mirror.invalid/curl_7.88.1-10%2bdeb12u8_amd64.deb' curl_7.88.1-10+deb12u8_amd64.deb 315404 SHA256:00",
+    ].join("\n");
+    expect(parsePrintedUris(printed)).toEqual([
+      { name: "curl", version: "7.88.1-10+deb12u8" },
+      { name: "g++", version: "4:12.2.0-3" },
+    ]);
+  });
+
+  it("is read back whatever the names and versions", () => {
+    const name = fc.stringMatching(/^[a-z0-9][a-z0-9+.-]{1,20}$/);
+    const version = fc.stringMatching(/^(?:[0-9]:)?[0-9][A-Za-z0-9.+~-]{0,20}$/);
+    fc.assert(
+      fc.property(name, version, (one, other) => {
+        const line = `'http://mirror.invalid/x' ${one}_${other.replace(":", "%3a")}_all.deb 1 SHA256:0`;
+        expect(parsePrintedUris(line)).toEqual([{ name: one, version: other }]);
+      }),
+    );
+  });
+
+  it("pins each package to its digest", () => {
+    const shown = `Package: curl\nVersion: 1\nArchitecture: amd64\nInstalled-Size: 3\nSize: 7\nSHA256: ${SHA}\nProvides: x (= 1), y\n\nPackage: curl\nVersion: 0\nSHA256: ${"0".repeat(64)}\n`;
+    expect(parsePackageRecords(shown, [{ name: "curl", version: "1" }])).toEqual([
+      {
+        name: "curl",
+        version: "1",
+        architecture: "amd64",
+        sha256: SHA,
+        sizeBytes: 7,
+        installedSizeBytes: 3072,
+        essential: false,
+        provides: ["x", "y"],
+      },
+    ]);
+  });
+
+  it("that lacks a digest is refused", () => {
+    const shown = "Package: curl\nVersion: 1\n";
+    expect(() => parsePackageRecords(shown, [{ name: "curl", version: "1" }])).toThrow("no SHA-256 for curl");
+  });
+
+  it("tells every unknown package", () => {
+    const error = resolutionError(
+      "",
+      "E: Unable to locate package b\nE: Package 'a' has no installation candidate\n",
+    );
+    expect(error.fault).toBe("package-unknown");
+    expect(error.detail).toEqual({ packages: ["a", "b"] });
+  });
+
+  it("tells why packages conflict, in apt's words and without a path of this host", () => {
+    const reason = "The following packages have unmet dependencies:\n a : Conflicts: b";
+    const error = resolutionError(
+      `Reading package lists...\n${reason}\n`,
+      "E: Unable to correct problems, you have held broken packages.\n",
+    );
+    expect(error.fault).toBe("package-conflict");
+    expect(error.detail).toEqual({ reason });
+    const other = resolutionError("", "E: Could not open file /var/lib/x/lists - open\n");
+    expect(other.fault).toBe("build-failed");
+    expect(JSON.stringify(other.detail)).not.toContain("/var/lib");
+  });
+});

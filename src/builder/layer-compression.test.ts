@@ -1,0 +1,46 @@
+import { describe, expect, it } from "bun:test";
+import { gunzipSync } from "node:zlib";
+import fc from "fast-check";
+import type { ByteSource } from "../oci/byte-source.ts";
+import { digestOf } from "../oci/digest.ts";
+import { compressArchive } from "./layer-compression.ts";
+
+async function* chunksOf(bytes: Uint8Array, size: number): ByteSource {
+  for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
+}
+
+async function compressed(source: ByteSource) {
+  const archive = compressArchive(source);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of archive.bytes) chunks.push(chunk);
+  return { bytes: Buffer.concat(chunks), diffId: archive.diffId() };
+}
+
+describe("layer compression", () => {
+  it("gives back the archive, tells its digest, and does not depend on how the bytes came", async () => {
+    const content = fc.uint8Array({ maxLength: 5000 }).map((bytes) => Buffer.concat(Array(200).fill(bytes)));
+    await fc.assert(
+      fc.asyncProperty(content, fc.integer({ min: 400, max: 400_000 }), async (bytes, size) => {
+        const one = await compressed(chunksOf(bytes, size));
+        const other = await compressed(chunksOf(bytes, 1 << 20));
+        expect(one.bytes.equals(other.bytes)).toBe(true);
+        expect(one.diffId).toBe(digestOf(bytes));
+        expect(gunzipSync(one.bytes).equals(bytes)).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("bears no time", async () => {
+    const { bytes } = await compressed(chunksOf(Buffer.from("content"), 3));
+    expect([...bytes.subarray(0, 8)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
+  });
+
+  it("breaks off when the archive does", async () => {
+    async function* broken(): ByteSource {
+      yield Buffer.alloc(1 << 20);
+      throw new Error("the archive broke");
+    }
+    await expect(compressed(broken())).rejects.toThrow("the archive broke");
+  });
+});
