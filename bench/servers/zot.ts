@@ -2,14 +2,14 @@ import { join } from "node:path";
 import type { BenchServer } from "./bench-server.ts";
 import { freePort, launch, outputOf } from "./launch.ts";
 
-/** Starts zot on its filesystem storage, with neither deduplication nor garbage collection in the background. */
+/** Starts zot on its filesystem storage, syncing what it takes as the others do, with nothing running in the background. */
 export async function startZot(program: string, folder: string): Promise<BenchServer> {
   const port = await freePort();
   const configuration = join(folder, "config.json");
   await Bun.write(
     configuration,
     JSON.stringify({
-      storage: { rootDirectory: join(folder, "data"), dedupe: false, gc: false },
+      storage: { rootDirectory: join(folder, "data"), dedupe: false, gc: false, commit: true },
       http: { address: "127.0.0.1", port: String(port) },
       log: { level: "error" },
     }),
