@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** A registry in a process of its own, as an operator runs it. Disposing of it ends the process. */
+export interface ServerProcess extends AsyncDisposable {
+  /** Such as `127.0.0.1:40123`. */
+  readonly host: string;
+  readonly url: string;
+  readonly pid: number;
+  /** All that it printed and logged so far. */
+  output(): string;
+  /** Largest resident memory so far, in bytes. */
+  peakMemoryBytes(): number;
+  /** Sends a signal and waits for the end; resolves to the exit code, 128 + n for a signal. */
+  end(signal: "SIGTERM" | "SIGKILL"): Promise<number>;
+}
+
+const ROOT = join(import.meta.dir, "../..");
+const READY_WITHIN_MS = 15_000;
+
+/** Starts `slipway serve` on a free port of the loopback, and waits until it listens. */
+export async function startServerProcess(
+  data: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
+  const child = Bun.spawn([process.execPath, join(ROOT, "src/cli/main.ts"), "serve"], {
+    env: { ...process.env, SLIPWAY_DATA: data, SLIPWAY_HTTP_PORT: "0", ...variables },
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  let output = "";
+  const collect = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream() as never)) output += text;
+  };
+  const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
+  const end = async (signal: "SIGTERM" | "SIGKILL") => {
+    child.kill(signal);
+    const code = await child.exited;
+    await collected;
+    return code;
+  };
+  const url = await listening(
+    () => output,
+    () => child.exitCode !== null || child.signalCode !== null,
+  ).catch(async (error: unknown) => {
+    await end("SIGKILL");
+    throw error;
+  });
+  return {
+    url,
+    host: url.slice("http://".length),
+    pid: child.pid,
+    output: () => output,
+    peakMemoryBytes: () => peakMemoryBytes(child.pid),
+    end,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) await end("SIGTERM");
+    },
+  };
+}
+
+async function listening(output: () => string, ended: () => boolean): Promise<string> {
+  const giveUpAt = Date.now() + READY_WITHIN_MS;
+  while (Date.now() < giveUpAt && !ended()) {
+    const url = /listens on (http:\S+)/.exec(output())?.[1];
+    if (url !== undefined) return url;
+    await Bun.sleep(20);
+  }
+  throw new Error(`the server does not listen:\n${output()}`);
+}
+
+function peakMemoryBytes(pid: number): number {
+  const kibibytes = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kibibytes) * 1024;
+}
