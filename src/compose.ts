@@ -19,7 +19,7 @@ import type { BlobLinks, BuildLedger } from "./metadata/metadata-store.ts";
 import type { SqlEngine } from "./metadata/sql-engine.ts";
 import { openMetadataStore } from "./metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "./metadata/sqlite-engine.ts";
-import { OPEN_ACCESS } from "./registry/access-policy.ts";
+import { type AccessPolicy, OPEN_ACCESS } from "./registry/access-policy.ts";
 import type { ImageStore } from "./registry/image-store.ts";
 import { ManifestPulls } from "./registry/manifest-pulls.ts";
 import { Registry } from "./registry/registry.ts";
@@ -57,11 +57,16 @@ export interface Slipway extends AsyncDisposable {
 }
 
 /**
- * Puts the parts together as the configuration says. Whoever asked disposes of the result.
+ * Puts the parts together as the configuration says; `policy` decides about every request, all allowed unless given.
+ * Whoever asked disposes of the result.
  *
  * @throws {StorageError} when a store cannot be opened; what was opened before is closed again
  */
-export async function compose(config: Config, log: Logger): Promise<Slipway> {
+export async function compose(
+  config: Config,
+  log: Logger,
+  policy: AccessPolicy = OPEN_ACCESS,
+): Promise<Slipway> {
   await using opened = new AsyncDisposableStack();
   const data = resolve(config.data);
   await mkdir(data, { recursive: true });
@@ -77,7 +82,7 @@ export async function compose(config: Config, log: Logger): Promise<Slipway> {
     links,
     provider: withSmallBlobs(config, store),
     ingester: store,
-    policy: OPEN_ACCESS,
+    policy,
     rules: config.registry,
   });
   const images = new RegistryImageStore(store, store, links, registry.manifests);

@@ -11,13 +11,24 @@ export interface PageQuery {
 /**
  * The page that `n` and `last` ask for (distribution-spec end-8b). Empty values count as absent.
  *
- * @throws {RegistryError} `page-size-invalid` when `n` is not a whole number of 0 or more
+ * @throws {RegistryError} `page-size-invalid` when `n` is not a whole number of 0 or more, `request-invalid`
  */
 export function parsePageQuery(query: URLSearchParams): PageQuery {
   const size = query.get("n") || undefined;
-  const after = query.get("last") || undefined;
+  const after = textParameter(query, "last");
   if (size !== undefined && !/^\d{1,9}$/.test(size)) throw invalidPageSize(size.slice(0, 32));
   return { size: size === undefined ? undefined : Number(size), after };
+}
+
+/**
+ * The text of a query parameter; an empty one counts as absent.
+ *
+ * @throws {RegistryError} `request-invalid` for NUL, which no entry of a listing holds and no database takes
+ */
+export function textParameter(query: URLSearchParams, name: string): string | undefined {
+  const text = query.get(name) || undefined;
+  if (text?.includes("\0")) throw new RegistryError("request-invalid", `${name} holds a NUL`);
+  return text;
 }
 
 /** The failure of a page size that is no number, or larger than a page may be. */

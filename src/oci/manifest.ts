@@ -1,8 +1,17 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { ByteSource } from "./byte-source.ts";
-import { type Digest, isDigest } from "./digest.ts";
+import type { Digest } from "./digest.ts";
+import {
+  ArtifactShape,
+  ImageShape,
+  IndexShape,
+  type ShapedDescriptor,
+  type ShapedImage,
+  TypedShape,
+} from "./manifest-shapes.ts";
 import { bareMediaType, isNonDistributable, MediaType } from "./media-types.ts";
 import { RegistryError } from "./registry-error.ts";
+import { JsonProblem, parseStrictJson } from "./strict-json.ts";
 
 /** Largest manifest taken, in bytes: what the specification asks registries to accept at the least. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -26,50 +35,6 @@ export interface ParsedManifest {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-const DigestText = z.string().refine(isDigest, "is no digest of a supported algorithm");
-
-const DescriptorShape = z.looseObject({
-  mediaType: z.string().min(1).max(255),
-  digest: DigestText,
-  size: z.int().min(0),
-  urls: z.array(z.string()).optional(),
-  artifactType: z.string().optional(),
-});
-
-const Annotations = z.record(z.string(), z.string());
-const absent = z.undefined({ error: "does not belong into this kind of manifest" }).optional();
-
-const ImageShape = z.looseObject({
-  schemaVersion: z.literal(2),
-  mediaType: z.string().optional(),
-  artifactType: z.string().optional(),
-  config: DescriptorShape.optional(),
-  layers: z.array(DescriptorShape).nullish(),
-  manifests: absent,
-  subject: DescriptorShape.optional(),
-  annotations: Annotations.nullish(),
-});
-
-const IndexShape = z.looseObject({
-  schemaVersion: z.literal(2),
-  mediaType: z.string().optional(),
-  artifactType: z.string().optional(),
-  manifests: z.array(DescriptorShape).nullish(),
-  config: absent,
-  layers: absent,
-  subject: DescriptorShape.optional(),
-  annotations: Annotations.nullish(),
-});
-
-const ArtifactShape = z.looseObject({
-  mediaType: z.literal(MediaType.ociArtifact),
-  artifactType: z.string(),
-  blobs: z.array(DescriptorShape).nullish(),
-  subject: DescriptorShape.optional(),
-  annotations: Annotations.nullish(),
-});
-
-type ShapedDescriptor = z.output<typeof DescriptorShape>;
 type Parser = (value: unknown, mediaType: string) => ParsedManifest;
 
 const PARSERS: Readonly<Record<string, Parser>> = {
@@ -95,7 +60,7 @@ export function isManifestMediaType(mediaType: string): boolean {
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): ParsedManifest {
   const value = parseJson(bytes);
-  const inBody = z.looseObject({ mediaType: z.string().optional() }).safeParse(value);
+  const inBody = TypedShape.safeParse(value);
   if (!inBody.success) throw invalid(inBody.error);
   const declared = bareMediaType(contentType ?? "");
   const generic = declared === "" || declared === "application/json";
@@ -116,9 +81,10 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new RegistryError("manifest-invalid", "the manifest is not JSON in UTF-8");
+    return parseStrictJson(bytes);
+  } catch (error) {
+    if (!(error instanceof JsonProblem)) throw error;
+    throw new RegistryError("manifest-invalid", `the manifest ${error.message}`);
   }
 }
 
@@ -157,7 +123,7 @@ function parseArtifact(value: unknown, mediaType: string): ParsedManifest {
   };
 }
 
-function requireDockerFields(image: z.output<typeof ImageShape>): void {
+function requireDockerFields(image: ShapedImage): void {
   if (image.mediaType === undefined) throw missing("mediaType");
   if (image.config === undefined) throw missing("config");
 }

@@ -1,11 +1,12 @@
 import type { ManifestLedger } from "../metadata/metadata-store.ts";
-import type { Descriptor } from "../oci/descriptor.ts";
-import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { AccessControl } from "./access-control.ts";
 import type { Caller } from "./access-policy.ts";
+
+/** Repositories looked at in one step, however few the caller asked for and may see. */
+const REPOSITORY_BATCH = 500;
 
 /** Part of a listing. */
 export interface Page<Entry> {
@@ -14,7 +15,7 @@ export interface Page<Entry> {
   readonly more: boolean;
 }
 
-/** Tags, repositories and referrers, each page an index range of the metadata. */
+/** Tags and repositories, each page an index range of the metadata. */
 export class Listings {
   readonly #ledger: ManifestLedger;
   readonly #access: AccessControl;
@@ -26,7 +27,7 @@ export class Listings {
 
   /** @throws {RegistryError} `name-unknown` when no manifest was ever pushed to the repository */
   async tags(repository: RepositoryName, after: string | undefined, limit: number): Promise<Page<Tag>> {
-    const tags = await this.#ledger.listTags(repository, request(after, limit));
+    const tags = await this.#ledger.listTags(repository, request(after, limit + 1));
     if (tags === undefined) {
       throw new RegistryError("name-unknown", "repository name not known to registry", {
         detail: { name: repository },
@@ -43,33 +44,25 @@ export class Listings {
   ): Promise<Page<RepositoryName>> {
     this.#access.requireCatalog(caller);
     const visible: RepositoryName[] = [];
-    let last = after;
-    for (;;) {
-      const names = await this.#ledger.listRepositories(request(last, limit));
+    const batch = Math.max(limit + 1, REPOSITORY_BATCH);
+    for (let last = after; ; ) {
+      const names = await this.#ledger.listRepositories(request(last, batch));
       visible.push(...names.filter((name) => this.#access.allows(caller, "pull", name)));
       last = names.at(-1);
-      if (visible.length > limit || names.length <= limit) return page(visible, limit);
+      if (visible.length > limit || names.length < batch) return page(visible, limit);
     }
   }
-
-  /** Descriptors of the manifests that have `subject`; of an unknown one there are none. */
-  async referrers(
-    repository: RepositoryName,
-    subject: Digest,
-    artifactType: string | undefined,
-    after: Digest | undefined,
-    limit: number,
-  ): Promise<Page<Descriptor>> {
-    const filter = artifactType === undefined ? {} : { artifactType };
-    return page(await this.#ledger.listReferrers(repository, subject, filter, request(after, limit)), limit);
-  }
 }
 
-/** Asks for one entry more than the page holds, which tells whether another page follows. */
-function request<Key extends string>(after: Key | undefined, limit: number): { after?: Key; limit: number } {
-  return { limit: limit + 1, ...(after === undefined ? {} : { after }) };
+/** What the ledger is asked for. A page asks for one entry more than it holds, to tell whether another follows. */
+export function request<Key extends string>(
+  after: Key | undefined,
+  limit: number,
+): { after?: Key; limit: number } {
+  return after === undefined ? { limit } : { after, limit };
 }
 
-function page<Entry>(entries: readonly Entry[], limit: number): Page<Entry> {
+/** The first `limit` of `entries`. */
+export function page<Entry>(entries: readonly Entry[], limit: number): Page<Entry> {
   return { entries: entries.slice(0, limit), more: entries.length > limit };
 }

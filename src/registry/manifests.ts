@@ -14,9 +14,12 @@ export interface PushedManifest {
 
 /** What may differ from registry to registry. */
 export interface ManifestRules {
-  /** Takes an index although the repository lacks some of its manifests. */
-  readonly sparseIndexes: boolean;
+  /** Takes a manifest although the repository lacks some of what it names (distribution-spec, "Sparse Manifests"). */
+  readonly sparseManifests: boolean;
 }
+
+/** Missing references told of; a manifest may name tens of thousands. */
+const MAX_ERRORS = 100;
 
 /** Manifests of repositories, by tag and by digest. */
 export class Manifests {
@@ -54,7 +57,9 @@ export class Manifests {
     await this.#checkSizes(repository, parsed.references);
     const manifest = { ...parsed, bytes, digest: digests[0], digests };
     const missing = await this.#ledger.putManifest(repository, manifest, tags);
-    if (missing.length > 0) throw new RegistryErrors(missing.map(({ digest }) => blobUnknown(digest)));
+    if (missing.length > 0) {
+      throw new RegistryErrors(missing.slice(0, MAX_ERRORS).map(({ digest }) => blobUnknown(digest)));
+    }
     return { digest: digests[0], subject: parsed.subject };
   }
 
@@ -71,10 +76,8 @@ export class Manifests {
   }
 
   #applyRules(manifest: ParsedManifest): ParsedManifest {
-    if (!this.#rules.sparseIndexes) return manifest;
-    const references = manifest.references.map((content) =>
-      content.kind === "manifest" ? { ...content, optional: true } : content,
-    );
+    if (!this.#rules.sparseManifests) return manifest;
+    const references = manifest.references.map((content) => ({ ...content, optional: true }));
     return { ...manifest, references };
   }
 

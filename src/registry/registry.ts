@@ -5,6 +5,7 @@ import type { AccessPolicy } from "./access-policy.ts";
 import { LinkedBlobs } from "./linked-blobs.ts";
 import { Listings } from "./listings.ts";
 import { type ManifestRules, Manifests } from "./manifests.ts";
+import { Referrers } from "./referrers.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What a registry is made of. */
@@ -25,6 +26,7 @@ export class Registry {
   readonly uploads: Uploads;
   readonly manifests: Manifests;
   readonly listings: Listings;
+  readonly referrers: Referrers;
 
   constructor(parts: RegistryParts) {
     const { ledger, links, provider, ingester } = parts;
@@ -33,5 +35,6 @@ export class Registry {
     this.uploads = new Uploads(ingester, ledger, links);
     this.manifests = new Manifests(ledger, links, parts.rules);
     this.listings = new Listings(ledger, this.access);
+    this.referrers = new Referrers(ledger);
   }
 }

@@ -3,7 +3,7 @@ import { MediaType } from "../../oci/media-types.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { Exchange } from "../exchange.ts";
 import { jsonResponse } from "../json-response.ts";
-import { invalidPageSize, nextPageLink, parsePageQuery } from "../pagination.ts";
+import { invalidPageSize, nextPageLink, parsePageQuery, textParameter } from "../pagination.ts";
 
 /** Lists a repository's tags in byte order (distribution-spec end-8a, end-8b). */
 export async function listTags(exchange: Exchange, name: RepositoryName): Promise<Response> {
@@ -42,15 +42,10 @@ export async function listReferrers(
   const { size, after } = parsePageQuery(query);
   const most = exchange.limits.referrersPageSize;
   const limit = Math.max(1, Math.min(size ?? most, most));
-  const artifactType = query.get("artifactType") || undefined;
+  const artifactType = textParameter(query, "artifactType");
   const from = after === undefined ? undefined : parseDigest(after);
-  const { entries, more } = await exchange.registry.listings.referrers(
-    name,
-    subject,
-    artifactType,
-    from,
-    limit,
-  );
+  const page = { after: from, limit };
+  const { entries, more } = await exchange.registry.referrers.list(name, subject, artifactType, page);
   const last = entries.at(-1)?.digest;
   const filter = artifactType === undefined ? {} : { artifactType };
   const link =

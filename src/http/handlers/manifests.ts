@@ -1,10 +1,12 @@
 import type { StoredManifest } from "../../metadata/metadata-store.ts";
 import { readManifest } from "../../oci/manifest.ts";
+import { MediaType } from "../../oci/media-types.ts";
 import { isDigestReference, parseReference, parseTag, type Reference } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import { matchesEtag } from "../conditional.ts";
 import { bodyOf, type Exchange } from "../exchange.ts";
+import { chooseFromList } from "../list-negotiation.ts";
 
 /** Tags that one push may give besides its reference (distribution-spec end-7b asks for at least 10). */
 const MAX_TAGS = 64;
@@ -17,12 +19,15 @@ export async function getManifest(exchange: Exchange, name: RepositoryName, text
   const reference = parseReference(text);
   const { request, pulls } = exchange;
   if (pulls.mayBuild(name, reference)) exchange.waitLong();
-  const manifest = await pulls.get(name, reference, request.signal);
+  const stored = await pulls.get(name, reference, request.signal);
+  const negotiable = stored.mediaType === MediaType.dockerList && !isDigestReference(reference);
+  const manifest = negotiable ? await chooseFromList(exchange, name, stored) : stored;
   const headers = manifestHeaders(manifest, reference);
   if (matchesEtag(request.headers.get("if-none-match"), manifest.digest)) {
     return new Response(null, { status: 304, headers });
   }
   headers["content-type"] = manifest.mediaType;
+  if (negotiable) headers.vary = "accept";
   if (request.method !== "HEAD") return new Response(manifest.bytes as Uint8Array<ArrayBuffer>, { headers });
   headers["content-length"] = String(manifest.bytes.byteLength);
   return new Response(null, { headers });

@@ -7,7 +7,7 @@ import {
   parseDigest,
 } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
-import { parseRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
+import { isRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
 import type { AppendClaim, UploadStatus } from "../../registry/uploads.ts";
 import { uploadRange } from "../error-response.ts";
 import { bodyOf, type Exchange } from "../exchange.ts";
@@ -18,10 +18,13 @@ export async function startUpload(exchange: Exchange, name: RepositoryName): Pro
   const { request, registry, caller } = exchange;
   const mount = query.get("mount");
   if (mount !== null) {
-    const from = query.get("from");
-    const source = from === null ? undefined : parseRepositoryName(from);
     const digest = parseDigest(mount);
-    const mounted = await registry.blobs.mount(caller, name, digest, source);
+    const from = query.get("from");
+    // A source that cannot exist is like one that does not: the client uploads instead.
+    const mounted =
+      from === null || isRepositoryName(from)
+        ? await registry.blobs.mount(caller, name, digest, from ?? undefined)
+        : undefined;
     if (mounted !== undefined) return created(name, digest);
   }
   const digest = query.get("digest");
@@ -103,5 +106,13 @@ function parseClaim(headers: Headers): AppendClaim {
   if (match === null || last < start) {
     throw new RegistryError("range-invalid", "Content-Range is START-END, both inclusive");
   }
-  return { start, length: last - start + 1 };
+  const length = last - start + 1;
+  // A body whose stated length gives the lie to its range is not read at all.
+  const contentLength = headers.get("content-length");
+  if (contentLength !== null && Number(contentLength) !== length) {
+    throw new RegistryError("length-mismatch", "Content-Range does not span Content-Length bytes", {
+      detail: { length, contentLength: Number(contentLength) },
+    });
+  }
+  return { start, length };
 }
