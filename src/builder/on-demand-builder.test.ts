@@ -1,0 +1,273 @@
+import { afterAll, beforeAll, describe, expect, it } from "bun:test";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type BuildRegistry, openBuildRegistry } from "../../test/support/build-registry.ts";
+import { describeWith } from "../../test/support/requirements.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { MediaType } from "../oci/media-types.ts";
+import { parseTag } from "../oci/reference.ts";
+import type { RegistryError } from "../oci/registry-error.ts";
+import { parseRepositoryName } from "../oci/repository-name.ts";
+import type { BuildProgress } from "./build-progress.ts";
+import { writeOciLayout } from "./oci-layout.ts";
+
+const LATEST = parseTag("latest");
+const BUILD_TIMEOUT_MS = 300_000;
+const HAS_APT = ["apt-get", "apt-cache", "dpkg-deb", "flock"].every((program) => Bun.which(program) !== null);
+const CAN_RUN_IMAGES = Bun.which("umoci") !== null && process.getuid?.() === 0;
+
+interface Layer {
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** Layers of a stored image. */
+async function layersOf({ store }: BuildRegistry, name: string): Promise<readonly Layer[]> {
+  const manifest = await store.findManifest(parseRepositoryName(name), LATEST);
+  return (JSON.parse(new TextDecoder().decode(manifest?.bytes)) as { readonly layers: Layer[] }).layers;
+}
+
+async function digestOfImage({ store }: BuildRegistry, name: string): Promise<string | undefined> {
+  return (await store.findManifest(parseRepositoryName(name), LATEST))?.digest;
+}
+
+async function faultOf(work: Promise<void>): Promise<RegistryError> {
+  try {
+    await work;
+  } catch (error) {
+    return error as RegistryError;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("a host without apt", () => {
+  it("says so, and why an image cannot be built", async () => {
+    await using folder = await temporaryFolder("no-apt");
+    await using registry = await openBuildRegistry({
+      data: folder.path,
+      aptState: join(folder.path, "apt"),
+      path: folder.path,
+    });
+    const found = await registry.builder.available();
+    expect(found).toEqual({ available: false, reason: "not installed: apt-get, apt-cache, dpkg-deb, flock" });
+    const error = await faultOf(registry.builder.ensure(parseRepositoryName("apt/curl"), LATEST));
+    expect(error.fault).toBe("build-unavailable");
+  });
+});
+
+describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
+  let folder: TemporaryFolder;
+  let registry: BuildRegistry;
+  const name = (text: string) => parseRepositoryName(text);
+  const open = async (data: string, options: { readonly refreshSeconds?: number } = {}) => {
+    await mkdir(join(folder.path, data), { recursive: true });
+    return openBuildRegistry({
+      data: join(folder.path, data),
+      aptState: join(folder.path, "apt"),
+      ...options,
+    });
+  };
+
+  beforeAll(async () => {
+    folder = await temporaryFolder("apt-images");
+    registry = await open("one");
+    await registry.builder.ensure(name("apt/curl/git"), LATEST);
+  }, BUILD_TIMEOUT_MS);
+
+  afterAll(async () => {
+    await registry[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  it("are there the second time without a package manager being started", async () => {
+    const { startedCount } = registry.runner;
+    await registry.builder.ensure(name("apt/curl/git"), LATEST);
+    expect(registry.runner.startedCount).toBe(startedCount);
+  });
+
+  it("are the same under a name that orders the packages otherwise, and no layer is made for it", async () => {
+    const events: BuildProgress[] = [];
+    await registry.builder.ensure(name("apt/git/curl"), LATEST, undefined, (event) => events.push(event));
+    expect(await digestOfImage(registry, "apt/git/curl")).toBe(await digestOfImage(registry, "apt/curl/git"));
+    expect(events.map((event) => event.kind)).toEqual(["resolve-started", "resolve-done", "image-done"]);
+  });
+
+  it(
+    "are the same when built from nothing elsewhere, once for all who ask meanwhile",
+    async () => {
+      await using other = await open("two");
+      const events: BuildProgress[] = [];
+      const tell = (event: BuildProgress): void => void events.push(event);
+      const leaver = new AbortController();
+      const leaving = other.builder.ensure(name("apt/git/curl"), LATEST, leaver.signal, tell);
+      const staying = other.builder.ensure(name("apt/git/curl"), LATEST, undefined, tell);
+      leaver.abort(new Error("gone"));
+      await expect(leaving).rejects.toThrow("gone");
+      await staying;
+      expect(await digestOfImage(other, "apt/git/curl")).toBe(await digestOfImage(registry, "apt/curl/git"));
+      expect(events.filter((event) => event.kind === "image-done")).toHaveLength(1);
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  it(
+    "share at least nine tenths of what they have in common with a related image",
+    async () => {
+      await registry.builder.ensure(name("apt/curl/git/jq"), LATEST);
+      const first = await layersOf(registry, "apt/curl/git");
+      const second = new Set((await layersOf(registry, "apt/curl/git/jq")).map((layer) => layer.digest));
+      const sum = (layers: readonly Layer[]): number =>
+        layers.reduce((total, layer) => total + layer.size, 0);
+      // All that the first image holds is in the second one as well.
+      expect(sum(first.filter((layer) => second.has(layer.digest))) / sum(first)).toBeGreaterThan(0.9);
+      expect(second.size).toBeLessThanOrEqual(94);
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  it("carry their lock as a referrer", async () => {
+    const subject = await registry.store.findManifest(name("apt/curl/git"), LATEST);
+    if (subject === undefined) throw new Error("the image is not there");
+    const [referrer] = await registry.ledger.listReferrers(
+      name("apt/curl/git"),
+      subject.digest,
+      {},
+      { limit: 10 },
+    );
+    expect(referrer?.artifactType).toBe(MediaType.slipwayLock);
+    const artifact = await registry.store.findManifest(name("apt/curl/git"), referrer?.digest ?? LATEST);
+    const { layers } = JSON.parse(new TextDecoder().decode(artifact?.bytes)) as {
+      readonly layers: Descriptor[];
+    };
+    const [lock] = layers;
+    if (lock === undefined) throw new Error("the artifact holds no lock");
+    const body = await registry.store.open({ digest: lock.digest, size: lock.size });
+    const { packages } = (await new Response(body).json()) as { readonly packages: readonly string[] };
+    expect(packages).toEqual(["curl", "git"]);
+  });
+
+  it("that nobody can build say why", async () => {
+    const unknown = await faultOf(registry.builder.ensure(name("apt/curl/nosuchpkg-a/nosuchpkg-b"), LATEST));
+    expect(unknown.fault).toBe("package-unknown");
+    expect(unknown.detail).toEqual({ packages: ["nosuchpkg-a", "nosuchpkg-b"] });
+    // apt would read the plus as a wish to install curl.
+    expect((await faultOf(registry.builder.ensure(name("apt/curl_plus"), LATEST))).fault).toBe(
+      "package-unknown",
+    );
+    const conflict = await faultOf(registry.builder.ensure(name("apt/exim4-daemon-light/postfix"), LATEST));
+    expect(conflict.fault).toBe("package-conflict");
+    expect(JSON.stringify(conflict.detail)).toContain("Conflicts: mail-transport-agent");
+    expect(JSON.stringify(conflict.detail)).not.toContain(folder.path);
+  });
+
+  it("are resolved again when they are old, and stay when nothing changed", async () => {
+    await using impatient = await open("one", { refreshSeconds: 0 });
+    const events: BuildProgress[] = [];
+    await impatient.builder.ensure(name("apt/curl/git"), LATEST, undefined, (event) => events.push(event));
+    expect(events.at(-1)).toMatchObject({ kind: "image-done", outcome: "unchanged" });
+  });
+
+  it("stay when they cannot be resolved again", async () => {
+    await using helpless = await openBuildRegistry({
+      data: join(folder.path, "one"),
+      aptState: join(folder.path, "apt"),
+      path: folder.path,
+      refreshSeconds: 0,
+    });
+    const digest = await digestOfImage(helpless, "apt/curl/git");
+    await helpless.builder.ensure(name("apt/curl/git"), LATEST);
+    expect(await digestOfImage(helpless, "apt/curl/git")).toBe(digest ?? "none");
+  });
+
+  it("never replace what a client pushed under such a name", async () => {
+    const twin = await registry.store.findManifest(name("apt/curl/git"), LATEST);
+    if (twin === undefined) throw new Error("the image is not there");
+    const pushed = name("apt/pushed");
+    const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] };
+    await registry.store.pushManifest(pushed, {
+      mediaType: MediaType.ociIndex,
+      bytes: new TextEncoder().encode(JSON.stringify(index)),
+      tags: [LATEST],
+    });
+    const { startedCount } = registry.runner;
+    await registry.builder.ensure(pushed, LATEST);
+    expect(registry.runner.startedCount).toBe(startedCount);
+    expect((await registry.store.findManifest(pushed, LATEST))?.mediaType).toBe(MediaType.ociIndex);
+  });
+
+  it("leave no package files behind", async () => {
+    const left = await Array.fromAsync(
+      new Bun.Glob("pool/**/*").scan({ cwd: join(folder.path, "apt"), onlyFiles: true }),
+    );
+    expect(left).toEqual([]);
+  });
+
+  describeWith("unpacked and run", CAN_RUN_IMAGES, "no umoci, or not run as root", () => {
+    const unpack = async (image: string): Promise<string> => {
+      await registry.builder.ensure(name(image), LATEST);
+      const layout = join(folder.path, `layout-${image.replaceAll("/", "-")}`);
+      await writeOciLayout(registry.store, name(image), LATEST, layout);
+      const bundle = `${layout}-bundle`;
+      const unpacked = Bun.spawnSync([
+        "umoci",
+        "unpack",
+        "--rootless",
+        "--image",
+        `${layout}:latest`,
+        bundle,
+      ]);
+      expect(unpacked.exitCode).toBe(0);
+      return join(bundle, "rootfs");
+    };
+    const run = (root: string, ...command: readonly string[]): string => {
+      const { stdout, stderr, exitCode } = Bun.spawnSync(["chroot", root, ...command]);
+      if (exitCode !== 0) throw new Error(`${command.join(" ")}: ${stderr.toString()}`);
+      return stdout.toString();
+    };
+
+    it(
+      "work, and are what dpkg and ldconfig would have made",
+      async () => {
+        const root = await unpack("apt/curl/git");
+        expect(run(root, "curl", "--version")).toStartWith("curl ");
+        expect(run(root, "git", "--version")).toStartWith("git version");
+        expect(run(root, "bash", "-c", "awk 'BEGIN { print 6 * 7 }'; id -un nobody")).toBe("42\nnobody\n");
+        expect(run(root, "dpkg", "-l")).toMatch(/^ii +curl /m);
+        expect(run(root, "dpkg", "--audit")).toBe("");
+        expect(run(root, "dpkg", "--verify")).toBe("");
+        expect(run(root, "update-alternatives", "--query", "awk")).toContain("Value: /usr/bin/mawk");
+        const libraries = (): readonly string[] =>
+          run(root, "ldconfig", "-p")
+            .split("\n")
+            .filter((line) => line.includes("=>"));
+        const ours = libraries();
+        run(root, "ldconfig");
+        expect(ours).toEqual([...libraries()]);
+        // Certificates by their hash are what OpenSSL finds them under.
+        expect(run(root, "openssl", "version")).toStartWith("OpenSSL");
+      },
+      BUILD_TIMEOUT_MS,
+    );
+
+    it(
+      "trust the usual authorities, in a program that has none of its own",
+      async () => {
+        const root = await unpack("apt/python3");
+        const script = "import ssl; print(len(ssl.create_default_context().get_ca_certs()) > 50)";
+        expect(run(root, "python3", "-c", script)).toBe("True\n");
+      },
+      BUILD_TIMEOUT_MS,
+    );
+
+    it(
+      "hold a program whose name has plus signs",
+      async () => {
+        const root = await unpack("apt/g_plus_plus");
+        expect(run(root, "g++", "--version")).toStartWith("g++");
+        expect(run(root, "c++", "--version")).toStartWith("c++");
+      },
+      BUILD_TIMEOUT_MS,
+    );
+  });
+});
