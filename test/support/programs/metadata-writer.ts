@@ -1,6 +1,6 @@
 /**
- * Links blobs into one repository of the SQLite file given, one after the other, and prints the seed of each once it
- * is acknowledged. Ends after the number of blobs given, or never when that is 0.
+ * Links blobs into one repository of the SQLite file given, four at a time, and prints the seed of each once it is
+ * acknowledged. Ends after the number of blobs given, or never when that is 0.
  *
  *     bun metadata-writer.ts FILE PREFIX COUNT
  */
@@ -10,9 +10,14 @@ import { linkSample } from "../../contracts/metadata-store-samples.ts";
 
 const [file = "", prefix = "", count = "0"] = process.argv.slice(2);
 const store = await openMetadataStore(await openSqliteEngine(file));
-for (let number = 0; count === "0" || number < Number(count); number += 1) {
-  const seed = `${prefix}${number}`;
-  await linkSample(store, seed);
-  process.stdout.write(`${seed}\n`);
-}
+let number = 0;
+const lanes = Array.from({ length: 4 }, async () => {
+  while (count === "0" || number < Number(count)) {
+    const seed = `${prefix}${number}`;
+    number += 1;
+    await linkSample(store, seed);
+    process.stdout.write(`${seed}\n`);
+  }
+});
+await Promise.all(lanes);
 await store[Symbol.asyncDispose]();
