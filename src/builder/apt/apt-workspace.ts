@@ -76,7 +76,11 @@ export class AptWorkspace {
     return this.#locked("shared", command, QUERY_TIMEOUT_MS, signal);
   }
 
-  /** Downloads packages given as `NAME=VERSION` into `folder`; `onPercent` is told how far it is. */
+  /**
+   * Downloads packages given as `NAME=VERSION` into `folder`; `onPercent` is told how far it is.
+   *
+   * A download that fails makes the lists due for a refresh.
+   */
   async download(
     pins: readonly string[],
     folder: string,
@@ -94,7 +98,7 @@ export class AptWorkspace {
       "--",
       ...pins,
     ];
-    return this.#runner.run(command, {
+    const result = await this.#runner.run(command, {
       folder,
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
       signal,
@@ -103,6 +107,14 @@ export class AptWorkspace {
         if (percent !== undefined) onPercent(Number(percent));
       },
     });
+    // A mirror drops versions that newer ones replaced: what the lists promise may be gone.
+    if (result.exitCode !== 0) await this.#expireLists();
+    return result;
+  }
+
+  /** Makes the next {@link refreshLists} fetch them anew. */
+  async #expireLists(): Promise<void> {
+    await utimes(this.#stamp, 0, 0);
   }
 
   #ready(): Promise<void> {

@@ -76,6 +76,8 @@ export class PackagePool {
       throw cause;
     });
     ready.then(begun.resolve, begun.reject);
+    // Whoever began it learns of a failure from `ready`; there may be no others.
+    begun.promise.catch(() => {});
     return ready;
   }
 

@@ -1,24 +1,11 @@
 import { describe, expect, it } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
+import { packageFacts } from "../../../test/support/package-facts.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { compareSonames, loaderCache } from "./loader-cache.ts";
-import type { PackageFacts } from "./package-facts.ts";
 
-const NOTHING: PackageFacts = {
-  control: "Package: x",
-  conffiles: [],
-  texts: {},
-  groups: [],
-  users: [],
-  memberships: [],
-  alternatives: [],
-  libraries: [],
-  folders: [],
-  mergedFolders: [],
-  newestModification: 0,
-};
 const LDCONFIG = Bun.which("ldconfig", { PATH: `${process.env.PATH}:/usr/sbin:/sbin` });
 
 /** glibc's own comparison (elf/dl-cache.c, `_dl_cache_libcmp`), character by character. */
@@ -60,8 +47,7 @@ describeWith("the loader's cache, read by ldconfig", LDCONFIG !== null, "no ldco
     await using folder = await temporaryFolder("loader-cache");
     const library = (place: string, soname: string) => ({ folder: place, soname, bits: 64, machine: 62 });
     const cache = loaderCache([
-      {
-        ...NOTHING,
+      packageFacts("x", {
         texts: { "etc/ld.so.conf.d/x.conf": "# local\n/lib/x86_64-linux-gnu\n/usr/lib/x86_64-linux-gnu\n" },
         libraries: [
           library("usr/lib/x86_64-linux-gnu", "libb.so.10"),
@@ -69,7 +55,7 @@ describeWith("the loader's cache, read by ldconfig", LDCONFIG !== null, "no ldco
           library("usr/lib", "liba.so.1"),
           library("usr/lib/private", "libp.so.1"),
         ],
-      },
+      }),
     ]);
     const file = join(folder.path, "cache");
     await Bun.write(file, cache);

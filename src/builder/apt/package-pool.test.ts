@@ -1,0 +1,88 @@
+import { describe, expect, it } from "bun:test";
+import { readdir, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { digestOf, encodedOf } from "../../oci/digest.ts";
+import type { ResolvedPackage } from "../package-source.ts";
+import { PackagePool } from "./package-pool.ts";
+
+function resolved(name: string): ResolvedPackage {
+  return {
+    name,
+    version: "1",
+    architecture: "all",
+    sha256: encodedOf(digestOf(name)),
+    sizeBytes: name.length,
+    installedSizeBytes: 0,
+    essential: false,
+    base: false,
+  };
+}
+
+/** Files hold their package's name; `asked` lists what was downloaded. */
+function downloader(asked: string[]) {
+  return async (packages: readonly ResolvedPackage[], folder: string): Promise<void> => {
+    await Bun.sleep(5);
+    for (const { name } of packages) {
+      asked.push(name);
+      await Bun.write(join(folder, `${name}_1_all.deb`), name);
+    }
+  };
+}
+
+describe("the package pool", () => {
+  it("downloads a file once for all who need it at a time, and removes it after the last", async () => {
+    await using folder = await temporaryFolder("pool");
+    const pool = new PackagePool(folder.path);
+    const asked: string[] = [];
+    const download = downloader(asked);
+    const [one, other] = await Promise.all([
+      pool.fetch([resolved("a"), resolved("b")], download),
+      pool.fetch([resolved("b"), resolved("c")], download),
+    ]);
+    expect(asked.toSorted()).toEqual(["a", "b", "c"]);
+    await one[Symbol.asyncDispose]();
+    await one[Symbol.asyncDispose]();
+    expect(await Bun.file(other.file(resolved("b"))).text()).toBe("b");
+    await other[Symbol.asyncDispose]();
+    const files = await Array.fromAsync(new Bun.Glob("**/*").scan({ cwd: folder.path, onlyFiles: true }));
+    expect(files).toEqual([]);
+  });
+
+  it("refuses a file that is not what was promised", async () => {
+    await using folder = await temporaryFolder("pool");
+    const pool = new PackagePool(folder.path);
+    const wrong = async (_: readonly ResolvedPackage[], target: string): Promise<void> => {
+      await Bun.write(join(target, "a_1_all.deb"), "something else");
+    };
+    await expect(pool.fetch([resolved("a")], wrong)).rejects.toThrow(
+      "not downloaded as the lists promise: a",
+    );
+    await using again = await pool.fetch([resolved("a")], downloader([]));
+    expect(await Bun.file(again.file(resolved("a"))).text()).toBe("a");
+  });
+
+  it("downloads itself what another gave up", async () => {
+    await using folder = await temporaryFolder("pool");
+    const pool = new PackagePool(folder.path);
+    const givingUp = pool.fetch([resolved("a")], async () => {
+      await Bun.sleep(10);
+      throw new Error("gave up");
+    });
+    const patient = pool.fetch([resolved("a")], downloader([]));
+    await expect(givingUp).rejects.toThrow("gave up");
+    await using held = await patient;
+    expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
+  });
+
+  it("removes what a process that is gone left behind a day ago, and nothing younger", async () => {
+    await using folder = await temporaryFolder("pool");
+    for (const name of ["999999991-old", "999999992-new"])
+      await Bun.write(join(folder.path, name, "x.deb"), "x");
+    await utimes(join(folder.path, "999999991-old"), 0, 0);
+    await using _held = await new PackagePool(folder.path).fetch([resolved("a")], downloader([]));
+    const left = await readdir(folder.path);
+    expect(left).not.toContain("999999991-old");
+    expect(left).toContain("999999992-new");
+  });
+});
