@@ -37,5 +37,6 @@ function distributionVersion(program: string): string {
   const module = /\smod\s+github\.com\/distribution\/distribution\/v3\s+v(\S+)/;
   const dependency = /\sdep\s+github\.com\/distribution\/distribution\/v3\s+v(\S+)/;
   const build = outputOf("go", "version", "-m", program);
-  return own ?? (module.exec(build) ?? dependency.exec(build))?.[1] ?? "unknown";
+  const found = own ?? (module.exec(build) ?? dependency.exec(build))?.[1] ?? "unknown";
+  return found.replace("+unknown", "");
 }
