@@ -18,7 +18,7 @@ it("takes only the steps that a database has not taken", async () => {
     { version: MIGRATIONS.length + 1 },
   ]);
   expect(await engine.query("SELECT id FROM later")).toEqual([]);
-});
+}, 60_000);
 
 it("refuses a database that a newer program wrote, and leaves it as it is", async () => {
   await using folder = await temporaryFolder("migrate");
@@ -29,7 +29,7 @@ it("refuses a database that a newer program wrote, and leaves it as it is", asyn
   await expect(migrate(engine)).rejects.toThrow(DatabaseTooNewError);
   await expect(openMetadataStore(await openSqliteEngine(file))).rejects.toThrow(/schema version 2.*only 1/);
   expect(engine.epoch()).toBe(epoch as number);
-});
+}, 60_000);
 
 it("changes nothing when a step fails", async () => {
   await using folder = await temporaryFolder("migrate");
@@ -38,7 +38,7 @@ it("changes nothing when a step fails", async () => {
   await expect(migrate(engine, [broken])).rejects.toThrow(/half/);
   await expect(engine.query("SELECT id FROM half")).rejects.toThrow(/half/);
   await migrate(engine);
-});
+}, 60_000);
 
 it("migrates once when several do so at once", async () => {
   await using folder = await temporaryFolder("migrate");
@@ -47,4 +47,4 @@ it("migrates once when several do so at once", async () => {
   );
   await Promise.all(engines.map((engine) => migrate(engine)));
   for (const engine of engines) await engine[Symbol.asyncDispose]();
-});
+}, 60_000);

@@ -14,7 +14,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
 
   beforeAll(async () => {
     server = await startPostgres(binaries as string);
-  });
+  }, 60_000);
 
   afterAll(async () => {
     await server[Symbol.asyncDispose]();
@@ -79,7 +79,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
       const found = acknowledged.map((seed) => store.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest));
       expect(await Promise.all(found)).toEqual(acknowledged.map(sampleBlob));
     }
-  }, 30_000);
+  }, 60_000);
 
   it("answers reads that meet a restart of the server without an error", async () => {
     await using store = await openMetadataStore(await openPostgresEngine(await server.createDatabase()));
@@ -88,9 +88,9 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
     const reads = Array.from({ length: 20 }, () => store.findLinkedBlob(REPOSITORY, digest));
     await server.start();
     expect(await Promise.all(reads)).toEqual(reads.map(() => sampleBlob("a")));
-  }, 30_000);
+  }, 60_000);
 
   it("says so when there is no server", async () => {
     await expect(openPostgresEngine("postgres://slipway@127.0.0.1:1/none")).rejects.toThrow(/connect/i);
-  }, 30_000);
+  }, 60_000);
 });

@@ -40,7 +40,7 @@ it("has every acknowledged commit after the process was killed in the midst of w
     await using store = await openMetadataStore(await openSqliteEngine(file));
     await expectLinked(store, seedsIn(output));
   }
-});
+}, 60_000);
 
 it("lets several processes write one file, and shows each what the others did", async () => {
   await using folder = await temporaryFolder("sqlite-processes");
@@ -55,4 +55,4 @@ it("lets several processes write one file, and shows each what the others did", 
     expect(seedsIn(output)).toHaveLength(150);
     await expectLinked(store, seedsIn(output));
   }
-});
+}, 60_000);

@@ -17,6 +17,9 @@ export const METADATA_STORE_CASES: readonly ContractCase<MetadataStores>[] = [
   ...MODEL_CASES,
 ];
 
+/** Far more than any case takes on a machine with nothing else to do. */
+export const CASE_TIMEOUT_MS = 60_000;
+
 /** Registers the contract's tests for one implementation. `create` gives two stores on a new, empty database. */
 export function metadataStoreContract(
   name: string,
@@ -24,10 +27,14 @@ export function metadataStoreContract(
 ): void {
   describe(`MetadataStore contract: ${name}`, () => {
     for (const { name: behaviour, run } of METADATA_STORE_CASES) {
-      it(behaviour, async () => {
-        await using stores = await create();
-        await run(stores);
-      });
+      it(
+        behaviour,
+        async () => {
+          await using stores = await create();
+          await run(stores);
+        },
+        CASE_TIMEOUT_MS,
+      );
     }
   });
 }

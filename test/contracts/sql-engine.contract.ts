@@ -21,7 +21,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
         await using engines = await create();
         await createThings(engines.engine);
         await run(engines);
-      });
+      }, 60_000);
 
     test("gives back every kind of value as it was bound", async ({ engine }) => {
       const body = Uint8Array.from({ length: 256 }, (_, index) => index);
