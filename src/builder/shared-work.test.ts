@@ -26,7 +26,7 @@ describe("shared work", () => {
     const leaving = work.run("a", leaver.signal, task);
     const staying = work.run("a", undefined, task);
     leaver.abort(new Error("gone"));
-    expect(leaving).rejects.toThrow("gone");
+    await expect(leaving).rejects.toThrow("gone");
     expect(await staying).toBe("done");
   });
 
