@@ -39,8 +39,10 @@ async function runCommand(name: string, command: Command, argv: readonly string[
     throw new UsageError(`slipway ${name} ${command.arguments}: see slipway ${name} --help`);
   }
   const file = typeof values.config === "string" ? values.config : undefined;
-  const config = loadConfig(environment(), file);
-  return await command.run({ config, log: createLogger(config.log.level), positionals, options: values });
+  const { config, warnings } = loadConfig(environment(), file);
+  const log = createLogger(config.log.level);
+  for (const warning of warnings) log.warn({ area: "config" }, warning);
+  return await command.run({ config, log, positionals, options: values });
 }
 
 function parse(name: string, command: Command, argv: readonly string[]) {

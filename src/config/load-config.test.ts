@@ -26,7 +26,7 @@ function problemsOf(load: () => unknown): readonly string[] {
 
 describe("loadConfig", () => {
   it("needs nothing: every setting has a default", () => {
-    const config = loadConfig({});
+    const { config } = loadConfig({});
     expect(config.http).toMatchObject({ host: "127.0.0.1", port: 5000 });
     expect(config.content).toEqual({ driver: "filesystem" });
     expect(config.builder.apt.include).toEqual(["ca-certificates", "netbase"]);
@@ -34,16 +34,16 @@ describe("loadConfig", () => {
 
   it("lets a variable override the file", () => {
     const path = file("http: { port: 6000, host: 0.0.0.0 }");
-    const config = loadConfig({ SLIPWAY_HTTP_PORT: "7000" }, path);
+    const { config } = loadConfig({ SLIPWAY_HTTP_PORT: "7000" }, path);
     expect(config.http).toMatchObject({ host: "0.0.0.0", port: 7000 });
   });
 
   it("takes the file that SLIPWAY_CONFIG names", () => {
-    expect(loadConfig({ SLIPWAY_CONFIG: file("data: /srv/registry") }).data).toBe("/srv/registry");
+    expect(loadConfig({ SLIPWAY_CONFIG: file("data: /srv/registry") }).config.data).toBe("/srv/registry");
   });
 
   it("reads numbers, booleans and lists from variables, and text as it is", () => {
-    const config = loadConfig({
+    const { config } = loadConfig({
       SLIPWAY_BUILDER_ENABLED: "false",
       SLIPWAY_BUILDER_APT_INCLUDE: "[netbase]",
       SLIPWAY_DATA: "42",

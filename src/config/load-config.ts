@@ -1,8 +1,11 @@
 import { readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
+import { isDistributionConfig, translateDistribution } from "./distribution-config.ts";
+import { applyDistributionEnvironment } from "./distribution-environment.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
+import { isTree, setAt, type Tree } from "./tree.ts";
 
 /** A configuration that cannot be used; the message lists every problem, each by its path. */
 export class ConfigError extends Error {
@@ -18,23 +21,40 @@ export class ConfigError extends Error {
 /** Variables of ours that set nothing in the configuration. */
 const OTHER_VARIABLES: readonly string[] = ["SLIPWAY_CONFIG"];
 
-type Tree = { [key: string]: unknown };
+/** A configuration, and what an operator should know of it. */
+export interface LoadedConfig {
+  readonly config: Config;
+  /** What a file of Distribution's says that is left aside, each by its path. */
+  readonly warnings: readonly string[];
+}
 
 /**
  * The configuration from a YAML file, if one is named, with environment variables over it.
  *
- * `file` is a path; without it `SLIPWAY_CONFIG` names one, and without that there is none.
+ * `file` is a path; without it `SLIPWAY_CONFIG` names one, and without that there is none. A file of Distribution's
+ * (version 0.1) is taken as it is, with its own `REGISTRY_…` variables over it, and ours over those.
  *
  * @throws {ConfigError} listing every problem at once, each with its path
  */
-export function loadConfig(environment: Readonly<Record<string, string | undefined>>, file?: string): Config {
+export function loadConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  file?: string,
+): LoadedConfig {
   const path = file ?? environment.SLIPWAY_CONFIG;
-  const tree = path === undefined ? {} : readTree(path);
+  const source = path === undefined ? {} : readTree(path);
+  const { tree, warnings, problems } = isDistributionConfig(source)
+    ? fromDistribution(source, environment)
+    : { tree: source, warnings: [], problems: [] };
   const unknown = applyEnvironment(tree, environment);
   const result = ConfigSchema.safeParse(tree);
-  const problems = [...unknown, ...(result.success ? [] : result.error.issues.map(describe))];
-  if (!result.success || problems.length > 0) throw new ConfigError(problems);
-  return result.data;
+  const all = [...problems, ...unknown, ...(result.success ? [] : result.error.issues.map(describe))];
+  if (!result.success || all.length > 0) throw new ConfigError(all);
+  return { config: result.data, warnings };
+}
+
+function fromDistribution(source: Tree, environment: Readonly<Record<string, string | undefined>>) {
+  applyDistributionEnvironment(source, environment);
+  return translateDistribution(source);
 }
 
 function readTree(path: string): Tree {
@@ -45,8 +65,8 @@ function readTree(path: string): Tree {
     throw new ConfigError([`${path}: ${error instanceof Error ? error.message : String(error)}`]);
   }
   if (value === null) return {};
-  if (typeof value !== "object" || Array.isArray(value)) throw new ConfigError([`${path}: is no mapping`]);
-  return value as Tree;
+  if (!isTree(value)) throw new ConfigError([`${path}: is no mapping`]);
+  return value;
 }
 
 /** Sets what variables say; answers with the variables of ours that name no setting. */
@@ -73,16 +93,6 @@ function parseVariable(text: string, schema: z.ZodType): unknown {
   } catch {
     return text;
   }
-}
-
-function setAt(tree: Tree, path: readonly string[], value: unknown): void {
-  let node = tree;
-  for (const key of path.slice(0, -1)) {
-    const next = node[key];
-    if (typeof next === "object" && next !== null) node = next as Tree;
-    else node = node[key] = {} as Tree;
-  }
-  node[path.at(-1) as string] = value;
 }
 
 function describe(issue: z.core.$ZodIssue): string {

@@ -35,6 +35,38 @@ const Content = z.discriminatedUnion("driver", [
     driver: z.literal("memory").describe("Keeps blobs in memory, and loses them at the end"),
     maxBytes: bytes(1024 * MEBIBYTE).describe("Most bytes held"),
   }),
+  z.strictObject({
+    driver: z.literal("s3").describe("Keeps blobs in a bucket of an S3-compatible store"),
+    bucket: z.string().min(1).describe("The bucket"),
+    region: z.string().min(1).default("us-east-1").describe("Its region"),
+    endpoint: z.url().optional().describe("URL of the store; that of AWS unless given"),
+    forcePathStyle: z
+      .boolean()
+      .default(false)
+      .describe("Puts the bucket into the path, as most stores but AWS want"),
+    accessKeyId: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Key; from the host's own AWS configuration unless given"),
+    secretAccessKey: z.string().min(1).optional().describe("Its secret"),
+    root: z.string().default("").describe("Prefix of every object's key"),
+    partBytes: z
+      .int()
+      .min(5 * MEBIBYTE)
+      .max(5120 * MEBIBYTE)
+      .default(16 * MEBIBYTE)
+      .describe("Size of an upload's parts"),
+    storageClass: z.string().min(1).optional().describe("Storage class of new objects"),
+    encryption: z.enum(["AES256", "aws:kms"]).optional().describe("Encryption of new objects at rest"),
+    encryptionKeyId: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Key for aws:kms; the account's default unless given"),
+    redirect: z.boolean().default(false).describe("Sends clients to the store for blobs, by presigned URL"),
+    redirectEndpoint: z.url().optional().describe("URL of the store as clients reach it"),
+  }),
 ]);
 
 const Metadata = z.discriminatedUnion("engine", [
@@ -46,6 +78,15 @@ const Metadata = z.discriminatedUnion("engine", [
       .optional()
       .describe("The file; `metadata.sqlite` in the data folder unless given"),
   }),
+  z.strictObject({
+    engine: z.literal("postgres").describe("Keeps metadata in PostgreSQL, for several instances"),
+    url: z
+      .string()
+      .regex(/^postgres(ql)?:\/\//, "is no postgres:// URL")
+      .describe("postgres://USER:PASSWORD@HOST:PORT/DATABASE"),
+    readConnections: z.int().min(1).max(1000).default(4).describe("Connections for look-ups"),
+    writeConnections: z.int().min(1).max(1000).default(8).describe("Connections for transactions"),
+  }),
 ]);
 
 const Cache = z.discriminatedUnion("driver", [
@@ -53,10 +94,19 @@ const Cache = z.discriminatedUnion("driver", [
     driver: z.literal("memory").describe("Remembers descriptors in this process"),
     maxEntries: z.int().min(1).default(100_000).describe("Most descriptors held"),
   }),
+  z.strictObject({
+    driver: z.literal("redis").describe("Remembers descriptors in Redis, for several instances"),
+    url: z
+      .string()
+      .regex(/^rediss?:\/\//, "is no redis:// URL")
+      .describe("redis://USER:PASSWORD@HOST:PORT/DATABASE"),
+    deadlineMs: z.int().min(1).max(10_000).default(50).describe("A request waits no longer for the cache"),
+  }),
   z.strictObject({ driver: z.literal("none").describe("Asks the metadata each time") }),
 ]);
 
 const Registry = z.strictObject({
+  deletes: z.boolean().default(true).describe("Lets clients delete blobs, manifests and tags"),
   sparseManifests: z
     .boolean()
     .default(false)

@@ -1,0 +1,103 @@
+import { DISTRIBUTION_RULES, type DistributionRule } from "./distribution-rules.ts";
+import { isTree, setAt, type Tree } from "./tree.ts";
+
+/** A configuration of Distribution's in our own terms. */
+export interface TranslatedConfig {
+  /** What the schema is to check. */
+  readonly tree: Tree;
+  /** What was left aside, each by its path; the registry is no less safe for it. */
+  readonly warnings: readonly string[];
+  /** What cannot be left aside; any of these stops the start. */
+  readonly problems: readonly string[];
+}
+
+/** What Distribution does unless it is told otherwise, where our own default differs. */
+const DEFAULTS: Readonly<Record<string, unknown>> = {
+  "registry.deletes": false,
+  "http.tagPageSize": 1000,
+  "cache.driver": "none",
+};
+
+/** Whether a configuration file is one of Distribution's: those have a version, and ours have none. */
+export function isDistributionConfig(tree: Tree): boolean {
+  return "version" in tree;
+}
+
+/** Takes a configuration of Distribution's, version 0.1, as it is. */
+export function translateDistribution(source: Tree): TranslatedConfig {
+  const warnings: string[] = [];
+  const problems: string[] = [];
+  const settings: Record<string, unknown> = { ...DEFAULTS };
+  if (String(source.version) !== "0.1") problems.push(`version: ${String(source.version)} is not supported`);
+  for (const { path, value } of leaves(expandNames(source), [])) {
+    const rule = ruleFor(path);
+    if (rule === undefined) warnings.push(`${path}: is unknown and left aside`);
+    else apply(rule, path, value, source, { settings, warnings, problems });
+  }
+  if (isTree(source.storage) && isTree(source.storage.cache) && "layerinfo" in source.storage.cache) {
+    warnings.push("storage.cache.layerinfo: is deprecated, say storage.cache.blobdescriptor");
+  }
+  const tree: Tree = {};
+  for (const [path, value] of Object.entries(settings)) setAt(tree, path.split("."), value);
+  return { tree, warnings, problems };
+}
+
+function apply(
+  rule: DistributionRule,
+  path: string,
+  value: unknown,
+  source: Tree,
+  outcome: { settings: Record<string, unknown>; warnings: string[]; problems: string[] },
+): void {
+  switch (rule.kind) {
+    case "use":
+      try {
+        Object.assign(outcome.settings, rule.settings(value, source));
+      } catch (error) {
+        outcome.problems.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+      break;
+    case "warn":
+      outcome.warnings.push(`${path}: ${rule.reason}`);
+      break;
+    case "refuse":
+      outcome.problems.push(`${path}: ${rule.reason}`);
+      break;
+    case "ignore":
+      break;
+  }
+}
+
+/** `storage: inmemory` and `auth: silly` are short for a mapping with that one key. */
+function expandNames(source: Tree): Tree {
+  const expanded = { ...source };
+  for (const key of ["storage", "auth"]) {
+    const value = expanded[key];
+    if (typeof value === "string") expanded[key] = { [value]: {} };
+  }
+  return expanded;
+}
+
+/** Every mapping and value with its path, a mapping before what it holds; lists count as values. */
+function* leaves(tree: Tree, above: readonly string[]): Generator<{ path: string; value: unknown }> {
+  for (const [key, value] of Object.entries(tree)) {
+    const path = [...above, key];
+    const holds = isTree(value) && Object.keys(value).length > 0;
+    if (!holds || DISTRIBUTION_RULES[path.join(".")]?.kind === "use") yield { path: path.join("."), value };
+    if (holds) yield* leaves(value, path);
+  }
+}
+
+/** The rule of the longest path that covers this one. */
+function ruleFor(path: string): DistributionRule | undefined {
+  const keys = path.split(".");
+  for (let length = keys.length; length > 0; length -= 1) {
+    const prefix = keys.slice(0, length);
+    const rule =
+      DISTRIBUTION_RULES[prefix.join(".")] ?? DISTRIBUTION_RULES[[...prefix.slice(0, -1), "*"].join(".")];
+    const coversWhole = length === keys.length;
+    // A rule that uses a mapping says nothing of the other keys in it.
+    if (rule !== undefined && (coversWhole || rule.kind !== "use")) return rule;
+  }
+  return undefined;
+}

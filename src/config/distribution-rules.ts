@@ -1,0 +1,194 @@
+import type { Tree } from "./tree.ts";
+
+/** What becomes of one key of Distribution's configuration. */
+export type DistributionRule =
+  /** Sets these settings of ours. */
+  | {
+      readonly kind: "use";
+      readonly settings: (value: unknown, all: Tree) => Readonly<Record<string, unknown>>;
+    }
+  /** We have no such thing and the registry is no less safe for it. */
+  | { readonly kind: "warn"; readonly reason: string }
+  /** Leaving it aside would open or break what the operator closed. */
+  | { readonly kind: "refuse"; readonly reason: string }
+  /** Means nothing here, and nobody need know. */
+  | { readonly kind: "ignore" };
+
+const use = (
+  settings: (value: unknown, all: Tree) => Readonly<Record<string, unknown>>,
+): DistributionRule => ({
+  kind: "use",
+  settings,
+});
+const setting = (path: string): DistributionRule => use((value) => ({ [path]: value }));
+const warn = (reason = "is not supported and left aside"): DistributionRule => ({ kind: "warn", reason });
+const refuse = (reason: string): DistributionRule => ({ kind: "refuse", reason });
+const ignore: DistributionRule = { kind: "ignore" };
+
+/** Refuses a value that switches something on, and lets one pass that does not. */
+const refuseIf = (isOn: (value: unknown) => boolean, reason: string): DistributionRule =>
+  use((value) => {
+    if (isOn(value)) throw new Error(reason);
+    return {};
+  });
+
+/**
+ * Every key that Distribution knows, by its path; `*` is any one key, and a rule answers for all below it.
+ * The longest path wins.
+ */
+export const DISTRIBUTION_RULES: Readonly<Record<string, DistributionRule>> = {
+  version: ignore,
+  "log.level": setting("log.level"),
+  loglevel: use((value, all) => (hasLogLevel(all) ? {} : { "log.level": value })),
+  log: warn(),
+
+  "storage.filesystem": use(() => ({ "content.driver": "filesystem" })),
+  "storage.filesystem.rootdirectory": setting("content.root"),
+  "storage.filesystem.maxthreads": ignore,
+  "storage.inmemory": use(() => ({ "content.driver": "memory" })),
+  ...s3Rules("storage.s3"),
+  ...s3Rules("storage.s3aws"),
+  "storage.gcs": refuse("there is no driver for this store"),
+  "storage.azure": refuse("there is no driver for this store"),
+  "storage.delete.enabled": setting("registry.deletes"),
+  "storage.redirect.disable": use((value, all) =>
+    usesS3(all) ? { "content.redirect": value !== true } : {},
+  ),
+  "storage.cache.blobdescriptor": use((value, all) => cacheSettings(value, all)),
+  "storage.cache.layerinfo": use((value, all) => cacheSettings(value, all)),
+  "storage.cache.blobdescriptorsize": use((value, all) => {
+    const kept = cacheOf(all) === "inmemory" && Number(value) > 0;
+    return kept ? { "cache.maxEntries": value } : {};
+  }),
+  "storage.maintenance.uploadpurging.enabled": use((value) => {
+    return value === false ? { "registry.uploadExpirySeconds": 365 * 86_400 } : {};
+  }),
+  "storage.maintenance.uploadpurging.age": use((value) => ({
+    "registry.uploadExpirySeconds": seconds(value),
+  })),
+  "storage.maintenance.uploadpurging": warn("uploads are looked through every hour"),
+  "storage.maintenance.readonly.enabled": refuseIf((value) => value === true, "there is no read-only mode"),
+  "storage.tag": ignore,
+  storage: refuse("there is no such store"),
+
+  "auth.none": ignore,
+  auth: refuse("there are no users yet, so anybody could do what this forbids"),
+  middleware: warn(),
+
+  "http.addr": use((value) => address(String(value))),
+  "http.net": refuseIf((value) => value !== "tcp", "only TCP is listened on"),
+  "http.prefix": refuseIf((value) => value !== "/" && value !== "", "paths cannot have a prefix"),
+  "http.host": warn("Location headers are relative, so no host is needed"),
+  "http.relativeurls": ignore,
+  "http.secret": ignore,
+  "http.draintimeout": use((value) => ({ "http.drainTimeoutSeconds": Math.max(1, seconds(value)) })),
+  "http.tls": refuse("TLS is not served; put a proxy in front and leave this out"),
+  http: warn(),
+
+  "redis.addrs": use((_, all) => redisSettings(all)),
+  "redis.username": ignore,
+  "redis.password": ignore,
+  "redis.db": ignore,
+  "redis.tls": refuse("the connection would not be encrypted; use rediss:// in our own configuration"),
+  redis: warn(),
+
+  "catalog.maxentries": use((value) => ({ "http.catalogPageSize": Number(value) > 0 ? value : 1000 })),
+  "tags.maxtags": use((value) => ({ "http.tagPageSize": Number(value) > 0 ? value : 1000 })),
+  "validation.manifests.indexes.platforms": use((value) =>
+    value === "none" ? { "registry.sparseManifests": true } : {},
+  ),
+  validation: warn(),
+  policy: warn(),
+  notifications: warn(),
+  health: warn(),
+  reporting: warn(),
+  compatibility: warn(),
+  "proxy.remoteurl": refuseIf(
+    (value) => Boolean(value),
+    "there is no pull-through mode; pushes would be taken",
+  ),
+  proxy: ignore,
+};
+
+function s3Rules(path: string): Readonly<Record<string, DistributionRule>> {
+  const rules: Readonly<Record<string, DistributionRule>> = {
+    bucket: setting("content.bucket"),
+    region: setting("content.region"),
+    regionendpoint: use((value) => ({ "content.endpoint": withScheme(String(value)) })),
+    redirectendpoint: use((value) => ({ "content.redirectEndpoint": withScheme(String(value)) })),
+    forcepathstyle: setting("content.forcePathStyle"),
+    accesskey: setting("content.accessKeyId"),
+    secretkey: setting("content.secretAccessKey"),
+    rootdirectory: use((value) => ({ "content.root": String(value).replace(/^\/+/, "") })),
+    chunksize: setting("content.partBytes"),
+    storageclass: use((value) => (value === "NONE" ? {} : { "content.storageClass": value })),
+    encrypt: use((value) => (value === true ? { "content.encryption": "AES256" } : {})),
+    keyid: use((value) => ({ "content.encryption": "aws:kms", "content.encryptionKeyId": value })),
+    secure: refuseIf((value) => value === false, "say http:// in regionendpoint instead"),
+    skipverify: refuseIf((value) => value === true, "certificates are always verified"),
+  };
+  const driver = { [path]: use(() => ({ "content.driver": "s3", "content.redirect": true })) };
+  const keys = Object.entries(rules).map(([key, rule]) => [`${path}.${key}`, rule] as const);
+  return { ...driver, ...Object.fromEntries(keys), [`${path}.*`]: warn() };
+}
+
+function at(tree: unknown, ...keys: readonly string[]): unknown {
+  return keys.reduce<unknown>((node, key) => (node as Tree | undefined)?.[key], tree);
+}
+
+function hasLogLevel(all: Tree): boolean {
+  return at(all, "log", "level") !== undefined;
+}
+
+function usesS3(all: Tree): boolean {
+  return at(all, "storage", "s3") !== undefined || at(all, "storage", "s3aws") !== undefined;
+}
+
+function cacheOf(all: Tree): unknown {
+  return at(all, "storage", "cache", "blobdescriptor") ?? at(all, "storage", "cache", "layerinfo");
+}
+
+function cacheSettings(value: unknown, all: Tree): Readonly<Record<string, unknown>> {
+  if (value !== cacheOf(all)) return {};
+  if (value === "inmemory") return { "cache.driver": "memory" };
+  if (value === "redis") return { "cache.driver": "redis" };
+  throw new Error(`there is no descriptor cache ${String(value)}`);
+}
+
+/** Redis is for the descriptor cache alone here; without that it is not used. */
+function redisSettings(all: Tree): Readonly<Record<string, unknown>> {
+  if (cacheOf(all) !== "redis") return {};
+  const addresses = at(all, "redis", "addrs");
+  const [address, ...others] = Array.isArray(addresses) ? addresses : [];
+  if (typeof address !== "string" || others.length > 0)
+    throw new Error("one Redis server is wanted, not a cluster");
+  const [user, password] = [at(all, "redis", "username"), at(all, "redis", "password")];
+  const part = (text: unknown) => (text === undefined ? "" : encodeURIComponent(String(text)));
+  const credentials = user === undefined && password === undefined ? "" : `${part(user)}:${part(password)}@`;
+  return { "cache.url": `redis://${credentials}${address}/${Number(at(all, "redis", "db") ?? 0)}` };
+}
+
+/** Distribution listens on every address when none is named. */
+function address(text: string): Readonly<Record<string, unknown>> {
+  const colon = text.lastIndexOf(":");
+  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
+  return { "http.host": host === "" ? "0.0.0.0" : host, "http.port": Number(text.slice(colon + 1)) };
+}
+
+function withScheme(endpoint: string): string {
+  return endpoint.includes("://") ? endpoint : `https://${endpoint}`;
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };
+
+/** Whole seconds of a duration such as `1h30m`; a bare number counts nanoseconds, as in Go. */
+function seconds(value: unknown): number {
+  if (typeof value === "number") return Math.ceil(value / 1e9);
+  const parts = [...String(value).matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map(([whole]) => whole).join("") !== String(value)) {
+    throw new Error(`is no duration: ${String(value)}`);
+  }
+  return Math.ceil(
+    parts.reduce((sum, [, number, unit = ""]) => sum + Number(number) * (UNIT_SECONDS[unit] ?? 0), 0),
+  );
+}
