@@ -1,9 +1,11 @@
+import type { BlobDescriptor } from "../../content/blob-services.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
+import type { LinkedBlobs } from "../../registry/linked-blobs.ts";
 import { contentRange, parseRanges } from "../byte-ranges.ts";
 import { matchesEtag } from "../conditional.ts";
 import type { Exchange } from "../exchange.ts";
-import { multipartRanges, wholeAsStream } from "../multipart-ranges.ts";
+import { multipartRanges } from "../multipart-ranges.ts";
 import { IMMUTABLE } from "./manifests.ts";
 
 /** Serves a blob, whole or in ranges (distribution-spec end-2). */
@@ -23,9 +25,8 @@ export async function getBlob(exchange: Exchange, name: RepositoryName, text: st
   const condition = request.headers.get("if-range");
   const ranges =
     condition === null || condition === `"${digest}"` ? parseRanges(rangeHeader, blob.size) : undefined;
-  headers["content-length"] = String(blob.size);
   if (request.method === "HEAD") return rangedHead(headers, ranges, blob.size);
-  if (ranges === undefined) return wholeAsStream(await registry.blobs.open(blob), headers);
+  if (ranges === undefined) return await wholeInSpiteOfRange(registry.blobs, blob, headers);
   const only = ranges.length === 1 ? ranges[0] : undefined;
   if (only === undefined) return multipartRanges(registry.blobs, blob, ranges, headers);
   headers["content-length"] = String(only.end - only.start);
@@ -39,14 +40,25 @@ export async function deleteBlob(exchange: Exchange, name: RepositoryName, text:
   return new Response(null, { status: 202 });
 }
 
+/** All of a blob when a `Range` header is left aside: as a slice, since the server applies the header to whole files. */
+async function wholeInSpiteOfRange(
+  blobs: LinkedBlobs,
+  blob: BlobDescriptor,
+  headers: Record<string, string>,
+): Promise<Response> {
+  const body = blob.size === 0 ? null : await blobs.open(blob, { start: 0, end: blob.size });
+  return new Response(body, { headers });
+}
+
 function rangedHead(
   headers: Record<string, string>,
   ranges: ReturnType<typeof parseRanges>,
   size: number,
 ): Response {
   const only = ranges?.length === 1 ? ranges[0] : undefined;
+  const length = only === undefined ? size : only.end - only.start;
+  headers["content-length"] = String(length);
   if (only === undefined) return new Response(null, { headers });
-  headers["content-length"] = String(only.end - only.start);
   headers["content-range"] = contentRange(only, size);
   return new Response(null, { status: 206, headers });
 }

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from "bun:test";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import { MediaType } from "../../src/oci/media-types.ts";
+import { referrersTag } from "../../src/oci/referrers-tag.ts";
+import { RegistryClient, type TestDescriptor } from "../support/registry-client.ts";
+import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
+
+let server: RegistryServer;
+let client: RegistryClient;
+beforeAll(async () => {
+  server = await startRegistry();
+  client = new RegistryClient(server);
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+async function referrers(name: string, subject: string, query = "") {
+  const response = await client.call("GET", `/v2/${name}/referrers/${subject}${query}`);
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-type")).toBe(MediaType.ociIndex);
+  const index = (await response.json()) as {
+    schemaVersion: number;
+    mediaType: string;
+    manifests: TestDescriptor[];
+  };
+  expect([index.schemaVersion, index.mediaType]).toEqual([2, MediaType.ociIndex]);
+  return {
+    manifests: index.manifests,
+    link: response.headers.get("link"),
+    filters: response.headers.get("oci-filters-applied"),
+  };
+}
+
+const byDigest = (a: { digest: string }, b: { digest: string }) => (a.digest < b.digest ? -1 : 1);
+
+describe("the referrers of a subject", () => {
+  it("are none of an unknown subject or repository", async () => {
+    expect((await referrers("nobody", digestOf("x"))).manifests).toEqual([]);
+  });
+
+  it("are refused for what is no digest", async () => {
+    expect((await client.call("GET", "/v2/nobody/referrers/latest")).status).toBe(400);
+    expect((await client.call("GET", "/v2/nobody/referrers/sha256:ab")).status).toBe(400);
+  });
+
+  it("are recorded before their subject is there, and the push says so", async () => {
+    const subject = { mediaType: MediaType.ociManifest, digest: digestOf("missing"), size: 7 };
+    const image = { ...(await client.makeImage("ref/missing")), subject };
+    const response = await client.putManifest("ref/missing", "sbom", JSON.stringify(image));
+    expect(response.status).toBe(201);
+    expect(response.headers.get("oci-subject")).toBe(subject.digest);
+    const { manifests } = await referrers("ref/missing", subject.digest);
+    expect(manifests.map(({ digest }) => digest)).toEqual([digestOf(JSON.stringify(image))]);
+    expect((await referrers("ref/elsewhere", subject.digest)).manifests).toEqual([]);
+  });
+
+  it("have the artifact type of the manifest, else of its config, and its annotations", async () => {
+    const subject = await client.pushImage("ref/types", "latest");
+    const typed = await client.pushImage("ref/types", undefined, {
+      subject,
+      artifactType: "application/spdx+json",
+      annotations: { "org.example.key": "value" },
+    });
+    const untyped = await client.pushImage("ref/types", undefined, { subject });
+    const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [], subject };
+    const bare = await client.pushManifest("ref/types", index);
+    const artifact = await client.pushManifest("ref/types", {
+      mediaType: MediaType.ociArtifact,
+      artifactType: "application/old",
+      subject,
+    });
+    const expected = [
+      { ...typed, artifactType: "application/spdx+json", annotations: { "org.example.key": "value" } },
+      { ...untyped, artifactType: MediaType.ociConfig },
+      bare,
+      { ...artifact, artifactType: "application/old" },
+    ];
+    expect((await referrers("ref/types", subject.digest)).manifests).toEqual(
+      expected.toSorted(byDigest) as never,
+    );
+  });
+
+  it("are filtered, paged, and gone with their manifest", async () => {
+    const name = "ref/pages";
+    const subject = await client.pushImage(name, "latest");
+    const pushed: TestDescriptor[] = [];
+    for (let i = 0; i < 5; i++) {
+      const artifactType = i % 2 === 0 ? "application/even" : "application/odd";
+      pushed.push(await client.pushImage(name, undefined, { subject, artifactType }));
+    }
+    const all = pushed.map(({ digest }) => digest).toSorted();
+    expect((await referrers(name, subject.digest)).filters).toBeNull();
+    const even = await referrers(name, subject.digest, "?artifactType=application%2Feven");
+    expect(even.manifests).toHaveLength(3);
+    expect(even.filters).toBe("artifactType");
+    const seen: Digest[] = [];
+    for (let query: string | undefined = "?n=2"; query !== undefined; ) {
+      const { manifests, link } = await referrers(name, subject.digest, query);
+      expect(manifests.length).toBeLessThanOrEqual(2);
+      seen.push(...manifests.map(({ digest }) => digest));
+      query = link === null ? undefined : /<[^?]*(\?[^>]*)>/.exec(link)?.[1];
+    }
+    expect(seen).toEqual(all);
+    const filtered = await referrers(name, subject.digest, "?n=2&artifactType=application%2Feven");
+    expect(filtered.link).toContain("artifactType=application%2Feven");
+    await client.call("DELETE", `/v2/${name}/manifests/${all[0]}`);
+    expect((await referrers(name, subject.digest)).manifests.map(({ digest }) => digest)).toEqual(
+      all.slice(1),
+    );
+  });
+});
+
+describe("what older clients recorded in the fallback tag", () => {
+  const name = "ref/fallback";
+  const artifactType = "application/vnd.example.signature";
+
+  it("is listed once, beside what the registry itself knows, and the tag stays as it is", async () => {
+    const subject = await client.pushImage(name, "latest");
+    const tag = referrersTag(subject.digest);
+    const told = await client.pushImage(name, undefined, { subject, artifactType });
+    const untold = await client.pushImage(name, undefined, {
+      artifactType,
+      annotations: { by: "an old client" },
+    });
+    const text = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MediaType.ociIndex,
+      manifests: [told, untold, untold],
+    });
+    expect((await client.putManifest(name, tag, text, MediaType.ociIndex)).status).toBe(201);
+    const expected = [
+      { ...told, artifactType },
+      { ...untold, artifactType, annotations: { by: "an old client" } },
+    ].toSorted(byDigest);
+    expect((await referrers(name, subject.digest)).manifests).toEqual(expected as never);
+    const filter = `?artifactType=${encodeURIComponent(artifactType)}`;
+    expect((await referrers(name, subject.digest, filter)).manifests).toEqual(expected as never);
+    expect((await referrers(name, subject.digest, "?artifactType=other")).manifests).toEqual([]);
+    const first = await referrers(name, subject.digest, "?n=1");
+    expect(first.manifests).toEqual(expected.slice(0, 1) as never);
+    const next = /<[^?]*(\?[^>]*)>/.exec(first.link ?? "")?.[1];
+    const second = await referrers(name, subject.digest, next);
+    expect(second).toMatchObject({ manifests: expected.slice(1), link: null });
+    const served = await client.call("GET", `/v2/${name}/manifests/${tag}`);
+    expect(await served.text()).toBe(text);
+    await client.call("DELETE", `/v2/${name}/manifests/${untold.digest}`);
+    expect((await referrers(name, subject.digest)).manifests).toEqual([{ ...told, artifactType }] as never);
+  });
+
+  it("does no harm when it is an image", async () => {
+    const subject = await client.pushImage("ref/image-tag", "latest");
+    await client.pushImage("ref/image-tag", referrersTag(subject.digest));
+    expect((await referrers("ref/image-tag", subject.digest)).manifests).toEqual([]);
+  });
+
+  it("has a tag cut to 64 characters for sha512", () => {
+    const subject = digestOf("x", "sha512");
+    expect(referrersTag(subject) as string).toBe(`sha512-${subject.slice(7, 71)}`);
+  });
+});

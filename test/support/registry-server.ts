@@ -1,0 +1,64 @@
+import { compose } from "../../src/compose.ts";
+import { ConfigSchema } from "../../src/config/schema.ts";
+import { createLogger, type Logger } from "../../src/log.ts";
+import { type AccessPolicy, OPEN_ACCESS } from "../../src/registry/access-policy.ts";
+import { temporaryFolder } from "./temporary-folder.ts";
+
+/** A registry in this process, on a port of its own, with its data in a temporary folder. */
+export interface RegistryServer extends AsyncDisposable {
+  /** Such as `http://127.0.0.1:43210`. */
+  readonly url: string;
+  /** Where its data is. */
+  readonly data: string;
+  /** Ends the server and starts another one on the same data and another port. */
+  restart(): Promise<void>;
+}
+
+/** What may differ from server to server. */
+export interface RegistryServerOptions {
+  readonly policy?: AccessPolicy;
+  readonly log?: Logger;
+  /** Sections of the configuration, laid over the defaults. */
+  readonly http?: Readonly<Record<string, unknown>>;
+  readonly registry?: Readonly<Record<string, unknown>>;
+  readonly content?: Readonly<Record<string, unknown>>;
+}
+
+/** Starts a registry that builds nothing. */
+export async function startRegistry(options: RegistryServerOptions = {}): Promise<RegistryServer> {
+  const folder = await temporaryFolder("registry");
+  const config = ConfigSchema.parse({
+    data: folder.path,
+    builder: { enabled: false },
+    ...(options.content === undefined ? {} : { content: options.content }),
+    registry: options.registry ?? {},
+    http: { ...options.http, port: 0 },
+  });
+  const start = async () => {
+    const slipway = await compose(
+      config,
+      options.log ?? createLogger("error"),
+      options.policy ?? OPEN_ACCESS,
+    );
+    return { slipway, server: slipway.serve() };
+  };
+  let running = await start();
+  const stop = async () => {
+    await running.server.stop(0);
+    await running.slipway[Symbol.asyncDispose]();
+  };
+  return {
+    get url() {
+      return running.server.url;
+    },
+    data: folder.path,
+    async restart() {
+      await stop();
+      running = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
