@@ -22,6 +22,15 @@ export interface BlobProvider {
   holds(descriptor: BlobDescriptor): Promise<boolean>;
 }
 
+/** Tells where content can be fetched without going through the registry. */
+export interface BlobLocator {
+  /**
+   * A URL from which anybody can GET the blob, ranges included, for a while; `undefined` when it is to be opened and
+   * sent. Says nothing of whether the content is there.
+   */
+  locate(descriptor: BlobDescriptor): Promise<string | undefined>;
+}
+
 /** Takes content in. What is not committed is never visible. */
 export interface BlobIngester {
   /** Begins an upload; `algorithm` also hashes with another algorithm than the canonical one on the fly. */

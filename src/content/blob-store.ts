@@ -1,7 +1,7 @@
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody } from "../oci/byte-source.ts";
 import type { DigestAlgorithm } from "../oci/digest.ts";
-import type { BlobDescriptor, BlobIngester, BlobProvider, BlobUpload } from "./blob-services.ts";
+import type { BlobDescriptor, BlobIngester, BlobLocator, BlobProvider, BlobUpload } from "./blob-services.ts";
 import { type ContentDriver, StorageError, type UploadId } from "./content-driver.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { StoredUpload, type UploadContext } from "./stored-upload.ts";
@@ -18,7 +18,7 @@ export interface BlobStoreOptions {
 }
 
 /** The content store: verified blobs and resumable uploads over any driver. Knows no repository. */
-export class BlobStore implements BlobProvider, BlobIngester {
+export class BlobStore implements BlobProvider, BlobLocator, BlobIngester {
   readonly #driver: ContentDriver;
   readonly #uploads: UploadContext;
 
@@ -36,6 +36,10 @@ export class BlobStore implements BlobProvider, BlobIngester {
     const body = await this.#driver.open(digest, size, range);
     if (body === undefined) throw new StorageError(this.#driver.name, "open", digest, "not stored");
     return body;
+  }
+
+  async locate(descriptor: BlobDescriptor): Promise<string | undefined> {
+    return this.#driver.locate?.(descriptor.digest);
   }
 
   async holds(descriptor: BlobDescriptor): Promise<boolean> {

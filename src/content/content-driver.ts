@@ -44,6 +44,12 @@ export interface ContentDriver extends AsyncDisposable {
    */
   open(digest: Digest, size: number, range?: ByteRange): Promise<ByteBody | undefined>;
 
+  /**
+   * A URL from which anybody can GET the blob for a while, ranges included; `undefined` when clients are to read
+   * through the registry. A driver without such URLs does not have this.
+   */
+  locate?(digest: Digest): Promise<string | undefined>;
+
   /** Removes a blob; removing what is absent succeeds. */
   delete(digest: Digest): Promise<void>;
 

@@ -97,6 +97,24 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
+    name: "goes on with an upload that was read in between, which did not change it",
+    async run(driver) {
+      const content = sampleBytes(6_500_000);
+      const { id, revision } = await uploadSample(driver, content.subarray(0, 5_500_000));
+      for (let round = 0; round < 2; round += 1) {
+        expect(digestOf(await gather(driver.readUpload(id)))).toBe(digestOf(content.subarray(0, 5_500_000)));
+        expect(await driver.statUpload(id)).toEqual({ size: 5_500_000, revision });
+      }
+      const rest = chunks([content.subarray(5_500_000)]);
+      const state = await driver.appendUpload(id, 5_500_000, rest, ignore);
+      expect(state.size).toBe(content.byteLength);
+      expect(digestOf(await gather(driver.readUpload(id)))).toBe(digestOf(content));
+      await driver.publishUpload(id, digestOf(content), state.revision);
+      const stored = await bytesOf(await driver.open(digestOf(content), content.byteLength));
+      expect(digestOf(stored)).toBe(digestOf(content));
+    },
+  },
+  {
     name: "keeps none of the source's own buffers",
     async run(driver) {
       const id = createUploadId();

@@ -1,0 +1,177 @@
+import type { BufferHolder, PartBuffers } from "./part-buffers.ts";
+import type { S3Bucket } from "./s3-bucket.ts";
+import { tailKey, wholeKey } from "./s3-keys.ts";
+import type { S3Part } from "./s3-multiparts.ts";
+import {
+  type S3Bytes,
+  type S3UploadSession,
+  type S3UploadState,
+  sizeOf,
+  writeSession,
+} from "./s3-upload-state.ts";
+
+/** Most parts that S3 takes; one is left for the tail. */
+const MOST_PARTS = 9_999;
+
+/**
+ * Appends to an upload in a bucket: whole parts as parts, the rest as the tail object.
+ *
+ * Sends one part while it fills the next, and never a part before the one that precedes it is stored, so that the
+ * parts that are there never have a gap. When it yields its buffer, what is gathered goes into the tail object and
+ * comes back from there.
+ */
+export class S3PartWriter implements BufferHolder {
+  readonly #bucket: S3Bucket;
+  readonly #buffers: PartBuffers;
+  readonly #before: S3UploadState;
+  readonly #parts: Pick<S3Part, "number" | "size" | "etag">[];
+  #session: S3UploadSession | undefined;
+  #tail: S3Bytes | undefined;
+  #staleTail: string | undefined;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  #gathered = 0;
+  #sending: Promise<void> = Promise.resolve();
+  #yielding: Promise<void> | undefined;
+  #failure: { readonly cause: unknown } | undefined;
+  #writing = false;
+  usedAt = performance.now();
+
+  constructor(bucket: S3Bucket, buffers: PartBuffers, state: S3UploadState) {
+    this.#bucket = bucket;
+    this.#buffers = buffers;
+    this.#before = state;
+    this.#parts = [...state.parts];
+    this.#session = state.session;
+    this.#tail = state.tail;
+  }
+
+  /** Takes the chunk, waiting while there is no buffer for it. Rejects when a part could not be stored. */
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#writing = true;
+    try {
+      await this.#settled();
+      for (let taken = 0; taken < chunk.byteLength; ) {
+        const buffer = this.#buffer ?? (await this.#refill());
+        const part = chunk.subarray(taken, taken + buffer.byteLength - this.#gathered);
+        buffer.set(part, this.#gathered);
+        this.#gathered += part.byteLength;
+        taken += part.byteLength;
+        if (this.#gathered === buffer.byteLength) await this.#submit(buffer);
+      }
+    } finally {
+      this.#writing = false;
+      this.usedAt = performance.now();
+    }
+  }
+
+  /** Stores what is gathered, and gives the buffers back; resolves to where the upload then stands. */
+  async finish(): Promise<S3UploadState> {
+    try {
+      await this.#settled();
+      await this.#sending;
+      await this.#storeTail();
+    } finally {
+      await this.#sending.catch(() => undefined);
+      this.#giveUp();
+    }
+    if (this.#staleTail !== undefined) await this.#bucket.delete(this.#staleTail);
+    const changed = { session: this.#session, parts: this.#parts, tail: this.#tail };
+    return { ...this.#before, ...changed, modifiedAt: new Date() };
+  }
+
+  yieldBuffer(): void {
+    if (this.#writing || this.#yielding !== undefined) return;
+    this.#yielding = this.#sending
+      .then(() => this.#storeTail())
+      .finally(() => {
+        this.#giveUp();
+        this.#yielding = undefined;
+      });
+    // What waits for it hears of the failure; when nothing does, the bytes are missing and finish says so.
+    this.#yielding.catch((cause: unknown) => {
+      this.#failure ??= { cause };
+    });
+  }
+
+  /** Waits for a buffer that is being yielded; rejects when its bytes were lost. */
+  async #settled(): Promise<void> {
+    await this.#yielding;
+    if (this.#failure !== undefined) throw this.#failure.cause;
+  }
+
+  /** A buffer that begins with the tail's bytes, if there are any. */
+  async #refill(): Promise<Uint8Array<ArrayBuffer>> {
+    // Parts were larger when this tail was written: it is long enough to be a part itself.
+    if (this.#tail !== undefined && this.#tail.size >= this.#buffers.size) await this.#promote(this.#tail);
+    const buffer = await this.#buffers.acquire(this);
+    this.#buffer = buffer;
+    if (this.#tail === undefined) return buffer;
+    const found = await this.#bucket.get(this.#tail.key, undefined, this.#tail.etag);
+    const bytes = found && new Uint8Array(await new Response(found.body).arrayBuffer());
+    if (bytes?.byteLength !== this.#tail.size) throw new Error(`${this.#tail.key} is not as it was`);
+    buffer.set(bytes);
+    this.#gathered = bytes.byteLength;
+    return buffer;
+  }
+
+  async #promote(tail: S3Bytes): Promise<void> {
+    await this.#addPart(tail.size, (key, multipartId, number) =>
+      this.#bucket.multiparts.copyPart(key, multipartId, number, tail),
+    );
+    this.#replaceTail();
+  }
+
+  async #submit(buffer: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#sending;
+    this.#buffers.retire(this);
+    this.#buffer = undefined;
+    this.#gathered = 0;
+    this.#replaceTail();
+    this.#sending = this.#addPart(buffer.byteLength, (key, multipartId, number) =>
+      this.#bucket.multiparts.uploadPart(key, multipartId, number, buffer),
+    ).finally(() => this.#buffers.release(buffer));
+    // The next submit or finish reports the failure; until then nobody waits for this promise.
+    this.#sending.catch(() => undefined);
+  }
+
+  async #addPart(
+    size: number,
+    store: (key: string, multipartId: string, number: number) => Promise<string>,
+  ): Promise<void> {
+    const number = this.#parts.length + 1;
+    if (number > MOST_PARTS) {
+      throw new Error(`more than ${MOST_PARTS} parts: the part size is too small for this blob`);
+    }
+    this.#session ??= await this.#begin();
+    const { generation, multipartId } = this.#session;
+    const etag = await store(wholeKey(this.#before.id, generation), multipartId, number);
+    this.#parts.push({ number, size, etag });
+  }
+
+  /** The tail's bytes are part of a part now: its object is of no more use once that is stored. */
+  #replaceTail(): void {
+    this.#staleTail ??= this.#tail?.key;
+    this.#tail = undefined;
+  }
+
+  async #begin(): Promise<S3UploadSession> {
+    const { id } = this.#before;
+    const session = { multipartId: await this.#bucket.multiparts.create(wholeKey(id, 0)), generation: 0 };
+    await writeSession(this.#bucket, id, session);
+    return session;
+  }
+
+  async #storeTail(): Promise<void> {
+    if (this.#buffer === undefined || this.#gathered === (this.#tail?.size ?? 0)) return;
+    const key = tailKey(this.#before.id, sizeOf(this.#parts));
+    const etag = await this.#bucket.put(key, this.#buffer.subarray(0, this.#gathered));
+    this.#tail = { key, size: this.#gathered, etag };
+  }
+
+  #giveUp(): void {
+    this.#buffers.retire(this);
+    if (this.#buffer !== undefined) this.#buffers.release(this.#buffer);
+    this.#buffer = undefined;
+    this.#gathered = 0;
+  }
+}

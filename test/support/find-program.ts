@@ -1,0 +1,5 @@
+/** Where a program of that name is: in the folder `SLIPWAY_TEST_BIN` or on PATH; `undefined` when it is not. */
+export function findProgram(name: string): string | undefined {
+  const folders = [process.env.SLIPWAY_TEST_BIN, process.env.PATH, "/usr/sbin"].filter(Boolean);
+  return Bun.which(name, { PATH: folders.join(":") }) ?? undefined;
+}
