@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 
 /** How many bytes are written between two early flushes, so that the disk works while bytes still come in. */
-const FLUSH_INTERVAL = 32 << 20;
+const FLUSH_INTERVAL = 16 << 20;
 
 /** Makes a file's bytes and size durable; rejects when the disk did not. */
 export type SyncData = (handle: FileHandle) => Promise<void>;

@@ -27,10 +27,3 @@ export interface HttpLimits {
   readonly tagPageSize: number;
   readonly referrersPageSize: number;
 }
-
-/** The request's body as a source of bytes; of no bytes when there is none. */
-export function bodyOf(request: Request): AsyncIterable<Uint8Array> {
-  return request.body ?? emptyBody();
-}
-
-async function* emptyBody(): AsyncGenerator<Uint8Array> {}

@@ -26,6 +26,8 @@ export function startHttpServer(services: HttpServices, options: HttpOptions, lo
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
+    // Else a failure would be answered with a page that shows the code.
+    development: false,
     idleTimeout: options.idleTimeoutSeconds,
     // Blobs have any size; each handler bounds what it holds in memory.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,

@@ -1,4 +1,7 @@
-/** Bytes as they come. A source that throws has failed: its consumer must not keep what it read. */
+/**
+ * Bytes as they come. A chunk is its consumer's until the next one is asked for; who keeps it copies it. A source that
+ * throws has failed: its consumer must not keep what it read.
+ */
 export type ByteSource = AsyncIterable<Uint8Array>;
 
 /** What a response sends: a file's slice and bytes in memory go out as they are, a stream with backpressure. */

@@ -185,7 +185,7 @@ export async function readManifest(
         detail: { limit },
       });
     }
-    chunks.push(chunk);
+    chunks.push(chunk.slice());
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);
 }

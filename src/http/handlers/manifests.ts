@@ -5,8 +5,9 @@ import { isDigestReference, parseReference, parseTag, type Reference } from "../
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import { matchesEtag } from "../conditional.ts";
-import { bodyOf, type Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange.ts";
 import { chooseFromList } from "../list-negotiation.ts";
+import { bodyOf } from "../request-body.ts";
 
 /** Tags that one push may give besides its reference (distribution-spec end-7b asks for at least 10). */
 const MAX_TAGS = 64;

@@ -10,7 +10,8 @@ import { RegistryError } from "../../oci/registry-error.ts";
 import { isRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
 import type { AppendClaim, UploadStatus } from "../../registry/uploads.ts";
 import { uploadRange } from "../error-response.ts";
-import { bodyOf, type Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange.ts";
+import { bodyOf } from "../request-body.ts";
 
 /** Opens an upload, mounts a blob, or takes a whole one (distribution-spec end-4a, end-4b, end-11). */
 export async function startUpload(exchange: Exchange, name: RepositoryName): Promise<Response> {
@@ -56,7 +57,13 @@ export async function putUpload(exchange: Exchange, name: RepositoryName, id: st
   if (text === null) throw new RegistryError("digest-invalid", "the digest parameter is missing");
   const digest = parseDigest(text);
   const claim = parseClaim(request.headers);
-  await registry.uploads.finish(name, parseUploadId(id), request.body ?? undefined, digest, claim);
+  await registry.uploads.finish(
+    name,
+    parseUploadId(id),
+    request.body === null ? undefined : bodyOf(request),
+    digest,
+    claim,
+  );
   return created(name, digest);
 }
 
