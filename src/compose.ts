@@ -12,10 +12,12 @@ import { BlobStore } from "./content/blob-store.ts";
 import type { ContentDriver } from "./content/content-driver.ts";
 import { FilesystemDriver } from "./content/filesystem-driver.ts";
 import { MemoryDriver } from "./content/memory-driver.ts";
+import { S3Driver, type S3DriverOptions } from "./content/s3-driver.ts";
 import { SmallBlobCache } from "./content/small-blob-cache.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
 import type { BlobLinks, BuildLedger } from "./metadata/metadata-store.ts";
+import { openPostgresEngine } from "./metadata/postgres-engine.ts";
 import type { SqlEngine } from "./metadata/sql-engine.ts";
 import { openMetadataStore } from "./metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "./metadata/sqlite-engine.ts";
@@ -144,8 +146,13 @@ async function describeApt(builder: OnDemandBuilder): Promise<BuildSource> {
   return { name: "apt", available: found.available, detail, example: "apt/curl/git:latest" };
 }
 
-function openEngine({ metadata }: Config, data: string): Promise<SqlEngine> {
-  return openSqliteEngine(resolve(metadata.path ?? join(data, "metadata.sqlite")));
+async function openEngine({ metadata }: Config, data: string): Promise<SqlEngine> {
+  switch (metadata.engine) {
+    case "sqlite":
+      return await openSqliteEngine(resolve(metadata.path ?? join(data, "metadata.sqlite")));
+    case "postgres":
+      return await openPostgresEngine(metadata.url, metadata);
+  }
 }
 
 async function openDriver({ content }: Config, data: string): Promise<ContentDriver> {
@@ -154,7 +161,31 @@ async function openDriver({ content }: Config, data: string): Promise<ContentDri
       return await FilesystemDriver.open({ root: resolve(content.root ?? join(data, "content")) });
     case "memory":
       return new MemoryDriver({ maxBytes: content.maxBytes });
+    case "s3":
+      return await S3Driver.open(s3Options(content));
   }
+}
+
+/** The bucket as the driver wants it told; a key without its secret counts for nothing, as with AWS's own tools. */
+function s3Options(content: Extract<Config["content"], { driver: "s3" }>): S3DriverOptions {
+  const { accessKeyId, secretAccessKey, encryption, redirectEndpoint } = content;
+  return {
+    bucket: content.bucket,
+    prefix: content.root,
+    region: content.region,
+    forcePathStyle: content.forcePathStyle,
+    partSizeBytes: content.partBytes,
+    ...(content.endpoint && { endpoint: content.endpoint }),
+    ...(accessKeyId && secretAccessKey && { credentials: { accessKeyId, secretAccessKey } }),
+    ...(content.storageClass && { storageClass: content.storageClass }),
+    ...(encryption && {
+      encryption: {
+        algorithm: encryption,
+        ...(content.encryptionKeyId && { keyId: content.encryptionKeyId }),
+      },
+    }),
+    ...(content.redirect && { redirect: { ...(redirectEndpoint && { endpoint: redirectEndpoint }) } }),
+  };
 }
 
 function withSmallBlobs({ registry }: Config, store: BlobProvider): BlobProvider {
@@ -169,7 +200,7 @@ function withCache(
   opened: AsyncDisposableStack,
   log: Logger,
 ): BlobLinks {
-  if (cache.driver === "none") return authority;
+  if (cache.driver !== "memory") return authority;
   const memory = new MemoryDescriptorCache({ maxEntries: cache.maxEntries, epoch: () => engine.epoch() });
   return opened.use(new CachingStatter(authority, memory, log.child({ area: "cache" })));
 }

@@ -116,7 +116,7 @@ class TemporaryPostgres implements PostgresServer {
 }
 
 /** The account to run the server as, since it refuses root: nobody's; `undefined` when we are not root. */
-async function serverAccount() {
+export async function serverAccount() {
   if (process.getuid?.() !== 0) return undefined;
   const [user, group] = await Promise.all(
     ["-u", "-g"].map(async (flag) => Number(await run(["id", flag, "nobody"]))),
