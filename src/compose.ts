@@ -1,10 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { AptSource } from "./builder/apt/apt-source.ts";
-import { OnDemandBuilder } from "./builder/on-demand-builder.ts";
+import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
 import { CommandRunner } from "./builder/process/command-runner.ts";
 import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
+import { RedisDescriptorCache } from "./cache/redis-descriptor-cache.ts";
 import { environment } from "./config/environment.ts";
 import type { Config } from "./config/schema.ts";
 import type { BlobProvider } from "./content/blob-services.ts";
@@ -16,11 +17,14 @@ import { S3Driver, type S3DriverOptions } from "./content/s3-driver.ts";
 import { SmallBlobCache } from "./content/small-blob-cache.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
-import type { BlobLinks, BuildLedger } from "./metadata/metadata-store.ts";
+import type { BlobLinks } from "./metadata/metadata-store.ts";
 import { openPostgresEngine } from "./metadata/postgres-engine.ts";
+import { PostgresLocks } from "./metadata/postgres-locks.ts";
 import type { SqlEngine } from "./metadata/sql-engine.ts";
 import { openMetadataStore } from "./metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "./metadata/sqlite-engine.ts";
+import { KeyedLock } from "./oci/keyed-lock.ts";
+import type { WorkLocks } from "./oci/work-locks.ts";
 import { type AccessPolicy, OPEN_ACCESS } from "./registry/access-policy.ts";
 import type { ImageStore } from "./registry/image-store.ts";
 import { ManifestPulls } from "./registry/manifest-pulls.ts";
@@ -30,6 +34,9 @@ import { startUploadExpiry } from "./registry/upload-expiry.ts";
 
 /** Largest blob kept in memory: image configs and small layers, which cost more to open than to send. */
 const SMALL_BLOB_BYTES = 64 * 1024;
+
+/** Milliseconds between two looks at whether a cache that failed is back. */
+const CACHE_PROBE_MS = 500;
 
 /** This host's architecture, as image configs name it. */
 const HOST_ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
@@ -77,18 +84,27 @@ export async function compose(
     await openMetadataStore(engine, { manifestCacheBytes: config.registry.manifestCacheBytes }),
   );
   const driver = opened.use(await openDriver(config, data));
-  const store = new BlobStore(driver);
+  const locks = openLocks(config, opened);
+  const store = new BlobStore(driver, { locks });
   const links = withCache(config, metadata, engine, opened, log);
   const registry = new Registry({
     ledger: metadata,
     links,
     provider: withSmallBlobs(config, store),
+    locator: config.content.driver === "s3" && config.content.redirect ? store : undefined,
     ingester: store,
     policy,
     rules: config.registry,
   });
   const images = new RegistryImageStore(store, store, links, registry.manifests);
-  const builder = config.builder.enabled ? createBuilder(config, data, images, metadata, log) : undefined;
+  const builder = config.builder.enabled
+    ? createBuilder(config, data, {
+        store: images,
+        ledger: metadata,
+        locks,
+        log: log.child({ area: "builder" }),
+      })
+    : undefined;
   const pulls = new ManifestPulls(registry.manifests, builder);
   const all = opened.move();
   return {
@@ -114,12 +130,9 @@ export async function compose(
 function createBuilder(
   { builder }: Config,
   data: string,
-  store: ImageStore,
-  ledger: BuildLedger,
-  log: Logger,
+  parts: Omit<OnDemandParts, "source">,
 ): OnDemandBuilder | undefined {
   if (!builder.apt.enabled) return undefined;
-  const area = log.child({ area: "builder" });
   const options = {
     stateFolder: join(data, "apt"),
     alwaysIncluded: builder.apt.include,
@@ -127,9 +140,13 @@ function createBuilder(
     refreshListsSeconds: builder.apt.listMaxAgeSeconds,
     ...(builder.apt.sourcesFile === undefined ? {} : { sourcesFile: resolve(builder.apt.sourcesFile) }),
   };
-  const source = new AptSource(options, new CommandRunner({ environment: environment(), log: area }), area);
+  const source = new AptSource(
+    options,
+    new CommandRunner({ environment: environment(), log: parts.log }),
+    parts.log,
+  );
   return new OnDemandBuilder(
-    { source, store, ledger, log: area },
+    { ...parts, source },
     {
       platform: { os: "linux", architecture: HOST_ARCHITECTURE },
       layerBudget: builder.maxLayers,
@@ -155,6 +172,11 @@ async function openEngine({ metadata }: Config, data: string): Promise<SqlEngine
   }
 }
 
+/** Locks among all who share the metadata. */
+function openLocks({ metadata }: Config, opened: AsyncDisposableStack): WorkLocks {
+  return metadata.engine === "postgres" ? opened.use(new PostgresLocks(metadata.url)) : new KeyedLock();
+}
+
 async function openDriver({ content }: Config, data: string): Promise<ContentDriver> {
   switch (content.driver) {
     case "filesystem":
@@ -169,9 +191,10 @@ async function openDriver({ content }: Config, data: string): Promise<ContentDri
 /** The bucket as the driver wants it told; a key without its secret counts for nothing, as with AWS's own tools. */
 function s3Options(content: Extract<Config["content"], { driver: "s3" }>): S3DriverOptions {
   const { accessKeyId, secretAccessKey, encryption, redirectEndpoint } = content;
+  const root = content.root.replace(/^\/+|\/+$/g, "");
   return {
     bucket: content.bucket,
-    prefix: content.root,
+    prefix: root === "" ? "" : `${root}/`,
     region: content.region,
     forcePathStyle: content.forcePathStyle,
     partSizeBytes: content.partBytes,
@@ -200,7 +223,24 @@ function withCache(
   opened: AsyncDisposableStack,
   log: Logger,
 ): BlobLinks {
-  if (cache.driver !== "memory") return authority;
-  const memory = new MemoryDescriptorCache({ maxEntries: cache.maxEntries, epoch: () => engine.epoch() });
-  return opened.use(new CachingStatter(authority, memory, log.child({ area: "cache" })));
+  const area = log.child({ area: "cache" });
+  switch (cache.driver) {
+    case "none":
+      return authority;
+    case "memory": {
+      if (engine.name === "postgres") {
+        area.warn(
+          "a cache in memory hears nothing of other instances, so it stays empty: set cache.driver to redis",
+        );
+        return authority;
+      }
+      const memory = new MemoryDescriptorCache({ maxEntries: cache.maxEntries, epoch: () => engine.epoch() });
+      return opened.use(new CachingStatter(authority, memory, area));
+    }
+    case "redis": {
+      const redis = opened.use(new RedisDescriptorCache({ url: cache.url }));
+      const circuit = { deadlineMs: cache.deadlineMs, probeIntervalMs: CACHE_PROBE_MS };
+      return opened.use(new CachingStatter(authority, redis, area, circuit));
+    }
+  }
 }

@@ -1,4 +1,4 @@
-import type { BlobDescriptor, BlobProvider } from "../content/blob-services.ts";
+import type { BlobDescriptor, BlobLocator, BlobProvider } from "../content/blob-services.ts";
 import type { BlobLinks } from "../metadata/metadata-store.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody } from "../oci/byte-source.ts";
@@ -17,11 +17,18 @@ const MOUNT_CANDIDATES = 100;
  */
 export class LinkedBlobs {
   readonly #provider: BlobProvider;
+  readonly #locator: BlobLocator | undefined;
   readonly #links: BlobLinks;
   readonly #access: AccessControl;
 
-  constructor(provider: BlobProvider, links: BlobLinks, access: AccessControl) {
+  constructor(
+    provider: BlobProvider,
+    locator: BlobLocator | undefined,
+    links: BlobLinks,
+    access: AccessControl,
+  ) {
     this.#provider = provider;
+    this.#locator = locator;
     this.#links = links;
     this.#access = access;
   }
@@ -40,6 +47,11 @@ export class LinkedBlobs {
   /** The bytes of a blob that {@link stat} told of. */
   open(blob: BlobDescriptor, range?: ByteRange): Promise<ByteBody> {
     return this.#provider.open(blob, range);
+  }
+
+  /** Where a client may fetch a blob that {@link stat} told of by itself; `undefined` when it is to be sent. */
+  locate(blob: BlobDescriptor): Promise<string | undefined> | undefined {
+    return this.#locator?.locate(blob);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { BlobIngester, BlobProvider } from "../content/blob-services.ts";
+import type { BlobIngester, BlobLocator, BlobProvider } from "../content/blob-services.ts";
 import type { BlobLinks, ManifestLedger, UploadLedger } from "../metadata/metadata-store.ts";
 import { AccessControl } from "./access-control.ts";
 import type { AccessPolicy } from "./access-policy.ts";
@@ -14,6 +14,8 @@ export interface RegistryParts {
   /** Links as the registry should see them, a descriptor cache in front if there is one. */
   readonly links: BlobLinks;
   readonly provider: BlobProvider;
+  /** Sends clients elsewhere for blobs; absent where the registry sends them itself. */
+  readonly locator?: BlobLocator | undefined;
   readonly ingester: BlobIngester;
   readonly policy: AccessPolicy;
   readonly rules: ManifestRules;
@@ -31,7 +33,7 @@ export class Registry {
   constructor(parts: RegistryParts) {
     const { ledger, links, provider, ingester } = parts;
     this.access = new AccessControl(parts.policy);
-    this.blobs = new LinkedBlobs(provider, links, this.access);
+    this.blobs = new LinkedBlobs(provider, parts.locator, links, this.access);
     this.uploads = new Uploads(ingester, ledger, links);
     this.manifests = new Manifests(ledger, links, parts.rules);
     this.listings = new Listings(ledger, this.access);

@@ -14,14 +14,28 @@ export async function getBlob(exchange: Exchange, name: RepositoryName, text: st
   const { request, registry } = exchange;
   const blob = await registry.blobs.stat(name, digest);
   const headers = blobHeaders(digest);
-  if (matchesEtag(request.headers.get("if-none-match"), digest))
+  if (matchesEtag(request.headers.get("if-none-match"), digest)) {
     return new Response(null, { status: 304, headers });
+  }
   const rangeHeader = request.headers.get("range");
-  if (rangeHeader === null) {
-    if (request.method !== "HEAD") return new Response(await registry.blobs.open(blob), { headers });
+  if (rangeHeader === null && request.method === "HEAD") {
     headers["content-length"] = String(blob.size);
     return new Response(null, { headers });
   }
+  const elsewhere = request.method === "HEAD" ? undefined : registry.blobs.locate(blob);
+  const location = elsewhere && (await elsewhere);
+  if (location !== undefined) return new Response(null, { status: 307, headers: { location } });
+  if (rangeHeader === null) return new Response(await registry.blobs.open(blob), { headers });
+  return await getRanges(exchange, blob, digest, headers, rangeHeader);
+}
+
+async function getRanges(
+  { request, registry }: Exchange,
+  blob: BlobDescriptor,
+  digest: Digest,
+  headers: Record<string, string>,
+  rangeHeader: string,
+): Promise<Response> {
   const condition = request.headers.get("if-range");
   const ranges =
     condition === null || condition === `"${digest}"` ? parseRanges(rangeHeader, blob.size) : undefined;
