@@ -1,32 +1,20 @@
 import { describe, expect, it } from "bun:test";
 import { descriptorCacheContract, fillNow } from "../../test/contracts/descriptor-cache.contract.ts";
 import { ELSEWHERE, REPOSITORY } from "../../test/contracts/metadata-store-samples.ts";
-import { temporaryFolder } from "../../test/support/temporary-folder.ts";
-import type { BlobDescriptor } from "../content/blob-services.ts";
+import {
+  LINKED_ALIAS as ALIAS,
+  LINKED_BLOB as BLOB,
+  createAuthority,
+  delegating,
+} from "../../test/support/blob-authority.ts";
 import { createLogger } from "../log.ts";
-import type { BlobLinks } from "../metadata/metadata-store.ts";
-import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
-import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
-import { type Digest, digestOf } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { CachingStatter } from "./caching-statter.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
 
-const BLOB: BlobDescriptor = { digest: digestOf("blob"), size: 4 };
-const ALIAS = digestOf("blob", "sha512");
 const SILENT = createLogger("silent");
 const CIRCUIT = { deadlineMs: 50, probeIntervalMs: 20 };
-
-/** Does what the authority does, after something else has happened in between. */
-function delegating(authority: BlobLinks, overrides: Partial<BlobLinks>): BlobLinks {
-  return {
-    findLinkedBlob: (...asked) => authority.findLinkedBlob(...asked),
-    linkBlob: (...asked) => authority.linkBlob(...asked),
-    unlinkBlob: (...asked) => authority.unlinkBlob(...asked),
-    listRepositoriesLinking: (...asked) => authority.listRepositoriesLinking(...asked),
-    ...overrides,
-  };
-}
 
 /** A cache that fails or hangs when it is told to. */
 class FragileCache extends MemoryDescriptorCache {
@@ -61,27 +49,6 @@ descriptorCacheContract("a fragile cache while it is well", async () => ({
   cache: new FragileCache(),
   async [Symbol.asyncDispose]() {},
 }));
-
-async function createAuthority() {
-  const folder = await temporaryFolder("statter");
-  const store = await openMetadataStore(await openSqliteEngine(`${folder.path}/metadata.db`));
-  await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest, ALIAS]);
-  let asked = 0;
-  const links = delegating(store, {
-    findLinkedBlob(repository, digest) {
-      asked += 1;
-      return store.findLinkedBlob(repository, digest);
-    },
-  });
-  return {
-    links,
-    asked: () => asked,
-    async [Symbol.asyncDispose]() {
-      await store[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
-    },
-  };
-}
 
 describe("CachingStatter", () => {
   it("asks the authority once, then answers from the cache", async () => {

@@ -8,6 +8,8 @@ import { Circuit, type CircuitOptions } from "./circuit.ts";
 import type { DescriptorCache } from "./descriptor-cache.ts";
 
 const DEFAULT_CIRCUIT: CircuitOptions = { deadlineMs: 50, probeIntervalMs: 500 };
+/** Milliseconds that a start of the server waits for the cache. */
+const START_DEADLINE_MS = 2_000;
 /** Milliseconds between two log lines about a cache that keeps failing. */
 const LOG_INTERVAL_MS = 10_000;
 
@@ -45,6 +47,11 @@ export class CachingStatter implements BlobLinks, Disposable {
       isSettled: () => this.#owed.size === 0,
       onFailure: (error) => this.#failed(error),
     });
+  }
+
+  /** Resolves once the cache is in use, or is found not to be well: then it is left out until it is. */
+  async start(): Promise<void> {
+    await this.#circuit.attempt(() => this.#cache.check(), performance.now() + START_DEADLINE_MS);
   }
 
   /** How the cache has served. */

@@ -15,11 +15,16 @@ export interface MemoryDescriptorCacheOptions {
   readonly epoch?: () => number | undefined;
 }
 
+/** That a repository links a blob; one and the same object under all digests by which it does. */
+interface Membership {
+  readonly canonical: Digest;
+}
+
 /** Memberships and descriptors in this process's memory. */
 export class MemoryDescriptorCache implements DescriptorCache {
   readonly name = "memory";
   readonly #epoch: (() => number | undefined) | undefined;
-  readonly #canonical: LRUCache<string, Digest>;
+  readonly #members: LRUCache<string, Membership>;
   readonly #sizes: LRUCache<Digest, number>;
   #filledAt: number | undefined;
   /** Moves at every clear, so that an answer read before it is not filled in after it. */
@@ -27,16 +32,18 @@ export class MemoryDescriptorCache implements DescriptorCache {
 
   constructor(options: MemoryDescriptorCacheOptions) {
     this.#epoch = options.epoch;
-    this.#canonical = new LRUCache({ max: options.maxEntries });
+    this.#members = new LRUCache({ max: options.maxEntries });
     this.#sizes = new LRUCache({ max: options.maxEntries });
   }
 
   find(repository: RepositoryName, digest: Digest): ReturnType<DescriptorCache["find"]> {
     if (!this.#isCurrent()) return undefined;
-    const canonical = this.#canonical.get(linkKey(repository, digest));
-    if (canonical === undefined) return undefined;
+    const member = this.#members.get(linkKey(repository, digest));
+    if (member === undefined) return undefined;
+    const { canonical } = member;
     // Clearing the canonical digest is enough to clear the others, because they answer only along with it.
-    if (canonical !== digest && !this.#canonical.has(linkKey(repository, canonical))) return undefined;
+    if (canonical !== digest && this.#members.get(linkKey(repository, canonical)) !== member)
+      return undefined;
     const size = this.#sizes.get(canonical);
     return size === undefined ? undefined : { digest: canonical, size };
   }
@@ -53,19 +60,21 @@ export class MemoryDescriptorCache implements DescriptorCache {
     ticket: FillTicket,
   ): Promise<void> {
     if (!this.#isCurrent() || ticket !== this.#ticket()) return;
-    this.#canonical.set(linkKey(repository, digest), descriptor.digest);
-    this.#canonical.set(linkKey(repository, descriptor.digest), descriptor.digest);
+    const canonicalKey = linkKey(repository, descriptor.digest);
+    const member = this.#members.get(canonicalKey) ?? { canonical: descriptor.digest };
+    this.#members.set(canonicalKey, member);
+    this.#members.set(linkKey(repository, digest), member);
     this.#sizes.set(descriptor.digest, descriptor.size);
   }
 
   async clear(repository: RepositoryName, digest?: Digest): Promise<void> {
     this.#generation += 1;
     if (digest !== undefined) {
-      this.#canonical.delete(linkKey(repository, digest));
+      this.#members.delete(linkKey(repository, digest));
       return;
     }
     const prefix = linkKey(repository, "");
-    for (const key of [...this.#canonical.keys()]) if (key.startsWith(prefix)) this.#canonical.delete(key);
+    for (const key of [...this.#members.keys()]) if (key.startsWith(prefix)) this.#members.delete(key);
   }
 
   /** Memory is always there. */
@@ -77,7 +86,7 @@ export class MemoryDescriptorCache implements DescriptorCache {
     const epoch = this.#epoch();
     if (epoch !== this.#filledAt) {
       this.#generation += 1;
-      this.#canonical.clear();
+      this.#members.clear();
       this.#sizes.clear();
       this.#filledAt = epoch;
     }

@@ -1,20 +1,23 @@
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody } from "../oci/byte-source.ts";
 import type { DigestAlgorithm } from "../oci/digest.ts";
+import { KeyedLock } from "../oci/keyed-lock.ts";
+import type { WorkLocks } from "../oci/work-locks.ts";
 import type { BlobDescriptor, BlobIngester, BlobLocator, BlobProvider, BlobUpload } from "./blob-services.ts";
 import { type ContentDriver, StorageError, type UploadId } from "./content-driver.ts";
-import { KeyedLock } from "./keyed-lock.ts";
 import { StoredUpload, type UploadContext } from "./stored-upload.ts";
 import { UploadHash, UploadHashes } from "./upload-hash.ts";
 import { createUploadId, isUploadId } from "./upload-id.ts";
 
-/** Bounds of a blob store. */
+/** How a blob store is bounded, and whom it shares its uploads with. */
 export interface BlobStoreOptions {
   /**
    * Open uploads whose hash is kept in memory, 4,096 unless told. Committing one that was crowded out, or begun
    * before a restart, reads it once more.
    */
   readonly maxUploadHashes?: number;
+  /** Keeps requests on one upload apart; those of this process unless told, which is enough for a single instance. */
+  readonly locks?: WorkLocks;
 }
 
 /** The content store: verified blobs and resumable uploads over any driver. Knows no repository. */
@@ -26,7 +29,7 @@ export class BlobStore implements BlobProvider, BlobLocator, BlobIngester {
     this.#driver = driver;
     this.#uploads = {
       driver,
-      locks: new KeyedLock(),
+      locks: options.locks ?? new KeyedLock(),
       hashes: new UploadHashes(options.maxUploadHashes ?? 4096),
     };
   }

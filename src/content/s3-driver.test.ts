@@ -166,7 +166,8 @@ for (const make of S3_MAKES) {
 
     it("takes a read up again where its connection broke, and errors when it cannot", async () => {
       const options = await createBucket();
-      const content = sampleBytes(4 * MIB);
+      // More than the buffers on the way hold, so that the cut meets bytes still to come.
+      const content = sampleBytes(32 * MIB);
       await using direct = await open(options);
       const digest = await publishSample(direct, content);
       await using proxy = await startSeveringProxy(Number(new URL(options.endpoint ?? "").port));

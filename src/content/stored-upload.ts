@@ -1,15 +1,15 @@
 import type { ByteSource } from "../oci/byte-source.ts";
 import { algorithmOf, CANONICAL_ALGORITHM, type Digest, type DigestAlgorithm } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import type { WorkLocks } from "../oci/work-locks.ts";
 import type { BlobDescriptor, BlobUpload } from "./blob-services.ts";
 import type { ContentDriver, UploadId, UploadState } from "./content-driver.ts";
-import type { KeyedLock } from "./keyed-lock.ts";
 import { UploadHash, type UploadHashes } from "./upload-hash.ts";
 
 /** What all uploads of one store share. */
 export interface UploadContext {
   readonly driver: ContentDriver;
-  readonly locks: KeyedLock<UploadId>;
+  readonly locks: WorkLocks;
   readonly hashes: UploadHashes;
 }
 
@@ -140,6 +140,6 @@ export class StoredUpload implements BlobUpload {
   }
 
   #locked<Result>(work: () => Promise<Result>): Promise<Result> {
-    return this.#context.locks.run(this.id, work);
+    return this.#context.locks.run(`upload/${this.id}`, work);
   }
 }

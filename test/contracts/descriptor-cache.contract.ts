@@ -98,6 +98,18 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
     },
   },
   {
+    name: "does not bring an alias back when its canonical digest alone is filled again",
+    async run(cache) {
+      await fillNow(cache, REPOSITORY, ALIAS, BLOB);
+      await fillNow(cache);
+      expect(await cache.find(REPOSITORY, ALIAS)).toEqual(BLOB);
+      await cache.clear(REPOSITORY, BLOB.digest);
+      await fillNow(cache);
+      expect(await cache.find(REPOSITORY, BLOB.digest)).toEqual(BLOB);
+      expect(await cache.find(REPOSITORY, ALIAS)).toBeUndefined();
+    },
+  },
+  {
     name: "forgets an alias that is cleared by its own name",
     async run(cache) {
       await fillNow(cache, REPOSITORY, ALIAS, BLOB);

@@ -1,0 +1,110 @@
+import { expect, it } from "bun:test";
+import { REPOSITORY } from "../../test/contracts/metadata-store-samples.ts";
+import { LINKED_BLOB as BLOB, createAuthority } from "../../test/support/blob-authority.ts";
+import { findRedis, RedisServer } from "../../test/support/redis.ts";
+import { describeWith } from "../../test/support/requirements.ts";
+import { createLogger } from "../log.ts";
+import type { BlobLinks } from "../metadata/metadata-store.ts";
+import { CachingStatter } from "./caching-statter.ts";
+import { RedisDescriptorCache } from "./redis-descriptor-cache.ts";
+
+const CIRCUIT = { deadlineMs: 50, probeIntervalMs: 50 };
+
+/** One instance's statter with a connection of its own. */
+async function connect(links: BlobLinks, redis: RedisServer) {
+  const cache = new RedisDescriptorCache({ url: redis.url });
+  const statter = new CachingStatter(links, cache, createLogger("silent"), CIRCUIT);
+  await statter.start();
+  return {
+    statter,
+    [Symbol.dispose]() {
+      statter[Symbol.dispose]();
+      cache[Symbol.dispose]();
+    },
+  };
+}
+
+/** Looks up until `counts` tell that it happened; gives the longest that one look-up took, in milliseconds. */
+async function lookUpUntil(statter: CachingStatter, happened: () => boolean): Promise<number> {
+  let longest = 0;
+  for (const giveUpAt = Date.now() + 10_000; !happened(); ) {
+    const begun = performance.now();
+    expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toEqual(BLOB);
+    longest = Math.max(longest, performance.now() - begun);
+    if (Date.now() > giveUpAt) throw new Error("it never happened");
+    await Bun.sleep(1);
+  }
+  return longest;
+}
+
+describeWith(
+  "CachingStatter before Redis",
+  findRedis() !== undefined,
+  "redis-server is not installed",
+  () => {
+    it("answers rightly while Redis hangs, dies, comes back and is emptied, and uses it again each time", async () => {
+      await using authority = await createAuthority();
+      await using redis = await RedisServer.start();
+      using instance = await connect(authority.links, redis);
+      const { statter } = instance;
+      const counts = () => statter.counts();
+      const hitAgain = () => {
+        const { hits } = counts();
+        return () => counts().hits > hits;
+      };
+      const bypassed = () => {
+        const { bypasses } = counts();
+        return () => counts().bypasses > bypasses + 20;
+      };
+      await lookUpUntil(statter, hitAgain());
+      redis.signal("SIGSTOP");
+      expect(await lookUpUntil(statter, bypassed())).toBeLessThan(50 + 40);
+      expect(counts().errors).toBe(1);
+      redis.signal("SIGCONT");
+      await lookUpUntil(statter, hitAgain());
+      await redis.command("FLUSHALL");
+      await lookUpUntil(statter, hitAgain());
+      await redis.kill();
+      expect(await lookUpUntil(statter, bypassed())).toBeLessThan(50 + 40);
+      await redis.start();
+      await lookUpUntil(statter, hitAgain());
+    }, 20_000);
+
+    it("starts without Redis, and takes it into use when it is there", async () => {
+      await using authority = await createAuthority();
+      await using redis = await RedisServer.start();
+      await redis.kill();
+      using instance = await connect(authority.links, redis);
+      const { statter } = instance;
+      await lookUpUntil(statter, () => statter.counts().bypasses > 3);
+      await redis.start();
+      await lookUpUntil(statter, () => statter.counts().hits > 0);
+    }, 20_000);
+
+    it.each(["hung", "killed"])(
+      "serves nowhere what was deleted while Redis was %s",
+      async (how) => {
+        await using authority = await createAuthority();
+        await using redis = await RedisServer.start();
+        using one = await connect(authority.links, redis);
+        using two = await connect(authority.links, redis);
+        await lookUpUntil(one.statter, () => one.statter.counts().hits > 0);
+        await lookUpUntil(two.statter, () => two.statter.counts().hits > 0);
+        await redis.command("SAVE");
+        if (how === "hung") redis.signal("SIGSTOP");
+        else await redis.kill();
+        expect(await one.statter.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(true);
+        expect(await one.statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+        if (how === "hung") redis.signal("SIGCONT");
+        else await redis.start();
+        const { misses } = one.statter.counts();
+        while (one.statter.counts().misses === misses) {
+          expect(await one.statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+          await Bun.sleep(2);
+        }
+        expect(await two.statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+      },
+      20_000,
+    );
+  },
+);
