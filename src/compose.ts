@@ -86,7 +86,7 @@ export async function compose(
   const driver = opened.use(await openDriver(config, data));
   const locks = openLocks(config, opened);
   const store = new BlobStore(driver, { locks });
-  const links = withCache(config, metadata, engine, opened, log);
+  const links = await withCache(config, metadata, engine, opened, log);
   const registry = new Registry({
     ledger: metadata,
     links,
@@ -216,13 +216,13 @@ function withSmallBlobs({ registry }: Config, store: BlobProvider): BlobProvider
   return maxBytes === 0 ? store : new SmallBlobCache(store, { maxBytes, maxBlobBytes: SMALL_BLOB_BYTES });
 }
 
-function withCache(
+async function withCache(
   { cache }: Config,
   authority: BlobLinks,
   engine: SqlEngine,
   opened: AsyncDisposableStack,
   log: Logger,
-): BlobLinks {
+): Promise<BlobLinks> {
   const area = log.child({ area: "cache" });
   switch (cache.driver) {
     case "none":
@@ -240,7 +240,9 @@ function withCache(
     case "redis": {
       const redis = opened.use(new RedisDescriptorCache({ url: cache.url }));
       const circuit = { deadlineMs: cache.deadlineMs, probeIntervalMs: CACHE_PROBE_MS };
-      return opened.use(new CachingStatter(authority, redis, area, circuit));
+      const statter = opened.use(new CachingStatter(authority, redis, area, circuit));
+      await statter.start();
+      return statter;
     }
   }
 }

@@ -6,6 +6,7 @@ import { MediaType } from "../oci/media-types.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { WorkLocks } from "../oci/work-locks.ts";
 import type { ImageBuilder } from "../registry/image-builder.ts";
 import type { ImageStore } from "../registry/image-store.ts";
 import type { ProgressListener } from "./build-progress.ts";
@@ -38,6 +39,8 @@ export interface OnDemandParts {
   readonly store: ImageStore;
   readonly ledger: BuildLedger;
   readonly log: Logger;
+  /** Keeps instances from building the same image at once. */
+  readonly locks: WorkLocks;
 }
 
 const MAX_REMEMBERED = 10_000;
@@ -80,8 +83,11 @@ export class OnDemandBuilder implements ImageBuilder {
     if (state === "pushed" || state === "fresh") return;
     const request = parseImageRequest(repository, reference, this.#options.platform);
     const tag = reference as Tag;
-    await this.#running.run(`${repository}:${tag}`, signal, (shared) =>
-      this.#limit.run(async () => {
+    const name = `${repository}:${tag}`;
+    const alone = (work: () => Promise<void>, shared: AbortSignal) =>
+      this.#limit.run(() => this.#parts.locks.run(`image/${name}`, work, shared), shared);
+    await this.#running.run(name, signal, (shared) =>
+      alone(async () => {
         const deadline = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
         try {
           const context = { progress, signal: AbortSignal.any([shared, deadline]) };

@@ -1,4 +1,5 @@
 import { SQL } from "bun";
+import { persistently } from "./persistently.ts";
 import { isConnectionLost, isRolledBackByServer } from "./postgres-errors.ts";
 import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
 
@@ -13,9 +14,6 @@ export interface PostgresEngineOptions {
 const DEFAULT_READ_CONNECTIONS = 4;
 const DEFAULT_WRITE_CONNECTIONS = 8;
 const CONNECT_TIMEOUT_SECONDS = 10;
-
-/** How often work is tried that another transaction, or a lost connection, undid. */
-const ATTEMPTS = 8;
 
 /** Ends a transaction whose instance is gone without the server noticing, and frees what it locked. */
 const ABANDONED_TRANSACTION_TIMEOUT_MS = 30_000;
@@ -106,21 +104,6 @@ function pool(url: string, max: number): SQL {
       idle_in_transaction_session_timeout: ABANDONED_TRANSACTION_TIMEOUT_MS,
     },
   });
-}
-
-/** Repeats `attempt` while it fails in a way that `mayRepeat` names, with growing pauses, about 3 seconds in all. */
-async function persistently<T>(
-  attempt: () => Promise<T>,
-  mayRepeat: (error: unknown) => boolean,
-): Promise<T> {
-  for (let made = 1; ; made += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (made === ATTEMPTS || !mayRepeat(error)) throw error;
-    }
-    await Bun.sleep(2 ** made * 12 * (0.5 + Math.random()));
-  }
 }
 
 async function run<Row>(

@@ -8,6 +8,7 @@ import { createLogger } from "../../src/log.ts";
 import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
+import { KeyedLock } from "../../src/oci/keyed-lock.ts";
 import { OPEN_ACCESS } from "../../src/registry/access-policy.ts";
 import type { ImageStore } from "../../src/registry/image-store.ts";
 import { Registry } from "../../src/registry/registry.ts";
@@ -65,7 +66,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     log,
   );
   const builder = new OnDemandBuilder(
-    { source, store, ledger, log },
+    { source, store, ledger, log, locks: new KeyedLock() },
     {
       platform: { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" },
       layerBudget: 94,
