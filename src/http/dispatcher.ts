@@ -54,9 +54,12 @@ function chooseEndpoint(route: Route, method: string): Endpoint {
   });
 }
 
-/** Path and query of an absolute URL, the path decoded. `new URL` costs more than all the rest of a small request. */
+/**
+ * Path and query of a URL, the path decoded. `new URL` costs more than all the rest of a small request. The URL is
+ * absolute, unless an HTTP/1.0 client named no host.
+ */
 function splitUrl(url: string): { readonly path: string; readonly query: string } {
-  const pathStart = url.indexOf("/", url.indexOf("://") + 3);
+  const pathStart = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   const mark = url.indexOf("?", pathStart);
   const raw = mark < 0 ? url.slice(pathStart) : url.slice(pathStart, mark);
   return { path: raw.includes("%") ? decodePath(raw) : raw, query: mark < 0 ? "" : url.slice(mark + 1) };

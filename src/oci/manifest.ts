@@ -1,5 +1,4 @@
 import type { z } from "zod";
-import type { ByteSource } from "./byte-source.ts";
 import type { Digest } from "./digest.ts";
 import {
   ArtifactShape,
@@ -165,27 +164,4 @@ function invalid(error: z.ZodError): RegistryError {
 
 function missing(field: string): RegistryError {
   return new RegistryError("manifest-invalid", "manifest invalid", { detail: [`${field}: is required`] });
-}
-
-/**
- * All of `source`, refused as soon as it is longer than a manifest may be.
- *
- * @throws {RegistryError} `manifest-too-large`
- */
-export async function readManifest(
-  source: ByteSource,
-  limit: number = MAX_MANIFEST_BYTES,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of source) {
-    size += chunk.byteLength;
-    if (size > limit) {
-      throw new RegistryError("manifest-too-large", `a manifest has at most ${limit} bytes`, {
-        detail: { limit },
-      });
-    }
-    chunks.push(chunk.slice());
-  }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);
 }

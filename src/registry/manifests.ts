@@ -55,7 +55,8 @@ export class Manifests {
     const digests = digestsFor(bytes, claimed);
     const parsed = this.#applyRules(parseManifest(bytes, contentType));
     await this.#checkSizes(repository, parsed.references);
-    const manifest = { ...parsed, bytes, digest: digests[0], digests };
+    const references = distinct(parsed.references);
+    const manifest = { ...parsed, references, bytes, digest: digests[0], digests };
     const missing = await this.#ledger.putManifest(repository, manifest, tags);
     if (missing.length > 0) {
       throw new RegistryErrors(missing.slice(0, MAX_ERRORS).map(({ digest }) => blobUnknown(digest)));
@@ -83,11 +84,12 @@ export class Manifests {
 
   /** A descriptor's size is a promise to clients, who allocate by it: it must be the size of what is stored. */
   async #checkSizes(repository: RepositoryName, references: readonly ReferencedContent[]): Promise<void> {
-    for (const { kind, digest, size } of references) {
-      const stored =
-        kind === "manifest"
-          ? await this.#childSize(repository, digest)
-          : (await this.#links.findLinkedBlob(repository, digest))?.size;
+    const sizes = new Map<string, number | undefined>();
+    for (const reference of references) {
+      const key = keyOf(reference);
+      if (!sizes.has(key)) sizes.set(key, await this.#storedSize(repository, reference));
+      const { digest, size } = reference;
+      const stored = sizes.get(key);
       if (stored !== undefined && stored !== size) {
         throw new RegistryError("size-mismatch", "a descriptor's size is not the size of its content", {
           detail: { digest, size, stored },
@@ -96,9 +98,30 @@ export class Manifests {
     }
   }
 
-  async #childSize(repository: RepositoryName, digest: Digest): Promise<number | undefined> {
-    return (await this.#ledger.findManifest(repository, digest))?.bytes.byteLength;
+  async #storedSize(
+    repository: RepositoryName,
+    { kind, digest }: ReferencedContent,
+  ): Promise<number | undefined> {
+    return kind === "manifest"
+      ? (await this.#ledger.findManifest(repository, digest))?.bytes.byteLength
+      : (await this.#links.findLinkedBlob(repository, digest))?.size;
   }
+}
+
+/** The references without those that are named again, which artifacts of thousands of equal parts do. */
+function distinct(references: readonly ReferencedContent[]): readonly ReferencedContent[] {
+  const byKey = new Map<string, ReferencedContent>();
+  for (const reference of references) {
+    const known = byKey.get(keyOf(reference));
+    // What one place requires is required.
+    if (known === undefined || (known.optional && !reference.optional))
+      byKey.set(keyOf(reference), reference);
+  }
+  return [...byKey.values()];
+}
+
+function keyOf({ kind, digest }: ReferencedContent): string {
+  return `${kind} ${digest}`;
 }
 
 /** The digest the client knows the manifest by, first, and its canonical one. */

@@ -1,16 +1,19 @@
 import type { StoredManifest } from "../../metadata/metadata-store.ts";
-import { readManifest } from "../../oci/manifest.ts";
 import { MediaType } from "../../oci/media-types.ts";
 import { isDigestReference, parseReference, parseTag, type Reference } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import { matchesEtag } from "../conditional.ts";
 import type { Exchange } from "../exchange.ts";
+import { LargeBodyGate } from "../large-body-gate.ts";
 import { chooseFromList } from "../list-negotiation.ts";
-import { bodyOf } from "../request-body.ts";
+import { readManifestBody, SMALL_MANIFEST_BYTES } from "../manifest-body.ts";
 
 /** Tags that one push may give besides its reference (distribution-spec end-7b asks for at least 10). */
 const MAX_TAGS = 64;
+
+/** Large manifests that are received at a time, and that are parsed, which takes some 50 MiB for a moment. */
+const [receiving, parsing] = [new LargeBodyGate(2), new LargeBodyGate(1)];
 
 /** What content under a digest may be cached for: it never changes. */
 export const IMMUTABLE = "public, max-age=31536000, immutable";
@@ -45,7 +48,13 @@ export async function putManifest(exchange: Exchange, name: RepositoryName, text
   }
   const { request, registry } = exchange;
   const contentType = request.headers.get("content-type") ?? undefined;
-  const bytes = await readManifest(bodyOf(request));
+  using places = new DisposableStack();
+  const bytes = await readManifestBody(request, receiving, places);
+  if (bytes.byteLength > SMALL_MANIFEST_BYTES) {
+    places.use(await parsing.enter());
+    // Left to itself, the engine collects what parsing left only when several times as much has gathered.
+    places.defer(() => Bun.gc(true));
+  }
   const byDigest = isDigestReference(reference);
   const allTags = byDigest ? tags : [reference, ...tags];
   const claimed = byDigest ? reference : undefined;

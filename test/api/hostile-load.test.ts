@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, it } from "bun:test";
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import { digestOf } from "../../src/oci/digest.ts";
+import { openConnection } from "../support/raw-http.ts";
+import { RegistryClient } from "../support/registry-client.ts";
+import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
+
+const HOST = "Host: registry\r\n";
+const MEBIBYTE = 1024 * 1024;
+
+let folder: TemporaryFolder;
+let server: ServerProcess;
+let client: RegistryClient;
+const sockets: Socket[] = [];
+
+beforeEach(async () => {
+  folder = await temporaryFolder("load");
+  server = await startServerProcess(folder.path, { SLIPWAY_BUILDER_ENABLED: "false" });
+  client = new RegistryClient(server);
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  expect(server.peakMemoryBytes()).toBeLessThan(256 * MEBIBYTE);
+  const started = performance.now();
+  expect((await client.call("GET", "/v2/")).status).toBe(200);
+  expect(performance.now() - started).toBeLessThan(2000);
+  expect(server.output().includes('"level":50')).toBe(false);
+  await server[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+/** Opens connections that each send the same bytes and then nothing. */
+async function stall(count: number, request: string, reads = true): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const socket = await openConnection(server.url);
+    if (!reads) socket.pause();
+    socket.write(request);
+    sockets.push(socket);
+  }
+}
+
+async function expectPrompt(): Promise<void> {
+  for (let i = 0; i < 5; i++) {
+    const started = performance.now();
+    expect((await client.call("GET", "/v2/_catalog")).status).toBe(200);
+    expect(performance.now() - started).toBeLessThan(2000);
+  }
+}
+
+// Bounded memory, and prompt answers to everybody else (DESIGN.md, invariant 7).
+describe("the server stays prompt and small beside", () => {
+  it("thousands of idle connections, and of requests that never end", async () => {
+    await stall(1500, "");
+    await stall(1000, `GET /v2/ HTTP/1.1\r\n${HOST}X: ${"a".repeat(8000)}`);
+    await expectPrompt();
+  });
+
+  it("clients that hardly read: whole blobs, one range, several ranges", async () => {
+    const { digest } = await client.pushBlob("slow/readers", randomBytes(32 * MEBIBYTE));
+    const get = `GET /v2/slow/readers/blobs/${digest} HTTP/1.1\r\n${HOST}`;
+    await stall(50, `${get}\r\n`, false);
+    await stall(50, `${get}Range: bytes=1000-\r\n\r\n`, false);
+    await stall(50, `${get}Range: bytes=0-9999999,10000000-30000000\r\n\r\n`, false);
+    await Bun.sleep(500);
+    await expectPrompt();
+  });
+
+  it("clients that pipeline requests and read nothing", async () => {
+    const { digest } = await client.pushBlob("slow/pipelines", randomBytes(60_000));
+    const request = `GET /v2/slow/pipelines/blobs/${digest} HTTP/1.1\r\n${HOST}\r\n`;
+    await stall(20, request.repeat(200), false);
+    await Bun.sleep(500);
+    await expectPrompt();
+  });
+
+  it("clients that hardly write: uploads and manifests", async () => {
+    for (let i = 0; i < 100; i++) {
+      const location = await client.start("slow/writers");
+      await stall(
+        1,
+        `PATCH ${location} HTTP/1.1\r\n${HOST}Content-Length: 1000000\r\n\r\n${"x".repeat(1000)}`,
+      );
+    }
+    const head = `PUT /v2/slow/writers/manifests/latest HTTP/1.1\r\n${HOST}Content-Length: 4000000\r\n\r\n`;
+    await stall(100, `${head}${" ".repeat(50_000)}`);
+    await expectPrompt();
+  });
+
+  it("many large manifests at once", async () => {
+    const { digest, size } = await client.pushBlob("large/manifests", "{}");
+    const layer = { mediaType: "application/octet-stream", digest, size };
+    const text = JSON.stringify({ schemaVersion: 2, layers: Array(28_000).fill(layer), pad: "" });
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        client.putManifest("large/manifests", `v${i}`, text.replace('"pad":""', `"pad":"${i}"`)),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array(40).fill(201));
+  });
+
+  it("a manifest that names tens of thousands of missing blobs", async () => {
+    const layers = Array.from({ length: 25_000 }, (_, i) => ({
+      mediaType: "x/y",
+      digest: digestOf(`${i}`),
+      size: 1,
+    }));
+    const started = performance.now();
+    const response = await client.putManifest(
+      "missing",
+      "latest",
+      JSON.stringify({ schemaVersion: 2, layers }),
+    );
+    expect(response.status).toBe(400);
+    expect(((await response.json()) as { errors: object[] }).errors).toHaveLength(100);
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+});
