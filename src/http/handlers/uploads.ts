@@ -9,6 +9,7 @@ import {
 import { RegistryError } from "../../oci/registry-error.ts";
 import { isRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
 import type { AppendClaim, UploadStatus } from "../../registry/uploads.ts";
+import { parseContentRange } from "../content-range.ts";
 import { uploadRange } from "../error-response.ts";
 import type { Exchange } from "../exchange.ts";
 import { bodyOf } from "../request-body.ts";
@@ -102,24 +103,17 @@ function parseAlgorithm(text: string | null): DigestAlgorithm | undefined {
   });
 }
 
-const CONTENT_RANGE = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d{1,15}|\*))?$/;
-
-/** What `Content-Range` says, in the specification's form `0-99` or in HTTP's own (end-5). */
+/** What the headers say of the body: its range must be as long as it is. */
 function parseClaim(headers: Headers): AppendClaim {
-  const header = headers.get("content-range");
-  if (header === null) return {};
-  const match = CONTENT_RANGE.exec(header.trim());
-  const [start, last] = [Number(match?.[1]), Number(match?.[2])];
-  if (match === null || last < start) {
-    throw new RegistryError("range-invalid", "Content-Range is START-END, both inclusive");
-  }
-  const length = last - start + 1;
+  const range = headers.get("content-range");
+  if (range === null) return {};
+  const claim = parseContentRange(range);
   // A body whose stated length gives the lie to its range is not read at all.
   const contentLength = headers.get("content-length");
-  if (contentLength !== null && Number(contentLength) !== length) {
+  if (contentLength !== null && Number(contentLength) !== claim.length) {
     throw new RegistryError("length-mismatch", "Content-Range does not span Content-Length bytes", {
-      detail: { length, contentLength: Number(contentLength) },
+      detail: { length: claim.length, contentLength: Number(contentLength) },
     });
   }
-  return { start, length };
+  return claim;
 }

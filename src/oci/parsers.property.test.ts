@@ -1,0 +1,130 @@
+import { describe, expect, it } from "bun:test";
+import fc from "fast-check";
+import { digestOf, isDigest, parseDigest } from "./digest.ts";
+import { isDigestReference, isTag, parseReference, parseTag } from "./reference.ts";
+import { RegistryError } from "./registry-error.ts";
+import { isRepositoryName, parseRepositoryName } from "./repository-name.ts";
+
+/** Text that is near what a parser takes: its own alphabet, and whatever may hide in it. */
+const nearby = (alphabet: string) =>
+  fc.string({
+    unit: fc.constantFrom(...alphabet, "/", ":", ".", "%", "\0", "\n", " ", "é", "\u{1F600}"),
+    maxLength: 300,
+  });
+
+const anyText = fc.oneof(fc.string({ unit: "binary", maxLength: 300 }), nearby("abzAZ019_-.@=+"));
+
+function faultOf(work: () => unknown): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    expect(error).toBeInstanceOf(RegistryError);
+    return (error as RegistryError).fault;
+  }
+}
+
+describe("a digest", () => {
+  const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 });
+
+  it("is what its algorithm makes, and nothing shorter, longer or in another case", () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.constantFrom("sha256", "sha512"), (bytes, algorithm) => {
+        const digest = digestOf(bytes, algorithm);
+        expect(parseDigest(digest)).toBe(digest);
+        for (const other of [
+          digest.slice(0, -1),
+          `${digest}0`,
+          digest.toUpperCase(),
+          ` ${digest}`,
+          `${digest}\n`,
+        ]) {
+          expect(isDigest(other)).toBe(false);
+          expect(faultOf(() => parseDigest(other))).toMatch(/^digest-(invalid|unsupported)$/);
+        }
+      }),
+    );
+  });
+
+  it("is accepted by both of its parsers, or by neither", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          anyText,
+          hex.map((text) => `sha256:${text}`),
+        ),
+        (text) => {
+          expect(faultOf(() => parseDigest(text)) === undefined).toBe(isDigest(text));
+        },
+      ),
+    );
+  });
+});
+
+describe("a repository name", () => {
+  const component = fc
+    .tuple(
+      fc.string({ unit: fc.constantFrom(..."abz019"), minLength: 1, maxLength: 8 }),
+      fc.array(
+        fc.tuple(
+          fc.constantFrom(".", "_", "__", "-", "--", "-----"),
+          fc.string({ unit: fc.constantFrom(..."abz019"), minLength: 1, maxLength: 8 }),
+        ),
+        { maxLength: 3 },
+      ),
+    )
+    .map(([first, rest]) => first + rest.flat().join(""));
+
+  it("is components of the grammar, of 255 characters in all at most", () => {
+    fc.assert(
+      fc.property(fc.array(component, { minLength: 1, maxLength: 12 }), (components) => {
+        const name = components.join("/");
+        expect(isRepositoryName(name)).toBe(name.length <= 255);
+      }),
+    );
+  });
+
+  it("never leaves its place in a path, whatever is asked for", () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const fault = faultOf(() => parseRepositoryName(text));
+        expect(fault === undefined).toBe(isRepositoryName(text));
+        if (fault !== undefined) return;
+        expect(text).toMatch(/^[a-z0-9._/-]{1,255}$/);
+        for (const part of text.split("/")) expect(part).toMatch(/^[a-z0-9].*[a-z0-9]$|^[a-z0-9]$/);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("is decided in time that grows with its length only", () => {
+    for (const text of [
+      "a".repeat(255),
+      "a-".repeat(127),
+      "a_".repeat(127),
+      `${"a/".repeat(126)}-`,
+      "-".repeat(255),
+    ]) {
+      const started = performance.now();
+      for (let i = 0; i < 1000; i++) isRepositoryName(`${text.slice(0, 254)}!`);
+      expect(performance.now() - started).toBeLessThan(1000);
+    }
+  });
+});
+
+describe("a reference", () => {
+  it("is a digest when it holds a colon, else a tag", () => {
+    fc.assert(
+      fc.property(fc.oneof(anyText, nearby("v1.0-rc")), (text) => {
+        const fault = faultOf(() => parseReference(text));
+        if (text.includes(":")) expect(fault === undefined).toBe(isDigest(text));
+        else {
+          expect(fault).toBe(isTag(text) ? undefined : "tag-invalid");
+          expect(faultOf(() => parseTag(text))).toBe(fault);
+        }
+        if (fault === undefined) expect(isDigestReference(parseReference(text))).toBe(text.includes(":"));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
