@@ -17,7 +17,7 @@ export interface CircuitBackend {
 }
 
 /** A call took longer than it may. What it was to do may yet happen. */
-export class DeadlineError extends Error {
+class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 

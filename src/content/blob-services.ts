@@ -66,6 +66,6 @@ export interface BlobUpload {
   /** As {@link commit} when the bytes' maker is trusted and nobody has claimed a digest. */
   commitUnclaimed(): Promise<BlobDescriptor>;
 
-  /** Ends the upload and drops its bytes. */
-  cancel(): Promise<void>;
+  /** Ends the upload and drops its bytes; false when it had ended already. */
+  cancel(): Promise<boolean>;
 }

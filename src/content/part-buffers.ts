@@ -1,20 +1,20 @@
 /** Who holds a buffer, and can be asked to give it up. */
 export interface BufferHolder {
-  /** When it last put bytes in, as `performance.now()` tells it. */
-  readonly usedAt: number;
+  /** When it got the buffer, as `performance.now()` tells it. */
+  readonly heldSince: number;
   /** Asks the holder to put its bytes elsewhere and release the buffer soon. */
   yieldBuffer(): void;
 }
 
-/** Milliseconds after which a holder that gets no bytes is asked to make room for one that waits. */
+/** Milliseconds after which a holder that has not filled its buffer is asked to make room for one that waits. */
 const PATIENCE_MS = 1_000;
 const CHECK_INTERVAL_MS = 250;
 
 /**
  * A fixed number of buffers of one size, lent in the order they are asked for.
  *
- * Clients that send nothing for a while cannot starve the others: while somebody waits, those that have been idle
- * the longest are asked to yield.
+ * Slow clients cannot starve the others: while somebody waits, those that have held a buffer the longest are asked
+ * to yield it. Their bytes gather in the buffers of their connections until it is their turn again.
  */
 export class PartBuffers {
   readonly size: number;
@@ -51,8 +51,9 @@ export class PartBuffers {
       return;
     }
     this.#lent -= 1;
-    // One is kept for the next upload; the others' memory goes back.
-    if (this.#free.length === 0) this.#free.push(buffer);
+    this.#free.push(buffer);
+    // Reused while there are uploads; afterwards the memory goes back at once, but for one buffer.
+    if (this.#lent === 0) for (const each of this.#free.splice(1)) each.buffer.transfer(0);
   }
 
   #take(): Uint8Array<ArrayBuffer> | undefined {
@@ -62,19 +63,19 @@ export class PartBuffers {
   }
 
   #wait(): Promise<Uint8Array<ArrayBuffer>> {
-    this.#check ??= setInterval(() => this.#askIdleHolders(), CHECK_INTERVAL_MS);
+    this.#check ??= setInterval(() => this.#askSlowHolders(), CHECK_INTERVAL_MS);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #askIdleHolders(): void {
+  #askSlowHolders(): void {
     if (this.#waiting.length === 0) {
       clearInterval(this.#check);
       this.#check = undefined;
       return;
     }
-    const idleSince = performance.now() - PATIENCE_MS;
-    const idle = [...this.#holders].filter(({ usedAt }) => usedAt < idleSince);
-    idle.sort((one, other) => one.usedAt - other.usedAt);
-    for (const holder of idle.slice(0, this.#waiting.length)) holder.yieldBuffer();
+    const heldTooLong = performance.now() - PATIENCE_MS;
+    const slow = [...this.#holders].filter(({ heldSince }) => heldSince < heldTooLong);
+    slow.sort((one, other) => one.heldSince - other.heldSince);
+    for (const holder of slow.slice(0, this.#waiting.length)) holder.yieldBuffer();
   }
 }

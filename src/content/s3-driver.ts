@@ -25,7 +25,7 @@ import { reportingFailure } from "./storage-failure.ts";
 export interface S3DriverOptions extends S3BucketOptions {
   /** Bytes of one part, 8 MiB unless told, 5 MiB at least; times 10,000 it is the largest blob. */
   readonly partSizeBytes?: number;
-  /** Bytes that all uploads hold at once, 128 MiB unless told; more uploads than that allows take turns. */
+  /** Bytes that all uploads hold at once, 32 MiB unless told; more uploads than that allows take turns. */
   readonly bufferBytes?: number;
   /** Lets clients fetch blobs from the bucket themselves. */
   readonly redirect?: {
@@ -43,7 +43,7 @@ interface RedirectTarget {
 
 const DEFAULT_PART_SIZE = 8 << 20;
 const SMALLEST_PART_SIZE = 5 << 20;
-const DEFAULT_BUFFERS = 128 << 20;
+const DEFAULT_BUFFERS = 32 << 20;
 const DEFAULT_EXPIRY_SECONDS = 20 * 60;
 /** States of uploads that an append may go on from without asking the server once more. */
 const MOST_KNOWN_STATES = 4096;

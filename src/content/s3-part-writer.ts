@@ -34,7 +34,7 @@ export class S3PartWriter implements BufferHolder {
   #yielding: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
   #writing = false;
-  usedAt = performance.now();
+  heldSince = performance.now();
 
   constructor(bucket: S3Bucket, buffers: PartBuffers, state: S3UploadState) {
     this.#bucket = bucket;
@@ -60,7 +60,6 @@ export class S3PartWriter implements BufferHolder {
       }
     } finally {
       this.#writing = false;
-      this.usedAt = performance.now();
     }
   }
 
@@ -105,6 +104,7 @@ export class S3PartWriter implements BufferHolder {
     if (this.#tail !== undefined && this.#tail.size >= this.#buffers.size) await this.#promote(this.#tail);
     const buffer = await this.#buffers.acquire(this);
     this.#buffer = buffer;
+    this.heldSince = performance.now();
     if (this.#tail === undefined) return buffer;
     const found = await this.#bucket.get(this.#tail.key, undefined, this.#tail.etag);
     const bytes = found && new Uint8Array(await new Response(found.body).arrayBuffer());

@@ -68,8 +68,12 @@ export class StoredUpload implements BlobUpload {
     });
   }
 
-  cancel(): Promise<void> {
-    return this.#locked(() => this.#end());
+  cancel(): Promise<boolean> {
+    return this.#locked(async () => {
+      const present = (await this.#context.driver.statUpload(this.id)) !== undefined;
+      await this.#end();
+      return present;
+    });
   }
 
   async #append(source: ByteSource, state: UploadState): Promise<number> {
