@@ -112,8 +112,10 @@ export class Uploads {
   /** Ends a session and drops its bytes (distribution-spec end-14). @throws {RegistryError} `upload-unknown` */
   async cancel(repository: RepositoryName, id: UploadId): Promise<void> {
     const upload = await this.#resume(repository, id);
-    await upload.cancel();
+    const present = await upload.cancel();
     await this.#ledger.removeUpload(id);
+    // Another request ended it meanwhile.
+    if (!present) throw uploadUnknown();
   }
 
   /** Drops every session begun before `startedBefore`; resolves to how many. */
@@ -133,9 +135,13 @@ export class Uploads {
   async #resume(repository: RepositoryName, id: UploadId): Promise<BlobUpload> {
     const recorded = await this.#ledger.findUpload(repository, id);
     const upload = recorded && (await this.#ingester.resume(id));
-    if (upload === undefined) throw new RegistryError("upload-unknown", "blob upload unknown to registry");
+    if (upload === undefined) throw uploadUnknown();
     return upload;
   }
+}
+
+function uploadUnknown(): RegistryError {
+  return new RegistryError("upload-unknown", "blob upload unknown to registry");
 }
 
 async function append(upload: BlobUpload, source: ByteSource, claim: AppendClaim): Promise<number> {
