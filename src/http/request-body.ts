@@ -1,46 +1,21 @@
 import type { ByteSource } from "../oci/byte-source.ts";
 
-/**
- * The request's body, read as fast as its consumer takes it; of no bytes when there is none.
- *
- * A chunk is the consumer's until it asks for the next one; then its memory is given back at once. Garbage collection
- * would come too late: many uploads at a time bring in more bytes than it sees.
- */
+/** The request's body, read as fast as its consumer takes it; of no bytes when there is none. */
 export function bodyOf(request: Request): ByteSource {
-  const { body } = request;
-  return body === null ? NO_BYTES : { [Symbol.asyncIterator]: () => new BodyIterator(body) };
+  return request.body === null ? nothing() : releasedChunks(request.body);
 }
 
-const NO_BYTES: ByteSource = {
-  async *[Symbol.asyncIterator]() {},
-};
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-class BodyIterator implements AsyncIterator<Uint8Array> {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  #last: Uint8Array | undefined;
-
-  constructor(body: ReadableStream<Uint8Array>) {
-    this.#reader = body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
-  }
-
-  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.#giveBack();
-    const { done, value } = await this.#reader.read();
-    if (done) return { done: true, value: undefined };
-    this.#last = value;
-    return { done: false, value };
-  }
-
-  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
-    this.#giveBack();
-    await this.#reader.cancel();
-    return { done: true, value: undefined };
-  }
-
-  #giveBack(): void {
-    const buffer = this.#last?.buffer;
-    this.#last = undefined;
-    // Moving the bytes into a buffer of none frees them.
-    if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+/**
+ * Gives what `source` gives, and frees each chunk's memory when the next one is asked for.
+ *
+ * For the body of a request alone, whose chunks own their buffers: left to the garbage collector, many uploads at
+ * once hold twice the memory. Whoever reads must be done with a chunk, or have copied it, before asking for another.
+ */
+export async function* releasedChunks(source: ByteSource): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    yield chunk;
+    if (chunk.buffer instanceof ArrayBuffer && !chunk.buffer.detached) chunk.buffer.transfer(0);
   }
 }

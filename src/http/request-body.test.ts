@@ -1,5 +1,5 @@
 import { expect, it } from "bun:test";
-import { releasedChunks } from "./released-chunks.ts";
+import { releasedChunks } from "./request-body.ts";
 
 it("gives every chunk, and frees it once the next one is asked for", async () => {
   const given = [new Uint8Array([1, 2]), new Uint8Array([3])];
