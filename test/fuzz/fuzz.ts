@@ -1,0 +1,121 @@
+import type { ServerProcess } from "../support/server-process.ts";
+import { inconsistencies } from "./consistency.ts";
+import { type Exchanged, exchange, type RawResponse } from "./exchange.ts";
+import { Knowledge } from "./knowledge.ts";
+import { type Mutated, mutate } from "./mutations.ts";
+import { Random } from "./random.ts";
+import { type Plan, planRequest } from "./requests.ts";
+
+/** Requests sent at the same time; a round ends when all of them are answered, so that a seed repeats a run. */
+const ROUND = 8;
+
+/** Rounds between two looks at the whole registry. */
+const ROUNDS_BETWEEN_CHECKS = 100;
+
+/** Resident memory, at most. */
+const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
+
+/** Problems after which a run ends. */
+const MAX_PROBLEMS = 5;
+
+/** How long to go on. */
+export interface FuzzOptions {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly requests: number;
+}
+
+/** What a run saw. */
+export interface FuzzReport {
+  readonly sent: number;
+  /** How often each status was answered; `closed` and `silent` for none. */
+  readonly statuses: ReadonlyMap<string, number>;
+  readonly problems: readonly string[];
+}
+
+/** Sends valid and mutated requests to a server and looks at what becomes of both. */
+export async function fuzz(server: ServerProcess, options: FuzzOptions): Promise<FuzzReport> {
+  const random = new Random(options.seed);
+  const known = new Knowledge(random);
+  const statuses = new Map<string, number>();
+  const problems: string[] = [];
+  const endAt = performance.now() + options.seconds * 1000;
+  let sent = 0;
+  for (let round = 1; performance.now() < endAt && sent < options.requests; round++) {
+    const drawn = Array.from({ length: ROUND }, () => draw(random, known));
+    const outcomes = await Promise.all(
+      drawn.map(({ mutated }) => exchange(server.url, mutated.bytes, mutated)),
+    );
+    for (const [i, outcome] of outcomes.entries()) {
+      const { plan, mutated } = drawn[i] as (typeof drawn)[number];
+      const label = outcome.kind === "answered" ? String(outcome.response.status) : outcome.kind;
+      statuses.set(label, (statuses.get(label) ?? 0) + 1);
+      if (outcome.kind === "answered" && !mutated.mayStall) plan.learn?.(outcome.response);
+      const problem = problemOf(outcome, mutated);
+      if (problem !== undefined) problems.push(`${problem}\n${shown(mutated.bytes)}`);
+    }
+    sent += ROUND;
+    known.trim();
+    problems.push(...(await serverProblems(server, known, round % ROUNDS_BETWEEN_CHECKS === 0)));
+    if (problems.length >= MAX_PROBLEMS) break;
+  }
+  if (problems.length === 0) problems.push(...(await serverProblems(server, known, true)));
+  return { sent, statuses, problems };
+}
+
+function draw(random: Random, known: Knowledge): { readonly plan: Plan; readonly mutated: Mutated } {
+  const plan = planRequest(random, known);
+  return { plan, mutated: mutate(random, plan.request) };
+}
+
+function problemOf(outcome: Exchanged, { mayStall }: Mutated): string | undefined {
+  switch (outcome.kind) {
+    case "closed":
+      return mayStall ? undefined : "a valid request was not answered";
+    case "silent":
+      return "a request was not answered, nor its connection closed, in time";
+    case "answered":
+      return responseProblem(outcome.response);
+  }
+}
+
+/** What no answer may be. The HTTP parser's own refusals have no body; ours are in the specification's form. */
+function responseProblem({ status, headers, body }: RawResponse): string | undefined {
+  if (status >= 500 && status !== 505) return `answered ${status}: ${body.toString("utf8").slice(0, 500)}`;
+  if (status < 400 || headers.get("content-type") !== "application/json" || body.length === 0)
+    return undefined;
+  try {
+    const { errors } = JSON.parse(body.toString("utf8")) as { errors: { code: unknown; message: unknown }[] };
+    const fine =
+      errors.length > 0 &&
+      errors.every(({ code, message }) => typeof code === "string" && typeof message === "string");
+    return fine ? undefined : `answered ${status} with no error in it`;
+  } catch {
+    return `answered ${status} with what is no JSON: ${body.toString("utf8").slice(0, 200)}`;
+  }
+}
+
+async function serverProblems(
+  server: ServerProcess,
+  known: Knowledge,
+  all: boolean,
+): Promise<readonly string[]> {
+  if (!isRunning(server.pid)) return [`the server ended:\n${server.output().slice(-2000)}`];
+  if (server.output().includes('"level":50'))
+    return [`the server logged an error:\n${server.output().slice(-2000)}`];
+  const memory = server.peakMemoryBytes();
+  if (memory > MAX_MEMORY_BYTES) return [`the server took ${Math.round(memory / 2 ** 20)} MiB`];
+  return all ? await inconsistencies(server.url, known) : [];
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function shown(bytes: Uint8Array): string {
+  return JSON.stringify(Buffer.from(bytes.subarray(0, 1500)).toString("latin1"));
+}
