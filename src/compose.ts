@@ -6,6 +6,7 @@ import { CommandRunner } from "./builder/process/command-runner.ts";
 import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
 import { RedisDescriptorCache } from "./cache/redis-descriptor-cache.ts";
+import { SharedLinks } from "./cache/shared-links.ts";
 import { environment } from "./config/environment.ts";
 import type { Config } from "./config/schema.ts";
 import type { BlobProvider } from "./content/blob-services.ts";
@@ -17,7 +18,7 @@ import { S3Driver, type S3DriverOptions } from "./content/s3-driver.ts";
 import { SmallBlobCache } from "./content/small-blob-cache.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
-import type { BlobLinks } from "./metadata/metadata-store.ts";
+import type { BlobLinks, MetadataStore } from "./metadata/metadata-store.ts";
 import { openPostgresEngine } from "./metadata/postgres-engine.ts";
 import { PostgresLocks } from "./metadata/postgres-locks.ts";
 import type { SqlEngine } from "./metadata/sql-engine.ts";
@@ -34,6 +35,9 @@ import { startUploadExpiry } from "./registry/upload-expiry.ts";
 
 /** Largest blob kept in memory: image configs and small layers, which cost more to open than to send. */
 const SMALL_BLOB_BYTES = 64 * 1024;
+
+/** Descriptors that an instance keeps itself beside those in Redis; some 200 bytes each. */
+const NEAR_ENTRIES = 100_000;
 
 /** Milliseconds between two looks at whether a cache that failed is back. */
 const CACHE_PROBE_MS = 500;
@@ -218,22 +222,19 @@ function withSmallBlobs({ registry }: Config, store: BlobProvider): BlobProvider
 
 async function withCache(
   { cache }: Config,
-  authority: BlobLinks,
+  authority: MetadataStore,
   engine: SqlEngine,
   opened: AsyncDisposableStack,
   log: Logger,
 ): Promise<BlobLinks> {
   const area = log.child({ area: "cache" });
+  const shared = { authority, shared: undefined, log: area };
   switch (cache.driver) {
     case "none":
       return authority;
     case "memory": {
-      if (engine.name === "postgres") {
-        area.warn(
-          "a cache in memory hears nothing of other instances, so it stays empty: set cache.driver to redis",
-        );
-        return authority;
-      }
+      if (engine.name === "postgres")
+        return opened.use(new SharedLinks({ ...shared, maxEntries: cache.maxEntries }));
       const memory = new MemoryDescriptorCache({ maxEntries: cache.maxEntries, epoch: () => engine.epoch() });
       return opened.use(new CachingStatter(authority, memory, area));
     }
@@ -242,7 +243,7 @@ async function withCache(
       const circuit = { deadlineMs: cache.deadlineMs, probeIntervalMs: CACHE_PROBE_MS };
       const statter = opened.use(new CachingStatter(authority, redis, area, circuit));
       await statter.start();
-      return statter;
+      return opened.use(new SharedLinks({ ...shared, shared: statter, maxEntries: NEAR_ENTRIES }));
     }
   }
 }

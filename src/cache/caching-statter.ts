@@ -80,6 +80,11 @@ export class CachingStatter implements BlobLinks, Disposable {
     return found;
   }
 
+  /** Resolves once no answer comes from what the cache knew of this link before, whether or not the cache is well. */
+  forget(repository: RepositoryName, digest: Digest): Promise<void> {
+    return this.#clear(repository, new Set([digest]));
+  }
+
   linkBlob(repository: RepositoryName, blob: BlobDescriptor, digests: readonly Digest[]): Promise<void> {
     return this.#authority.linkBlob(repository, blob, digests);
   }

@@ -14,8 +14,8 @@ export interface UnlinkFeedOptions {
 export interface UnlinkListener {
   /** Forgets that the repository links the blob. */
   readonly forget: (repository: RepositoryName, digest: Digest) => Promise<void>;
-  /** Forgets everything; the feed missed some unlinks. */
-  readonly forgetAll: () => Promise<void>;
+  /** Forgets what this process alone remembers, since the feed may have missed some unlinks. */
+  readonly forgetAll: () => void;
   /** Hears of every look at the log that failed. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -23,7 +23,8 @@ export interface UnlinkListener {
 const DEFAULT_OPTIONS: UnlinkFeedOptions = { intervalMs: 40, trustMs: 150 };
 /** Looks at the log end when nobody has asked for so long. */
 const IDLE_MS = 5_000;
-const BATCH = 1000;
+/** Unlinks heard of at a time. */
+const BATCH = 100;
 
 /**
  * Tells what this process remembers of blob links, and what every other instance has deleted meanwhile.
@@ -89,22 +90,16 @@ export class UnlinkFeed implements Disposable {
     if (!this.#disposed) this.#currentUntil = lookedAt + this.#options.trustMs;
   }
 
+  /** Goes through what is new; from the oldest that is kept, when the feed has not seen what came before that. */
   async #catchUp(latest: number): Promise<void> {
-    let position = this.#position;
-    if (position === undefined) {
-      await this.#listener.forgetAll();
-      position = latest;
-    }
-    while (position < latest) {
-      const unlinks = await this.#log.listUnlinks(position, BATCH);
-      const [first] = unlinks;
-      if (first?.number !== position + 1) {
-        await this.#listener.forgetAll();
-        position = latest;
-      } else {
-        await Promise.all(unlinks.map(({ repository, digest }) => this.#listener.forget(repository, digest)));
-        position += unlinks.length;
-      }
+    let position = this.#position ?? Number.NaN;
+    while (position !== latest) {
+      const unlinks = await this.#log.listUnlinks(position || 0, BATCH);
+      const [first, last] = [unlinks[0], unlinks.at(-1)];
+      if (first?.number !== position + 1) this.#listener.forgetAll();
+      await Promise.all(unlinks.map(({ repository, digest }) => this.#listener.forget(repository, digest)));
+      position = last?.number ?? latest;
+      if (position > latest) break;
     }
     this.#position = position;
   }

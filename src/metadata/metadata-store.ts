@@ -32,6 +32,23 @@ export interface BlobLinks {
   ): Promise<readonly RepositoryName[]>;
 }
 
+/** One blob that a repository no longer links. */
+export interface Unlink {
+  /** Counts up by one with each unlink, in the order in which they were committed. */
+  readonly number: number;
+  readonly repository: RepositoryName;
+  /** Canonical. */
+  readonly digest: Digest;
+}
+
+/** The latest removals of blob links, so that whoever remembers links can tell what to forget. */
+export interface UnlinkLog {
+  /** Number of the latest unlink, 0 before the first. */
+  latestUnlink(): Promise<number>;
+  /** At most `limit` unlinks after number `after`, in order. Only the latest 10,000 are kept. */
+  listUnlinks(after: number, limit: number): Promise<readonly Unlink[]>;
+}
+
 /** A manifest as it was pushed. */
 export interface StoredManifest {
   /** The digest it is known by: in the algorithm asked for, or the one it was tagged under. */
@@ -154,6 +171,7 @@ export interface BuildLedger {
 /** All metadata of one registry. */
 export interface MetadataStore
   extends BlobLinks,
+    UnlinkLog,
     ManifestLedger,
     UploadLedger,
     BuildLedger,

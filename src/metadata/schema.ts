@@ -37,6 +37,7 @@ export type Migration = (types: SqlTypes) => readonly string[];
 /** All steps; a database's version is the number of steps it has taken. */
 export const MIGRATIONS: readonly Migration[] = [
   (types) => [...blobTables(types), ...manifestTables(types), ...uploadTables(types), ...buildTables(types)],
+  unlinkTables,
 ];
 
 function blobTables({ identity, integer, text, keyed }: SqlTypes): readonly string[] {
@@ -141,5 +142,21 @@ function buildTables({ integer, text, keyed }: SqlTypes): readonly string[] {
       PRIMARY KEY (repository, tag)
     ) ${keyed}`,
     "CREATE INDEX built_images_by_lock ON built_images (lock_digest, repository, tag)",
+  ];
+}
+
+/** What instances tell each other of deleted blob links; see `sql-unlink-log.ts`. */
+function unlinkTables({ integer, text, keyed }: SqlTypes): readonly string[] {
+  return [
+    `CREATE TABLE counters (
+      name ${text} NOT NULL PRIMARY KEY,
+      value ${integer} NOT NULL
+    ) ${keyed}`,
+    "INSERT INTO counters (name, value) VALUES ('unlinks', 0)",
+    `CREATE TABLE unlinks (
+      number ${integer} NOT NULL PRIMARY KEY,
+      repository ${text} NOT NULL,
+      digest ${text} NOT NULL
+    ) ${keyed}`,
   ];
 }

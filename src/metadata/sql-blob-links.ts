@@ -4,6 +4,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { BlobLinks, PageRequest } from "./metadata-store.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 import { claimRepository, lockRepository } from "./sql-repositories.ts";
+import { recordUnlink } from "./sql-unlink-log.ts";
 
 /** Blob links as rows: one for each digest that a repository knows a blob by. */
 export function sqlBlobLinks(engine: SqlEngine): BlobLinks {
@@ -61,14 +62,20 @@ async function unlinkBlob(engine: SqlEngine, repository: RepositoryName, digest:
   return engine.transaction(
     async (session) => {
       if (!(await lockRepository(session, repository))) return false;
-      const removed = await session.query(
+      const removed = await session.query<{ digest: Digest; blob_id: number }>(
         `DELETE FROM blob_links
          WHERE repository = $1
            AND blob_id = (SELECT blob_id FROM blob_links WHERE repository = $1 AND digest = $2)
-         RETURNING digest`,
+         RETURNING digest, blob_id`,
         [repository, digest],
       );
-      return removed.length > 0;
+      const [first] = removed;
+      if (first === undefined) return false;
+      const [blob] = await session.query<{ digest: Digest }>("SELECT digest FROM blobs WHERE id = $1", [
+        first.blob_id,
+      ]);
+      await recordUnlink(session, repository, blob?.digest ?? first.digest);
+      return true;
     },
     { durable: true },
   );

@@ -10,6 +10,7 @@ import { deleteManifest, findManifest, putManifest } from "./sql-manifests.ts";
 import { listReferrers } from "./sql-referrers.ts";
 import { listRepositories } from "./sql-repositories.ts";
 import { deleteTag, listTags } from "./sql-tags.ts";
+import { sqlUnlinkLog } from "./sql-unlink-log.ts";
 import { sqlUploads } from "./sql-uploads.ts";
 
 /** How a metadata store is tuned. */
@@ -39,6 +40,7 @@ export async function openMetadataStore(
   }
   return {
     ...sqlBlobLinks(engine),
+    ...sqlUnlinkLog(engine),
     ...sqlManifestLedger(engine, options.manifestCacheBytes ?? DEFAULT_MANIFEST_CACHE_BYTES),
     ...sqlUploads(engine),
     ...sqlBuilds(engine),

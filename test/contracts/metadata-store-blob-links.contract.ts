@@ -104,4 +104,25 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
       expect(await store.findLinkedBlob(REPOSITORY, digest)).toBeUndefined();
     },
   },
+  {
+    name: "numbers unlinks one by one, by canonical digest, whichever digest was asked for and whoever did it",
+    async run({ store, other }) {
+      expect(await store.latestUnlink()).toBe(0);
+      const blob = sampleBlob("a");
+      const sha512 = sampleDigest("a", "sha512");
+      await store.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
+      const second = await linkSample(store, "b");
+      await other.unlinkBlob(REPOSITORY, sha512);
+      await store.unlinkBlob(REPOSITORY, sha512);
+      await store.unlinkBlob(REPOSITORY, second);
+      expect(await store.latestUnlink()).toBe(2);
+      const unlinks = [
+        { number: 1, repository: REPOSITORY, digest: blob.digest },
+        { number: 2, repository: REPOSITORY, digest: second },
+      ];
+      expect(await other.listUnlinks(0, 10)).toEqual(unlinks);
+      expect(await other.listUnlinks(1, 10)).toEqual(unlinks.slice(1));
+      expect(await other.listUnlinks(0, 1)).toEqual(unlinks.slice(0, 1));
+    },
+  },
 ];

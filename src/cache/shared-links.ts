@@ -1,0 +1,100 @@
+import type { BlobDescriptor } from "../content/blob-services.ts";
+import type { Logger } from "../log.ts";
+import type { BlobLinks, PageRequest, UnlinkLog } from "../metadata/metadata-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { CachingStatter } from "./caching-statter.ts";
+import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
+import { UnlinkFeed } from "./unlink-feed.ts";
+
+/** What shared links are made of. */
+export interface SharedLinksParts {
+  readonly authority: BlobLinks & UnlinkLog;
+  /** The authority with a cache in front that instances share, if there is one. */
+  readonly shared: CachingStatter | undefined;
+  /** Descriptors kept in this process. */
+  readonly maxEntries: number;
+  readonly log: Logger;
+}
+
+const LOG_INTERVAL_MS = 10_000;
+
+/**
+ * Blob links for one of several instances: remembered in this process, then in the cache that all share, then asked
+ * of the authority.
+ *
+ * Neither cache answers but while the log of unlinks is followed closely, and a delete resolves only when every
+ * instance has heard of it or trusts its caches no longer. So a deleted blob is served by none, though the cache was
+ * away, an instance hung, or the one that deleted it died before it could tell. That costs each delete the
+ * {@link UnlinkFeed}'s time, and nothing else anything.
+ */
+export class SharedLinks implements BlobLinks, Disposable {
+  readonly #authority: BlobLinks;
+  readonly #shared: CachingStatter | undefined;
+  readonly #feed: UnlinkFeed;
+  #near: MemoryDescriptorCache;
+  #loggedAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ authority, shared, maxEntries, log }: SharedLinksParts) {
+    this.#authority = authority;
+    this.#shared = shared;
+    this.#near = new MemoryDescriptorCache({ maxEntries });
+    this.#feed = new UnlinkFeed(authority, {
+      forget: async (repository, digest) => {
+        await this.#near.clear(repository, digest);
+        await shared?.forget(repository, digest);
+      },
+      // Answers under way fill the one that is thrown away.
+      forgetAll: () => {
+        this.#near = new MemoryDescriptorCache({ maxEntries });
+      },
+      onFailure: (error) => this.#failed(error, log),
+    });
+  }
+
+  findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+    if (!this.#feed.isCurrent()) return this.#authority.findLinkedBlob(repository, digest);
+    const near = this.#near.find(repository, digest);
+    return near === undefined || near instanceof Promise
+      ? this.#findAndRemember(repository, digest)
+      : Promise.resolve(near);
+  }
+
+  linkBlob(repository: RepositoryName, blob: BlobDescriptor, digests: readonly Digest[]): Promise<void> {
+    return this.#authority.linkBlob(repository, blob, digests);
+  }
+
+  async unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    const unlinked = await (this.#shared ?? this.#authority).unlinkBlob(repository, digest);
+    // Also when there was no link: the delete that removed it may have died a moment ago.
+    await this.#feed.outlast();
+    return unlinked;
+  }
+
+  listRepositoriesLinking(
+    digest: Digest,
+    page: PageRequest<RepositoryName>,
+  ): Promise<readonly RepositoryName[]> {
+    return this.#authority.listRepositoriesLinking(digest, page);
+  }
+
+  /** Ends following the log; what it is made of is the caller's to close. */
+  [Symbol.dispose](): void {
+    this.#feed[Symbol.dispose]();
+  }
+
+  async #findAndRemember(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+    const near = this.#near;
+    const ticket = await near.prepareFill();
+    const found = await (this.#shared ?? this.#authority).findLinkedBlob(repository, digest);
+    if (found !== undefined) await near.fill(repository, digest, found, ticket);
+    return found;
+  }
+
+  #failed(error: unknown, log: Logger): void {
+    const now = performance.now();
+    if (now - this.#loggedAt < LOG_INTERVAL_MS) return;
+    this.#loggedAt = now;
+    log.warn({ err: error }, "cannot tell what other instances delete; asking the database each time");
+  }
+}

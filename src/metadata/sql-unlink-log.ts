@@ -1,0 +1,49 @@
+import type { Digest } from "../oci/digest.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { Unlink, UnlinkLog } from "./metadata-store.ts";
+import type { SqlEngine, SqlSession } from "./sql-engine.ts";
+
+/** Unlinks that are kept; who has fallen further behind forgets everything. */
+const KEPT = 10_000;
+
+/** The removals of blob links as rows, numbered in the order of their commits. */
+export function sqlUnlinkLog(engine: SqlEngine): UnlinkLog {
+  return {
+    latestUnlink: () => latestUnlink(engine),
+    listUnlinks: (after, limit) =>
+      engine.query<Unlink>(
+        "SELECT number, repository, digest FROM unlinks WHERE number > $1 ORDER BY number LIMIT $2",
+        [after, limit],
+      ),
+  };
+}
+
+/**
+ * Records an unlink as part of the transaction that does it.
+ *
+ * Comes last there: from here to the commit no other unlink can be recorded, so that no number becomes visible before
+ * a smaller one.
+ */
+export async function recordUnlink(
+  session: SqlSession,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<void> {
+  const [counter] = await session.query<{ value: number }>(
+    "UPDATE counters SET value = value + 1 WHERE name = 'unlinks' RETURNING value",
+  );
+  if (!counter) throw new Error("the database lacks its counter of unlinks");
+  await session.query("INSERT INTO unlinks (number, repository, digest) VALUES ($1, $2, $3)", [
+    counter.value,
+    repository,
+    digest,
+  ]);
+  await session.query("DELETE FROM unlinks WHERE number <= $1", [counter.value - KEPT]);
+}
+
+async function latestUnlink(engine: SqlEngine): Promise<number> {
+  const [counter] = await engine.query<{ value: number }>(
+    "SELECT value FROM counters WHERE name = 'unlinks'",
+  );
+  return counter?.value ?? 0;
+}
