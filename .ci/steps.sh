@@ -17,6 +17,12 @@ step() {
   printf -- '--- %s: %s, %s s\n' "$title" "$outcome" $((SECONDS - started))
 }
 
+# not_run TITLE REASON: says loudly what this machine cannot run. Counts as nothing.
+not_run() {
+  printf '\n=== %s\n--- NOT RUN: %s\n' "$1" "$2"
+  summary+=("$(printf '%-34s          NOT RUN: %s' "$1" "$2")")
+}
+
 # count LOG STATUS: adds the tests that the log tells of, else the step itself. Sets `outcome`.
 # Known endings: bun's ` 12 pass`, ` 0 fail`, ` 3 skip`; and `12 passed, 0 failed`. Nothing may be skipped here.
 count() {
