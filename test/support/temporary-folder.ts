@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -9,7 +10,9 @@ export interface TemporaryFolder extends AsyncDisposable {
 
 /** A new, empty folder whose name begins with `slipway-` and `purpose`. */
 export async function temporaryFolder(purpose: string): Promise<TemporaryFolder> {
-  const path = await mkdtemp(join(tmpdir(), `slipway-${purpose}-`));
+  // In lower case: podman makes the name of an image of the path that it is read from.
+  const path = join(tmpdir(), `slipway-${purpose}-${randomUUID().slice(0, 8)}`);
+  await mkdir(path, { mode: 0o700 });
   return {
     path,
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
