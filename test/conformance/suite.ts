@@ -47,9 +47,20 @@ export async function runConformance(
     SLIPWAY_BUILDER_ENABLED: "false",
     ...variables,
   });
+  return await runSuite(program, server.host, version, settings);
+}
+
+/** Runs the suite against the registry at `host`, such as `127.0.0.1:5000`. */
+export async function runSuite(
+  program: string,
+  host: string,
+  version: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<ConformanceReport> {
+  await using folder = await temporaryFolder("conformance-results");
   const results = join(folder.path, "results");
   const { stdout, stderr } = await run([program], {
-    OCI_REGISTRY: server.host,
+    OCI_REGISTRY: host,
     OCI_TLS: "disabled",
     OCI_VERSION: version,
     OCI_RESULTS_DIR: results,

@@ -1,0 +1,65 @@
+// `npm run test:cluster`: several instances as one registry, with real processes. See USAGE.
+import { chmod } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { Cluster } from "../../examples/cluster/cluster.ts";
+import { freePort } from "../support/free-port.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { Checks } from "./checks.ts";
+import { checkCoherence } from "./coherence-scenarios.ts";
+import { checkConformance } from "./conformance.ts";
+import { stress } from "./stress.ts";
+import { checkUploads } from "./upload-scenarios.ts";
+
+const USAGE = "usage: npm run test:cluster -- [--seed NUMBER] [--minutes NUMBER] [--keep]";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+    minutes: { type: "string", default: "5" },
+    keep: { type: "boolean", default: false },
+  },
+});
+const [seed, minutes] = [Number(values.seed), Number(values.minutes)];
+if (!Number.isInteger(seed) || !(minutes >= 0)) {
+  console.error(USAGE);
+  process.exit(2);
+}
+process.exitCode = await run();
+
+async function run(): Promise<number> {
+  console.log(`seed ${seed}, ${minutes} minutes of stress`);
+  const folder = await temporaryFolder("cluster");
+  // PostgreSQL runs as another user when this is root.
+  await chmod(folder.path, 0o755);
+  const options = {
+    data: folder.path,
+    port: freePort(),
+    instancePorts: [freePort(), freePort(), freePort()],
+    postgresPort: freePort(),
+    redisPort: freePort(),
+    s3Port: freePort(),
+  };
+  const checks = new Checks();
+  const environment = {
+    SLIPWAY_BUILDER_ENABLED: "false",
+    SLIPWAY_LOG_LEVEL: "warn",
+    SLIPWAY_REGISTRY_SPARSE_MANIFESTS: "true",
+    // The least that S3 allows, so that uploads of a few MiB have parts.
+    SLIPWAY_CONTENT_PART_BYTES: String(5 << 20),
+  };
+  const cluster = await Cluster.open(options, environment);
+  try {
+    await cluster.up();
+    await checkConformance(cluster, checks);
+    await checkUploads(cluster, checks);
+    await checkCoherence(cluster, checks);
+    if (minutes > 0) await stress(cluster, `redis://127.0.0.1:${options.redisPort}`, seed, minutes, checks);
+  } finally {
+    await cluster.down();
+  }
+  if (values.keep || checks.failed > 0) console.log(`logs and data stay in ${folder.path}`);
+  else await folder[Symbol.asyncDispose]();
+  if (checks.failed > 0) console.log(`again: npm run test:cluster -- --seed ${seed} --minutes ${minutes}`);
+  console.log(checks.summary());
+  return checks.failed === 0 ? 0 : 1;
+}
