@@ -124,7 +124,7 @@ export async function compose(
           log.child({ area: "registry" }),
         ),
       );
-      const services = { registry, pulls, limits: config.http };
+      const services = { registry, pulls, limits: { ...config.http, deletes: config.registry.deletes } };
       return startHttpServer(services, config.http, log.child({ area: "http" }));
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),

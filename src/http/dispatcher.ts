@@ -4,7 +4,7 @@ import { parseRepositoryName, type RepositoryName } from "../oci/repository-name
 import { ANONYMOUS } from "../registry/access-policy.ts";
 import { ENDPOINTS, type Endpoint, type Endpoints } from "./endpoints.ts";
 import { errorResponse, internalError } from "./error-response.ts";
-import type { Exchange, HttpServices } from "./exchange.ts";
+import type { Exchange, HttpLimits, HttpServices } from "./exchange.ts";
 import { parseRoute, type Route } from "./route.ts";
 
 /** Answers one request. Never rejects. */
@@ -37,18 +37,21 @@ async function dispatch(
   const { path, query } = splitUrl(request.url);
   const route = parseRoute(path);
   if (route === undefined) throw new RegistryError("route-unknown", "no such endpoint");
-  const endpoint = chooseEndpoint(route, request.method);
+  const endpoint = chooseEndpoint(route, request.method, limits);
   const exchange: Exchange = { request, query, caller: ANONYMOUS, registry, pulls, limits, waitLong };
   const name = "name" in route ? parseRepositoryName(route.name) : ("" as RepositoryName);
   if (endpoint.action !== undefined) registry.access.require(exchange.caller, endpoint.action, name);
   return await endpoint.handle(exchange, route as never, name);
 }
 
-function chooseEndpoint(route: Route, method: string): Endpoint {
+function chooseEndpoint(route: Route, method: string, { deletes }: HttpLimits): Endpoint {
   const endpoints = ENDPOINTS[route.kind] as Endpoints;
   const endpoint = endpoints[method === "HEAD" ? "GET" : method];
-  if (endpoint !== undefined) return endpoint;
-  const allow = Object.keys(endpoints).flatMap((known) => (known === "GET" ? ["GET", "HEAD"] : [known]));
+  const exists = ({ action }: Endpoint) => deletes || action !== "delete";
+  if (endpoint !== undefined && exists(endpoint)) return endpoint;
+  const allow = Object.entries(endpoints).flatMap(([known, each]) =>
+    known === "GET" ? ["GET", "HEAD"] : exists(each) ? [known] : [],
+  );
   throw new RegistryError("method-not-allowed", "method not allowed", {
     detail: { allow: allow.join(", ") },
   });

@@ -21,6 +21,8 @@ export interface Exchange extends HttpServices {
 
 /** Bounds of the API, from the configuration. */
 export interface HttpLimits {
+  /** Whether blobs, manifests and tags may be deleted; else those methods do not exist. */
+  readonly deletes: boolean;
   /** Entries of a catalog page, at most, and when a client asks for none in particular. */
   readonly catalogPageSize: number;
   /** Tags of a page, at most; without `n` a client gets all of them up to this many. */

@@ -5,7 +5,7 @@ import { parseRanges } from "./byte-ranges.ts";
 import { matchesEtag } from "./conditional.ts";
 import { parseContentRange } from "./content-range.ts";
 import { nextPageLink, parsePageQuery } from "./pagination.ts";
-import { parseRoute } from "./route.ts";
+import { parseRoute, ROUTE_PATHS, type RouteKind } from "./route.ts";
 
 /** What `work` gives, or the fault it ends with; anything else thrown fails the test. */
 function outcome<Result>(work: () => Result): Result | string {
@@ -65,6 +65,11 @@ describe("a route", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it("is found at the path that documentation gives for it", () => {
+    for (const [kind, path] of Object.entries(ROUTE_PATHS))
+      expect(parseRoute(path)?.kind).toBe(kind as RouteKind);
   });
 
   // Distribution's own table (DISTRIBUTION.md, section 11): names may hold the words of the API.

@@ -13,6 +13,18 @@ export type RouteKind = Route["kind"];
 
 const PREFIX = "/v2/";
 
+/** The path of every route, as documentation writes it. */
+export const ROUTE_PATHS: { readonly [Kind in RouteKind]: string } = {
+  base: "/v2/",
+  catalog: "/v2/_catalog",
+  tags: "/v2/{name}/tags/list",
+  manifest: "/v2/{name}/manifests/{reference}",
+  blob: "/v2/{name}/blobs/{digest}",
+  uploads: "/v2/{name}/blobs/uploads/",
+  upload: "/v2/{name}/blobs/uploads/{id}",
+  referrers: "/v2/{name}/referrers/{digest}",
+};
+
 /**
  * The route of a decoded path, read from its end, since a repository's name may hold words such as `manifests`.
  *

@@ -354,6 +354,21 @@ describe("a deletion", () => {
     });
   });
 
+  it("is no method at all where the configuration forbids it, whatever is asked for", async () => {
+    await using kept = await startRegistry({ registry: { deletes: false } });
+    const other = new RegistryClient(kept);
+    const { digest } = await other.pushImage("kept", "latest");
+    const missing = digestOf("never");
+    for (const path of ["latest", digest, missing].map((reference) => `manifests/${reference}`)) {
+      const response = await other.call("DELETE", `/v2/kept/${path}`);
+      expect([response.status, await errorCodes(response)]).toEqual([405, ["UNSUPPORTED"]]);
+      expect(response.headers.get("allow")).toBe("GET, HEAD, PUT");
+    }
+    expect((await other.call("DELETE", `/v2/kept/blobs/${missing}`)).status).toBe(405);
+    expect((await other.call("GET", "/v2/kept/manifests/latest")).status).toBe(200);
+    expect((await other.call("DELETE", await other.start("kept"))).status).toBe(204);
+  });
+
   it("of what was never there is answered 404", async () => {
     for (const reference of ["never", digestOf("never"), digestOf("never", "sha512")]) {
       const response = await client.call("DELETE", `/v2/del/manifests/${reference}`);

@@ -1,0 +1,27 @@
+// Writes the pages under docs/ that are made from the program's own tables; with --check, says which differ from them.
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { apiPage } from "./lib/api-page.ts";
+import { configPage } from "./lib/config-page.ts";
+
+const ROOT = join(import.meta.dir, "..");
+
+const PAGES: readonly (readonly [string, () => string])[] = [
+  ["docs/api.md", apiPage],
+  ["docs/config.md", configPage],
+];
+
+const check = process.argv.includes("--check");
+for (const [path, make] of PAGES) {
+  const file = join(ROOT, path);
+  const text = make();
+  const current = await readFile(file, "utf8").catch(() => undefined);
+  if (current === text) continue;
+  if (check) {
+    console.error(`${path} differs from what the program says; run: node scripts/bun.mjs scripts/docs.ts`);
+    process.exitCode = 1;
+  } else {
+    await writeFile(file, text);
+    console.log(`wrote ${path}`);
+  }
+}
