@@ -19,10 +19,10 @@ export class Cluster {
     this.#services = new Map(services.map((service) => [service.name, service]));
   }
 
-  /** Prepares the folder; starts nothing yet. `environment` is laid over what every instance is told. */
+  /** Prepares the folder; starts nothing yet. `settings` are variables laid over what an instance, 1, 2 …, is told. */
   static async open(
     options: ClusterOptions,
-    environment: Readonly<Record<string, string>> = {},
+    settings: (instance: number) => Readonly<Record<string, string>> = () => ({}),
   ): Promise<Cluster> {
     // PostgreSQL may run as another user, who must be able to pass.
     await mkdir(options.data, { recursive: true, mode: 0o755 });
@@ -30,7 +30,9 @@ export class Cluster {
       await postgresService(options),
       redisService(options),
       await s3Service(options),
-      ...options.instancePorts.map((port, index) => slipwayService(options, index + 1, port, environment)),
+      ...options.instancePorts.map((port, index) =>
+        slipwayService(options, index + 1, port, settings(index + 1)),
+      ),
       proxyService(options),
     ];
     return new Cluster(options, services);

@@ -58,8 +58,10 @@ export function slipwayService(
       SLIPWAY_CONTENT_FORCE_PATH_STYLE: "true",
       SLIPWAY_CONTENT_ACCESS_KEY_ID: S3_ACCESS.key,
       SLIPWAY_CONTENT_SECRET_ACCESS_KEY: S3_ACCESS.secret,
-      SLIPWAY_CACHE_DRIVER: "redis",
-      SLIPWAY_CACHE_URL: `redis://127.0.0.1:${redisPort}`,
+      ...(environment.SLIPWAY_CACHE_DRIVER === undefined && {
+        SLIPWAY_CACHE_DRIVER: "redis",
+        SLIPWAY_CACHE_URL: `redis://127.0.0.1:${redisPort}`,
+      }),
       ...environment,
     },
     ready: () => answers(`http://127.0.0.1:${port}/v2/`),

@@ -5,7 +5,7 @@ import { parseClusterOptions, USAGE } from "./cluster-options.ts";
 const options = parseClusterOptions(process.argv.slice(2));
 if (options === undefined) console.log(USAGE);
 else {
-  const cluster = await Cluster.open(options.cluster, settingsOfInstances());
+  const cluster = await Cluster.open(options.cluster, settingsOfInstances);
   await cluster.up((name) => console.log(`${name} answers`));
   console.log(
     `\nThe registry is at ${cluster.url}; its instances are at ${cluster.instanceUrls.join(", ")}.`,

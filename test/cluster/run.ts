@@ -47,7 +47,7 @@ async function run(): Promise<number> {
     // The least that S3 allows, so that uploads of a few MiB have parts.
     SLIPWAY_CONTENT_PART_BYTES: String(5 << 20),
   };
-  const cluster = await Cluster.open(options, environment);
+  const cluster = await Cluster.open(options, () => environment);
   try {
     await cluster.up();
     await checkConformance(cluster, checks);
