@@ -1,11 +1,14 @@
-// A round-robin HTTP proxy: `node proxy.mjs PORT TARGET_PORT …`, all of them on 127.0.0.1.
+// A round-robin HTTP proxy: `node proxy.mjs PORT TARGET …`, where a target is HOST:PORT, or a port of this host.
 //
 // Each request goes to the next target, whatever connection it came on. Bodies stream both ways at the slower side's
 // pace. Nothing is tried twice and no target is left out: whatever fails, the client sees it.
 import { Agent, createServer, request } from "node:http";
 
-const HOST = "127.0.0.1";
-const [port, ...targets] = process.argv.slice(2).map(Number);
+const [port, ...addresses] = process.argv.slice(2);
+const targets = addresses.map((address) => {
+  const [host, targetPort] = address.includes(":") ? address.split(":") : ["127.0.0.1", address];
+  return { host, port: targetPort };
+});
 // Idle connections end here before the targets would end them, so that no request meets one that is closing.
 const agent = new Agent({ keepAlive: true, timeout: 20_000 });
 let turn = 0;
@@ -13,7 +16,7 @@ let turn = 0;
 const server = createServer((incoming, outgoing) => {
   const target = targets[turn++ % targets.length];
   const { method, url: path, rawHeaders: headers } = incoming;
-  const forwarded = request({ host: HOST, port: target, agent, method, path, headers }, (answer) => {
+  const forwarded = request({ ...target, agent, method, path, headers }, (answer) => {
     outgoing.writeHead(answer.statusCode, answer.statusMessage, answer.rawHeaders);
     // An answer that breaks off must break off here too, and not look complete.
     answer.on("error", () => outgoing.destroy());
@@ -30,7 +33,7 @@ const server = createServer((incoming, outgoing) => {
 });
 // Uploads take as long as they take.
 server.requestTimeout = 0;
-server.listen(port, HOST);
+server.listen(Number(port), process.env.PROXY_HOST ?? "127.0.0.1");
 process.once("SIGTERM", () => {
   server.close(() => process.exit(0));
   server.closeIdleConnections();
