@@ -2,6 +2,7 @@ import { mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { ByteBody } from "../oci/byte-source.ts";
+import { createContentHash } from "../oci/content-hash.ts";
 import { algorithmOf, digestOf, encodedOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { Reference } from "../oci/reference.ts";
@@ -65,7 +66,7 @@ async function isThere(folder: string, blob: BlobDescriptor): Promise<boolean> {
 
 async function writeBlob(folder: string, blob: BlobDescriptor, body: ByteBody): Promise<void> {
   const path = blobPath(folder, blob);
-  const hash = new Bun.CryptoHasher(algorithmOf(blob.digest));
+  const hash = createContentHash(algorithmOf(blob.digest));
   const file = await open(`${path}.new`, "w");
   let size = 0;
   try {
@@ -78,7 +79,7 @@ async function writeBlob(folder: string, blob: BlobDescriptor, body: ByteBody): 
   } finally {
     await file.close();
   }
-  if (size !== blob.size || hash.digest("hex") !== encodedOf(blob.digest)) {
+  if (size !== blob.size || hash.hex() !== encodedOf(blob.digest)) {
     await unlink(`${path}.new`);
     throw new RegistryError("digest-mismatch", "a stored blob is not what its digest says", {
       detail: { digest: blob.digest },

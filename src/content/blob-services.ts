@@ -1,6 +1,7 @@
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
-import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
+import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { UploadId } from "./content-driver.ts";
 
 /** What the store knows content by: its canonical digest, and its size in bytes. */

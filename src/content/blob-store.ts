@@ -1,6 +1,6 @@
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody } from "../oci/byte-source.ts";
-import type { DigestAlgorithm } from "../oci/digest.ts";
+import type { DigestAlgorithm } from "../oci/content-hash.ts";
 import { KeyedLock } from "../oci/keyed-lock.ts";
 import type { WorkLocks } from "../oci/work-locks.ts";
 import type { BlobDescriptor, BlobIngester, BlobLocator, BlobProvider, BlobUpload } from "./blob-services.ts";

@@ -1,5 +1,6 @@
 import type { ByteSource } from "../oci/byte-source.ts";
-import { algorithmOf, CANONICAL_ALGORITHM, type Digest, type DigestAlgorithm } from "../oci/digest.ts";
+import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import { algorithmOf, CANONICAL_ALGORITHM, type Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { WorkLocks } from "../oci/work-locks.ts";
 import type { BlobDescriptor, BlobUpload } from "./blob-services.ts";

@@ -1,18 +1,19 @@
 import { LRUCache } from "lru-cache";
 import type { ByteSource } from "../oci/byte-source.ts";
-import { CANONICAL_ALGORITHM, type Digest, type DigestAlgorithm } from "../oci/digest.ts";
+import { type ContentHash, createContentHash, type DigestAlgorithm } from "../oci/content-hash.ts";
+import { CANONICAL_ALGORITHM, type Digest } from "../oci/digest.ts";
 import type { UploadId } from "./content-driver.ts";
 
 /** Digests of a growing sequence of bytes, in one or two algorithms at once. */
 export class UploadHash {
   /** The upload's revision whose bytes were hashed; other bytes make the hash worthless. */
   revision: string;
-  readonly #hashers: ReadonlyMap<DigestAlgorithm, Bun.CryptoHasher>;
+  readonly #hashers: ReadonlyMap<DigestAlgorithm, ContentHash>;
 
   constructor(algorithms: Iterable<DigestAlgorithm>, revision: string) {
     this.revision = revision;
     const wanted = new Set<DigestAlgorithm>([CANONICAL_ALGORITHM, ...algorithms]);
-    this.#hashers = new Map([...wanted].map((algorithm) => [algorithm, new Bun.CryptoHasher(algorithm)]));
+    this.#hashers = new Map([...wanted].map((algorithm) => [algorithm, createContentHash(algorithm)]));
   }
 
   /** Hashes the next bytes. */
@@ -34,7 +35,7 @@ export class UploadHash {
   digest(algorithm: DigestAlgorithm): Digest {
     const hasher = this.#hashers.get(algorithm);
     if (hasher === undefined) throw new Error(`the bytes are not hashed with ${algorithm}`);
-    return `${algorithm}:${hasher.copy().digest("hex")}` as Digest;
+    return `${algorithm}:${hasher.hex()}` as Digest;
   }
 }
 

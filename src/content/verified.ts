@@ -1,4 +1,5 @@
 import type { ByteSource } from "../oci/byte-source.ts";
+import { createContentHash } from "../oci/content-hash.ts";
 import { algorithmOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { BlobDescriptor } from "./blob-services.ts";
@@ -12,7 +13,7 @@ import type { BlobDescriptor } from "./blob-services.ts";
  */
 export async function* verified(source: ByteSource, expected: BlobDescriptor): AsyncGenerator<Uint8Array> {
   const algorithm = algorithmOf(expected.digest);
-  const hasher = new Bun.CryptoHasher(algorithm);
+  const hasher = createContentHash(algorithm);
   let size = 0;
   for await (const chunk of source) {
     size += chunk.byteLength;
@@ -23,7 +24,7 @@ export async function* verified(source: ByteSource, expected: BlobDescriptor): A
   if (size !== expected.size) {
     throw new RegistryError("size-mismatch", `expected ${expected.size} bytes`);
   }
-  const actual = `${algorithm}:${hasher.digest("hex")}`;
+  const actual = `${algorithm}:${hasher.hex()}`;
   if (actual !== expected.digest) {
     throw new RegistryError("digest-mismatch", "the content does not match its digest", {
       detail: { expected: expected.digest, actual },

@@ -1,15 +1,17 @@
+import { createContentHash, type DigestAlgorithm } from "./content-hash.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /** Text such as `sha256:9f86d0…`, checked: a registered algorithm and its exact number of hex digits. */
 export type Digest = string & { readonly brand: "Digest" };
 
-/** The algorithms whose digests the registry verifies (image-spec descriptor.md, "Registered Algorithms"). */
-export type DigestAlgorithm = "sha256" | "sha512";
-
 /** Names content inside the store, whatever digest a client knows it by. */
 export const CANONICAL_ALGORITHM = "sha256" satisfies DigestAlgorithm;
 
-const ENCODED_LENGTH: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha512: 128 };
+const ENCODED_LENGTH: Readonly<Record<DigestAlgorithm, number>> = {
+  sha256: 64,
+  sha512: 128,
+  blake3: 64,
+};
 const GRAMMAR = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
 const LOWER_HEX = /^[0-9a-f]+$/;
 
@@ -73,5 +75,7 @@ export function digestOf(
   bytes: Uint8Array | string,
   algorithm: DigestAlgorithm = CANONICAL_ALGORITHM,
 ): Digest {
-  return `${algorithm}:${new Bun.CryptoHasher(algorithm).update(bytes).digest("hex")}` as Digest;
+  const hash = createContentHash(algorithm);
+  hash.update(bytes);
+  return `${algorithm}:${hash.hex()}` as Digest;
 }

@@ -2,7 +2,8 @@ import type { BlobDescriptor, BlobIngester, BlobUpload } from "../content/blob-s
 import type { UploadId } from "../content/content-driver.ts";
 import type { BlobLinks, UploadLedger } from "../metadata/metadata-store.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
-import type { Digest, DigestAlgorithm } from "../oci/digest.ts";
+import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { linkNames } from "./link-names.ts";

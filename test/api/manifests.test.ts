@@ -173,23 +173,26 @@ describe("a manifest", () => {
     await expectManifest("/v2/types/manifests/parameters", typed, MediaType.ociManifest);
   });
 
-  it("may be named by sha512, and is then found by both digests", async () => {
-    const text = JSON.stringify(await client.makeImage("sha512"));
-    const digest = digestOf(text, "sha512");
-    const response = await client.putManifest("sha512", `${digest}?tag=latest`, text);
-    expect(response.status).toBe(201);
-    expect(response.headers.get("docker-content-digest")).toBe(digest);
-    expect(response.headers.get("location")).toBe(`/v2/sha512/manifests/${digest}`);
-    for (const [reference, shown] of [
-      [digest, digest],
-      ["latest", digest],
-      [digestOf(text), digestOf(text)],
-    ]) {
-      const served = await client.call("GET", `/v2/sha512/manifests/${reference}`);
-      expect(served.headers.get("docker-content-digest")).toBe(shown as string);
-      expect(await served.text()).toBe(text);
-    }
-  });
+  it.each(["sha512", "blake3"] as const)(
+    "may be named by %s, and is then found by both digests",
+    async (algorithm) => {
+      const text = JSON.stringify(await client.makeImage(algorithm));
+      const digest = digestOf(text, algorithm);
+      const response = await client.putManifest(algorithm, `${digest}?tag=latest`, text);
+      expect(response.status).toBe(201);
+      expect(response.headers.get("docker-content-digest")).toBe(digest);
+      expect(response.headers.get("location")).toBe(`/v2/${algorithm}/manifests/${digest}`);
+      for (const [reference, shown] of [
+        [digest, digest],
+        ["latest", digest],
+        [digestOf(text), digestOf(text)],
+      ]) {
+        const served = await client.call("GET", `/v2/${algorithm}/manifests/${reference}`);
+        expect(served.headers.get("docker-content-digest")).toBe(shown as string);
+        expect(await served.text()).toBe(text);
+      }
+    },
+  );
 
   it("is refused under a digest that is not its own", async () => {
     const text = JSON.stringify(await client.makeImage("mismatch"));

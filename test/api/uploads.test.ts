@@ -238,36 +238,36 @@ describe("the closing PUT", () => {
   });
 });
 
-describe("an algorithm of the client's choice", () => {
-  const sha512 = digestOf(content, "sha512");
+describe.each(["sha512", "blake3"] as const)("an algorithm of the client's choice: %s", (algorithm) => {
+  const named = digestOf(content, algorithm);
 
-  it.each(["", "?digest-algorithm=sha512"])("names the blob, begun with %j", async (query) => {
-    const name = `up/sha512${query === "" ? "" : "-told"}`;
-    const location = await client.start(name, query);
-    const response = await client.call("PUT", `${location}?digest=${sha512}`, { body: content });
+  it.each(["", "?digest-algorithm=ALGORITHM"])("names the blob, begun with %j", async (query) => {
+    const name = `up/${algorithm}${query === "" ? "" : "-told"}`;
+    const location = await client.start(name, query.replace("ALGORITHM", algorithm));
+    const response = await client.call("PUT", `${location}?digest=${named}`, { body: content });
     expect(response.status).toBe(201);
-    expect(response.headers.get("docker-content-digest")).toBe(sha512);
-    const served = await client.call("GET", `/v2/${name}/blobs/${sha512}`);
-    expect(served.headers.get("docker-content-digest")).toBe(sha512);
-    expect(served.headers.get("etag")).toBe(`"${sha512}"`);
-    await expectBlob(name, content, sha512);
+    expect(response.headers.get("docker-content-digest")).toBe(named);
+    const served = await client.call("GET", `/v2/${name}/blobs/${named}`);
+    expect(served.headers.get("docker-content-digest")).toBe(named);
+    expect(served.headers.get("etag")).toBe(`"${named}"`);
+    await expectBlob(name, content, named);
     await expectBlob(name, content, digest);
   });
 
   it("works in a single POST, and in a mount that can be read afterwards", async () => {
-    const path = `/v2/up/sha512-single/blobs/uploads/?digest=${sha512}`;
+    const path = `/v2/up/${algorithm}-single/blobs/uploads/?digest=${named}`;
     expect((await client.call("POST", path, { body: content })).status).toBe(201);
-    await expectBlob("up/sha512-single", content, sha512);
-    const mount = `/v2/up/sha512-mount/blobs/uploads/?mount=${sha512}&from=up/sha512-single`;
+    await expectBlob(`up/${algorithm}-single`, content, named);
+    const mount = `/v2/up/${algorithm}-mount/blobs/uploads/?mount=${named}&from=up/${algorithm}-single`;
     expect((await client.call("POST", mount)).status).toBe(201);
-    await expectBlob("up/sha512-mount", content, sha512);
-    await expectBlob("up/sha512-mount", content, digest);
+    await expectBlob(`up/${algorithm}-mount`, content, named);
+    await expectBlob(`up/${algorithm}-mount`, content, digest);
   });
 
   it("may be told and then not used", async () => {
-    const location = await client.start("up/sha512-unused", "?digest-algorithm=sha512");
+    const location = await client.start(`up/${algorithm}-unused`, `?digest-algorithm=${algorithm}`);
     expect((await client.call("PUT", `${location}?digest=${digest}`, { body: content })).status).toBe(201);
-    await expectBlob("up/sha512-unused");
+    await expectBlob(`up/${algorithm}-unused`);
   });
 
   it("is refused when it is unknown", async () => {

@@ -1,7 +1,8 @@
 import type { BlobDescriptor } from "../../src/content/blob-services.ts";
 import type { UploadId } from "../../src/content/content-driver.ts";
 import type { ManifestReference, MetadataStore, NewManifest } from "../../src/metadata/metadata-store.ts";
-import { type Digest, type DigestAlgorithm, digestOf } from "../../src/oci/digest.ts";
+import type { DigestAlgorithm } from "../../src/oci/content-hash.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
 import { parseTag, type Tag } from "../../src/oci/reference.ts";
 import { parseRepositoryName, type RepositoryName } from "../../src/oci/repository-name.ts";

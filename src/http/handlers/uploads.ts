@@ -1,11 +1,6 @@
 import type { UploadId } from "../../content/content-driver.ts";
-import {
-  algorithmOf,
-  type Digest,
-  type DigestAlgorithm,
-  isDigestAlgorithm,
-  parseDigest,
-} from "../../oci/digest.ts";
+import type { DigestAlgorithm } from "../../oci/content-hash.ts";
+import { algorithmOf, type Digest, isDigestAlgorithm, parseDigest } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { isRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
 import type { AppendClaim, UploadStatus } from "../../registry/uploads.ts";
