@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ByteSource } from "../oci/byte-source.ts";
 import { DATA_NAME, UPLOADS_PREFIX, uploadFolder, uploadKey } from "./blob-paths.ts";
 import type { UploadId, UploadState } from "./content-driver.ts";
-import { FileAppender, type SyncData } from "./file-appender.ts";
+import { FileAppender, type GatheringBounds, type SyncData } from "./file-appender.ts";
 import { absent, reportingFailure } from "./storage-failure.ts";
 import { isUploadId } from "./upload-id.ts";
 
@@ -11,6 +11,7 @@ import { isUploadId } from "./upload-id.ts";
 const GATHERING_BUDGET = 16 << 20;
 const LARGEST_BUFFER = 512 << 10;
 const SMALLEST_BUFFER = 64 << 10;
+const MOST_BUFFERS = 8;
 /** Bytes of one read when an upload is read again. */
 const READ_SIZE = 512 << 10;
 
@@ -58,7 +59,7 @@ export class FilesystemUploads {
     try {
       // A writer that died may have left bytes beyond what it told anyone of.
       await report(() => handle.truncate(offset));
-      const appender = new FileAppender(handle, offset, this.#bufferSize(), this.#syncData);
+      const appender = new FileAppender(handle, offset, this.#bounds(), this.#syncData);
       try {
         for await (const chunk of source) {
           tap(chunk);
@@ -151,9 +152,11 @@ export class FilesystemUploads {
     return join(this.#root, uploadKey(id));
   }
 
-  #bufferSize(): number {
-    const share = GATHERING_BUDGET / (2 * this.#appending);
-    return Math.max(SMALLEST_BUFFER, Math.min(LARGEST_BUFFER, Math.floor(share)));
+  /** An even share of the budget: for few uploads many large buffers, for many two small ones each. */
+  #bounds(): GatheringBounds {
+    const share = GATHERING_BUDGET / this.#appending;
+    const bufferSize = Math.max(SMALLEST_BUFFER, Math.min(LARGEST_BUFFER, Math.floor(share / 2)));
+    return { bufferSize, buffers: Math.max(2, Math.min(MOST_BUFFERS, Math.floor(share / bufferSize))) };
   }
 }
 
