@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { Cluster } from "../../examples/cluster/cluster.ts";
 import { freePort } from "../support/free-port.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { checkBuilds } from "./build-scenarios.ts";
 import { Checks } from "./checks.ts";
 import { checkCoherence } from "./coherence-scenarios.ts";
 import { checkConformance } from "./conformance.ts";
@@ -41,8 +42,7 @@ async function run(): Promise<number> {
   };
   const checks = new Checks();
   const environment = {
-    SLIPWAY_BUILDER_ENABLED: "false",
-    SLIPWAY_LOG_LEVEL: "warn",
+    SLIPWAY_BUILDER_APT_ESSENTIAL: "false",
     SLIPWAY_REGISTRY_SPARSE_MANIFESTS: "true",
     // The least that S3 allows, so that uploads of a few MiB have parts.
     SLIPWAY_CONTENT_PART_BYTES: String(5 << 20),
@@ -51,6 +51,7 @@ async function run(): Promise<number> {
   try {
     await cluster.up();
     await checkConformance(cluster, checks);
+    await checkBuilds(cluster, checks);
     await checkUploads(cluster, checks);
     await checkCoherence(cluster, checks);
     if (minutes > 0) await stress(cluster, `redis://127.0.0.1:${options.redisPort}`, seed, minutes, checks);
