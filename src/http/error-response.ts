@@ -85,6 +85,8 @@ function errorHeaders({ fault, detail }: RegistryError): Record<string, string> 
     case "method-not-allowed":
       return { allow: facts.allow ?? "" };
     case "too-many-requests":
+      // What the client still sends of its body is not waited for.
+      return { "retry-after": String(facts.retryAfterSeconds ?? 30), connection: "close" };
     case "build-failed":
       return { "retry-after": String(facts.retryAfterSeconds ?? 30) };
     default:

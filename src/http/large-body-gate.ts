@@ -1,7 +1,7 @@
 import { RegistryError } from "../oci/registry-error.ts";
 
 /** Requests that may wait for their turn, each with some 2 MiB in Bun's buffers; further ones are told to come back. */
-const MAX_WAITING = 48;
+const MAX_WAITING = 24;
 
 /** When a client that was turned away may try again. */
 const RETRY_AFTER_SECONDS = 5;

@@ -1,7 +1,14 @@
+import http from "node:http";
 import type { Logger } from "../log.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { internalError } from "./error-response.ts";
 import type { HttpServices } from "./exchange.ts";
+
+/** Bytes of a request's head. Podman names up to 1,024 ranges in one, which Bun's own limit of 16 KiB refuses. */
+const MAX_HEAD_BYTES = 32 * 1024;
+
+// Bun's servers take the limit from Node's setting, which Node itself does not let anyone change.
+Object.assign(http, { maxHeaderSize: MAX_HEAD_BYTES });
 
 /** Where and how to listen. */
 export interface HttpOptions {
