@@ -44,11 +44,6 @@ const PARSERS: Readonly<Record<string, Parser>> = {
   [MediaType.ociArtifact]: parseArtifact,
 };
 
-/** Whether the registry stores manifests of this media type. */
-export function isManifestMediaType(mediaType: string): boolean {
-  return Object.hasOwn(PARSERS, mediaType);
-}
-
 /**
  * What `bytes` say, read once; nothing of them is kept.
  *

@@ -4,7 +4,7 @@ import { RegistryError } from "./registry-error.ts";
 export type RepositoryName = string & { readonly brand: "RepositoryName" };
 
 /** Longest name in characters: what the specification says clients may rely on, host name not counted. */
-export const MAX_REPOSITORY_NAME_LENGTH = 255;
+const MAX_REPOSITORY_NAME_LENGTH = 255;
 
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 
