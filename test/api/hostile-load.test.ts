@@ -22,14 +22,15 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
+  await using _folder = folder;
+  await using _server = server;
   expect(server.peakMemoryBytes()).toBeLessThan(256 * MEBIBYTE);
   const started = performance.now();
   expect((await client.call("GET", "/v2/")).status).toBe(200);
   expect(performance.now() - started).toBeLessThan(2000);
   expect(server.output().includes('"level":50')).toBe(false);
-  await server[Symbol.asyncDispose]();
-  await folder[Symbol.asyncDispose]();
 });
+
 /** Opens connections that each send the same bytes and then nothing. */
 async function stall(count: number, request: string, reads = true): Promise<void> {
   for (let i = 0; i < count; i++) {
