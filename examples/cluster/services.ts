@@ -80,14 +80,14 @@ export function proxyService({ port, instancePorts }: ClusterOptions): Service {
 }
 
 /** Where a program is. @throws when it is not installed */
-export function required(name: string): string {
+function required(name: string): string {
   const program = findProgram(name);
   if (program === undefined) throw new Error(`${name} is not installed`);
   return program;
 }
 
 /** Whether something answers, with success unless `anyhow`. */
-export async function answers(url: string, anyhow = false): Promise<boolean> {
+async function answers(url: string, anyhow = false): Promise<boolean> {
   const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS), keepalive: false });
   await response.arrayBuffer();
   return anyhow || response.ok;
