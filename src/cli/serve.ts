@@ -21,9 +21,10 @@ async function serve({ config, log }: CommandContext): Promise<ExitCode> {
   return ExitCode.ok;
 }
 
+/** The first signal to end. Later ones change nothing: a supervisor's and a launcher's often come together. */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
   });
 }
 
