@@ -38,6 +38,8 @@ export interface BlobIngester {
   create(algorithm?: DigestAlgorithm): Promise<BlobUpload>;
   /** Takes up an upload where it stands, after a restart too; `undefined` when there is none of that id. */
   resume(id: UploadId): Promise<BlobUpload | undefined>;
+  /** Every upload in progress with the time of its last change, in no order; those too that nobody remembers. */
+  listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>;
 }
 
 /** One upload in progress. Calls on one id from several requests run one after the other. */

@@ -62,4 +62,8 @@ export class BlobStore implements BlobProvider, BlobLocator, BlobIngester {
     if (!isUploadId(id) || (await this.#driver.statUpload(id)) === undefined) return undefined;
     return new StoredUpload(id, this.#uploads);
   }
+
+  listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }> {
+    return this.#driver.listUploads();
+  }
 }

@@ -4,21 +4,21 @@ import { parseRepositoryName, type RepositoryName } from "../oci/repository-name
 import { ANONYMOUS } from "../registry/access-policy.ts";
 import { ENDPOINTS, type Endpoint, type Endpoints } from "./endpoints.ts";
 import { errorResponse, internalError } from "./error-response.ts";
-import type { Exchange, HttpLimits, HttpServices } from "./exchange.ts";
+import type { Exchange, HttpLimits, HttpServices, IdleTimer } from "./exchange.ts";
 import { parseRoute, type Route } from "./route.ts";
 
 /** Answers one request. Never rejects. */
-export type Dispatch = (request: Request, waitLong: () => void) => Promise<Response>;
+export type Dispatch = (request: Request, idleTimer: IdleTimer) => Promise<Response>;
 
 /**
  * The way from a request to its endpoint: parse the path, ask the access policy, run the handler, and turn whatever
  * it throws into a response. The only catch of the HTTP layer.
  */
 export function createDispatcher(services: HttpServices, log: Logger): Dispatch {
-  return async (request, waitLong) => {
+  return async (request, idleTimer) => {
     let response: Response;
     try {
-      response = await dispatch(request, services, waitLong);
+      response = await dispatch(request, services, idleTimer);
     } catch (error) {
       response = errorResponse(error) ?? unexpected(error, request, log);
       if (request.method === "HEAD") response = new Response(null, response);
@@ -32,13 +32,13 @@ export function createDispatcher(services: HttpServices, log: Logger): Dispatch 
 async function dispatch(
   request: Request,
   { registry, pulls, limits }: HttpServices,
-  waitLong: () => void,
+  idleTimer: IdleTimer,
 ): Promise<Response> {
   const { path, query } = splitUrl(request.url);
   const route = parseRoute(path);
   if (route === undefined) throw new RegistryError("route-unknown", "no such endpoint");
   const endpoint = chooseEndpoint(route, request.method, limits);
-  const exchange: Exchange = { request, query, caller: ANONYMOUS, registry, pulls, limits, waitLong };
+  const exchange: Exchange = { request, query, caller: ANONYMOUS, registry, pulls, limits, idleTimer };
   const name = "name" in route ? parseRepositoryName(route.name) : ("" as RepositoryName);
   if (endpoint.action !== undefined) registry.access.require(exchange.caller, endpoint.action, name);
   return await endpoint.handle(exchange, route as never, name);

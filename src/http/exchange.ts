@@ -9,14 +9,22 @@ export interface HttpServices {
   readonly limits: HttpLimits;
 }
 
+/**
+ * Closes the connection when the client stays silent for too long. Paused while it is the server that takes long: the
+ * client has nothing to say then.
+ */
+export interface IdleTimer {
+  pause(): void;
+  resume(): void;
+}
+
 /** What every handler is given beside its route. */
 export interface Exchange extends HttpServices {
   readonly request: Request;
   /** The raw query string without its question mark; empty when there is none. */
   readonly query: string;
   readonly caller: Caller;
-  /** Lifts the idle time-out from this request, for work that takes the server long. */
-  readonly waitLong: () => void;
+  readonly idleTimer: IdleTimer;
 }
 
 /** Bounds of the API, from the configuration. */

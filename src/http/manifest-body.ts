@@ -1,5 +1,6 @@
 import { MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import type { Exchange } from "./exchange.ts";
 import type { LargeBodyGate } from "./large-body-gate.ts";
 import { bodyOf } from "./request-body.ts";
 
@@ -17,19 +18,23 @@ const SEND_WITHIN_MS = 30_000;
  * that sends a large one too slowly
  */
 export async function readManifestBody(
-  request: Request,
+  exchange: Pick<Exchange, "request" | "idleTimer">,
   gate: LargeBodyGate,
   places: DisposableStack,
 ): Promise<Uint8Array> {
-  const stated = Number(request.headers.get("content-length") ?? 0);
+  const stated = Number(exchange.request.headers.get("content-length") ?? 0);
   if (stated > MAX_MANIFEST_BYTES) throw tooLarge();
   // What says that it is large is not begun before its turn.
   let large = stated > SMALL_MANIFEST_BYTES;
-  if (large) places.use(await gate.enter());
+  if (large) {
+    exchange.idleTimer.pause();
+    places.use(await gate.enter());
+    exchange.idleTimer.resume();
+  }
   let deadline = performance.now() + SEND_WITHIN_MS;
   let bytes = new Uint8Array(stated || SMALL_MANIFEST_BYTES);
   let size = 0;
-  for await (const chunk of bodyOf(request)) {
+  for await (const chunk of bodyOf(exchange)) {
     const end = size + chunk.byteLength;
     if (end > MAX_MANIFEST_BYTES) throw tooLarge();
     if (large && performance.now() > deadline) throw tooSlow();

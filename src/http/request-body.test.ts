@@ -1,6 +1,8 @@
 import { expect, it } from "bun:test";
 import { releasedChunks } from "./request-body.ts";
 
+const TIMER = { pause: () => {}, resume: () => {} };
+
 it("gives every chunk, and frees it once the next one is asked for", async () => {
   const given = [new Uint8Array([1, 2]), new Uint8Array([3])];
   const source = async function* () {
@@ -8,7 +10,7 @@ it("gives every chunk, and frees it once the next one is asked for", async () =>
   };
   const seen: number[] = [];
   const held: number[] = [];
-  for await (const chunk of releasedChunks(source())) {
+  for await (const chunk of releasedChunks(source(), TIMER)) {
     seen.push(...chunk);
     held.push(given.filter(({ byteLength }) => byteLength > 0).length);
   }
@@ -23,5 +25,17 @@ it("rethrows the source's own error", async () => {
     yield new Uint8Array(1);
     throw failure;
   };
-  await expect(Array.fromAsync(releasedChunks(source()))).rejects.toBe(failure);
+  await expect(Array.fromAsync(releasedChunks(source(), TIMER))).rejects.toBe(failure);
+});
+
+it("counts as silence only what passes while the client is waited for", async () => {
+  const events: string[] = [];
+  const timer = { pause: () => events.push("pause"), resume: () => events.push("resume") };
+  const source = async function* () {
+    events.push("asked");
+    yield new Uint8Array(1);
+    events.push("asked");
+  };
+  for await (const _ of releasedChunks(source(), timer)) events.push("consumed");
+  expect(events).toEqual(["asked", "pause", "consumed", "resume", "asked", "pause"]);
 });

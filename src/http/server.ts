@@ -2,13 +2,37 @@ import http from "node:http";
 import type { Logger } from "../log.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { internalError } from "./error-response.ts";
-import type { HttpServices } from "./exchange.ts";
+import type { HttpServices, IdleTimer } from "./exchange.ts";
 
 /** Bytes of a request's head. Podman names up to 1,024 ranges in one, which Bun's own limit of 16 KiB refuses. */
 const MAX_HEAD_BYTES = 32 * 1024;
 
 // Bun's servers take the limit from Node's setting, which Node itself does not let anyone change.
 Object.assign(http, { maxHeaderSize: MAX_HEAD_BYTES });
+
+/** The idle time-out of a request's connection, which outlives the request: a pause must not. */
+class RequestIdleTimer implements IdleTimer {
+  readonly #server: Bun.Server<undefined>;
+  readonly #request: Request;
+  readonly #seconds: number;
+  #isPaused = false;
+
+  constructor(server: Bun.Server<undefined>, request: Request, seconds: number) {
+    this.#server = server;
+    this.#request = request;
+    this.#seconds = seconds;
+  }
+
+  pause(): void {
+    if (!this.#isPaused) this.#server.timeout(this.#request, 0);
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (this.#isPaused) this.#server.timeout(this.#request, this.#seconds);
+    this.#isPaused = false;
+  }
+}
 
 /** Where and how to listen. */
 export interface HttpOptions {
@@ -38,7 +62,14 @@ export function startHttpServer(services: HttpServices, options: HttpOptions, lo
     idleTimeout: options.idleTimeoutSeconds,
     // Blobs have any size; each handler bounds what it holds in memory.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, server) => dispatch(request, () => server.timeout(request, 0)),
+    // Else a second server could take the port too, and each would answer every other request.
+    reusePort: false,
+    async fetch(request, server) {
+      const idleTimer = new RequestIdleTimer(server, request, options.idleTimeoutSeconds);
+      const response = await dispatch(request, idleTimer);
+      idleTimer.resume();
+      return response;
+    },
     error: (error) => {
       log.error({ err: error }, "response failed");
       return internalError();

@@ -119,18 +119,32 @@ export class Uploads {
     if (!present) throw uploadUnknown();
   }
 
-  /** Drops every session begun before `startedBefore`; resolves to how many. */
-  async purge(startedBefore: Date): Promise<number> {
+  /**
+   * Drops every session begun before `startedBefore`, and every upload unchanged since then that belongs to none: a
+   * process that ended in the middle leaves those. Resolves to how many; what cannot be dropped is told to `onFailure`
+   * and tried again the next time.
+   */
+  async purge(startedBefore: Date, onFailure: (error: unknown) => void): Promise<number> {
+    const drop = async (id: UploadId) => {
+      const upload = await this.#ingester.resume(id);
+      await upload?.cancel().catch(onFailure);
+    };
     let purged = 0;
-    for (;;) {
-      const stale = await this.#ledger.listStaleUploads(startedBefore, PURGE_BATCH);
-      for (const { id } of stale) {
-        await (await this.#ingester.resume(id))?.cancel();
+    for (let stale = PURGE_BATCH; stale === PURGE_BATCH; purged += stale) {
+      const sessions = await this.#ledger.listStaleUploads(startedBefore, PURGE_BATCH);
+      for (const { id } of sessions) {
+        await drop(id);
         await this.#ledger.removeUpload(id);
       }
-      purged += stale.length;
-      if (stale.length < PURGE_BATCH) return purged;
+      stale = sessions.length;
     }
+    // A session of an upload that old has begun before it, and so is gone by now.
+    for await (const { id, modifiedAt } of this.#ingester.listUploads()) {
+      if (modifiedAt >= startedBefore) continue;
+      await drop(id);
+      purged += 1;
+    }
+    return purged;
   }
 
   async #resume(repository: RepositoryName, id: UploadId): Promise<BlobUpload> {

@@ -22,7 +22,7 @@ export const IMMUTABLE = "public, max-age=31536000, immutable";
 export async function getManifest(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
   const reference = parseReference(text);
   const { request, pulls } = exchange;
-  if (pulls.mayBuild(name, reference)) exchange.waitLong();
+  if (pulls.mayBuild(name, reference)) exchange.idleTimer.pause();
   const stored = await pulls.get(name, reference, request.signal);
   const negotiable = stored.mediaType === MediaType.dockerList && !isDigestReference(reference);
   const manifest = negotiable ? await chooseFromList(exchange, name, stored) : stored;
@@ -49,7 +49,7 @@ export async function putManifest(exchange: Exchange, name: RepositoryName, text
   const { request, registry } = exchange;
   const contentType = request.headers.get("content-type") ?? undefined;
   using places = new DisposableStack();
-  const bytes = await readManifestBody(request, receiving, places);
+  const bytes = await readManifestBody(exchange, receiving, places);
   if (bytes.byteLength > SMALL_MANIFEST_BYTES) {
     places.use(await parsing.enter());
     // Left to itself, the engine collects what parsing left only when several times as much has gathered.

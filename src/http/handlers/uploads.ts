@@ -12,7 +12,7 @@ import { bodyOf } from "../request-body.ts";
 /** Opens an upload, mounts a blob, or takes a whole one (distribution-spec end-4a, end-4b, end-11). */
 export async function startUpload(exchange: Exchange, name: RepositoryName): Promise<Response> {
   const query = new URLSearchParams(exchange.query);
-  const { request, registry, caller } = exchange;
+  const { registry, caller } = exchange;
   const mount = query.get("mount");
   if (mount !== null) {
     const digest = parseDigest(mount);
@@ -27,7 +27,7 @@ export async function startUpload(exchange: Exchange, name: RepositoryName): Pro
   const digest = query.get("digest");
   if (digest !== null && mount === null) {
     const claimed = parseDigest(digest);
-    await registry.uploads.putWhole(name, bodyOf(request), claimed, algorithmOf(claimed));
+    await registry.uploads.putWhole(name, bodyOf(exchange), claimed, algorithmOf(claimed));
     return created(name, claimed);
   }
   return accepted(name, await registry.uploads.start(name, parseAlgorithm(query.get("digest-algorithm"))));
@@ -43,7 +43,7 @@ export async function getUpload(exchange: Exchange, name: RepositoryName, id: st
 export async function patchUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
   const { request, registry } = exchange;
   const claim = parseClaim(request.headers);
-  return accepted(name, await registry.uploads.append(name, parseUploadId(id), bodyOf(request), claim));
+  return accepted(name, await registry.uploads.append(name, parseUploadId(id), bodyOf(exchange), claim));
 }
 
 /** Takes the last chunk, if any, and ends the upload (distribution-spec end-6). */
@@ -53,13 +53,9 @@ export async function putUpload(exchange: Exchange, name: RepositoryName, id: st
   if (text === null) throw new RegistryError("digest-invalid", "the digest parameter is missing");
   const digest = parseDigest(text);
   const claim = parseClaim(request.headers);
-  await registry.uploads.finish(
-    name,
-    parseUploadId(id),
-    request.body === null ? undefined : bodyOf(request),
-    digest,
-    claim,
-  );
+  const source = request.body === null ? undefined : bodyOf(exchange);
+  if (source === undefined) exchange.idleTimer.pause();
+  await registry.uploads.finish(name, parseUploadId(id), source, digest, claim);
   return created(name, digest);
 }
 
