@@ -16,16 +16,12 @@ export type Dispatch = (request: Request, idleTimer: IdleTimer) => Promise<Respo
  */
 export function createDispatcher(services: HttpServices, log: Logger): Dispatch {
   return async (request, idleTimer) => {
-    let response: Response;
     try {
-      response = await dispatch(request, services, idleTimer);
+      return await dispatch(request, services, idleTimer);
     } catch (error) {
-      response = errorResponse(error) ?? unexpected(error, request, log);
-      if (request.method === "HEAD") response = new Response(null, response);
+      const response = errorResponse(error) ?? unexpected(error, request, log);
+      return request.method === "HEAD" ? new Response(null, response) : response;
     }
-    response.headers.set("docker-distribution-api-version", "registry/2.0");
-    response.headers.set("x-content-type-options", "nosniff");
-    return response;
   };
 }
 

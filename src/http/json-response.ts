@@ -1,3 +1,5 @@
+import { COMMON_HEADERS } from "./common-headers.ts";
+
 /** A response of compact JSON in UTF-8. */
 export function jsonResponse(
   body: unknown,
@@ -6,6 +8,6 @@ export function jsonResponse(
 ): Response {
   return new Response(JSON.stringify(body), {
     status,
-    headers: { "content-type": "application/json", ...headers },
+    headers: { ...COMMON_HEADERS, "content-type": "application/json", ...headers },
   });
 }

@@ -3,6 +3,7 @@ import { type Digest, parseDigest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { LinkedBlobs } from "../../registry/linked-blobs.ts";
 import { contentRange, parseRanges } from "../byte-ranges.ts";
+import { COMMON_HEADERS } from "../common-headers.ts";
 import { matchesEtag } from "../conditional.ts";
 import type { Exchange } from "../exchange.ts";
 import { multipartRanges } from "../multipart-ranges.ts";
@@ -24,7 +25,8 @@ export async function getBlob(exchange: Exchange, name: RepositoryName, text: st
   }
   const elsewhere = request.method === "HEAD" ? undefined : registry.blobs.locate(blob);
   const location = elsewhere && (await elsewhere);
-  if (location !== undefined) return new Response(null, { status: 307, headers: { location } });
+  if (location !== undefined)
+    return new Response(null, { status: 307, headers: { ...COMMON_HEADERS, location } });
   if (rangeHeader === null) return new Response(await registry.blobs.open(blob), { headers });
   return await getRanges(exchange, blob, digest, headers, rangeHeader);
 }
@@ -51,7 +53,7 @@ async function getRanges(
 /** Unlinks a blob from the repository (distribution-spec end-10). */
 export async function deleteBlob(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
   await exchange.registry.blobs.delete(name, parseDigest(text));
-  return new Response(null, { status: 202 });
+  return new Response(null, { status: 202, headers: COMMON_HEADERS });
 }
 
 /** All of a blob when a `Range` header is left aside: as a slice, since the server applies the header to whole files. */
@@ -79,12 +81,12 @@ function rangedHead(
 
 function blobHeaders(digest: Digest): Record<string, string> {
   return {
+    ...COMMON_HEADERS,
     "accept-ranges": "bytes",
     "cache-control": IMMUTABLE,
     "content-disposition": "attachment",
     "content-type": "application/octet-stream",
     "docker-content-digest": digest,
-    "docker-distribution-api-version": "registry/2.0",
     etag: `"${digest}"`,
   };
 }

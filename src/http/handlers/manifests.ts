@@ -3,6 +3,7 @@ import { MediaType } from "../../oci/media-types.ts";
 import { isDigestReference, parseReference, parseTag, type Reference } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
+import { COMMON_HEADERS } from "../common-headers.ts";
 import { matchesEtag } from "../conditional.ts";
 import type { Exchange } from "../exchange.ts";
 import { LargeBodyGate } from "../large-body-gate.ts";
@@ -60,6 +61,7 @@ export async function putManifest(exchange: Exchange, name: RepositoryName, text
   const claimed = byDigest ? reference : undefined;
   const pushed = await registry.manifests.put(name, bytes, contentType, allTags, claimed);
   const headers = new Headers({
+    ...COMMON_HEADERS,
     location: `/v2/${name}/manifests/${pushed.digest}`,
     "docker-content-digest": pushed.digest,
   });
@@ -75,13 +77,13 @@ export async function deleteManifest(
   text: string,
 ): Promise<Response> {
   await exchange.registry.manifests.delete(name, parseReference(text));
-  return new Response(null, { status: 202 });
+  return new Response(null, { status: 202, headers: COMMON_HEADERS });
 }
 
 function manifestHeaders(manifest: StoredManifest, reference: Reference): Record<string, string> {
   return {
+    ...COMMON_HEADERS,
     "docker-content-digest": manifest.digest,
-    "docker-distribution-api-version": "registry/2.0",
     etag: `"${manifest.digest}"`,
     "cache-control": isDigestReference(reference) ? IMMUTABLE : "no-cache",
   };

@@ -4,6 +4,7 @@ import { algorithmOf, type Digest, isDigestAlgorithm, parseDigest } from "../../
 import { RegistryError } from "../../oci/registry-error.ts";
 import { isRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
 import type { AppendClaim, UploadStatus } from "../../registry/uploads.ts";
+import { COMMON_HEADERS } from "../common-headers.ts";
 import { parseContentRange } from "../content-range.ts";
 import { uploadRange } from "../error-response.ts";
 import type { Exchange } from "../exchange.ts";
@@ -62,11 +63,15 @@ export async function putUpload(exchange: Exchange, name: RepositoryName, id: st
 /** Ends an upload and drops what arrived (distribution-spec end-14). */
 export async function deleteUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
   await exchange.registry.uploads.cancel(name, parseUploadId(id));
-  return new Response(null, { status: 204 });
+  return new Response(null, { status: 204, headers: COMMON_HEADERS });
 }
 
 function created(name: RepositoryName, digest: Digest): Response {
-  const headers = { location: `/v2/${name}/blobs/${digest}`, "docker-content-digest": digest };
+  const headers = {
+    ...COMMON_HEADERS,
+    location: `/v2/${name}/blobs/${digest}`,
+    "docker-content-digest": digest,
+  };
   return new Response(null, { status: 201, headers });
 }
 
@@ -75,7 +80,12 @@ function accepted(name: RepositoryName, status: UploadStatus): Response {
 }
 
 function uploadHeaders(name: RepositoryName, { id, size }: UploadStatus): Record<string, string> {
-  return { location: `/v2/${name}/blobs/uploads/${id}`, range: uploadRange(size), "docker-upload-uuid": id };
+  return {
+    ...COMMON_HEADERS,
+    location: `/v2/${name}/blobs/uploads/${id}`,
+    range: uploadRange(size),
+    "docker-upload-uuid": id,
+  };
 }
 
 const UPLOAD_ID = /^[A-Za-z0-9-]{1,64}$/;
