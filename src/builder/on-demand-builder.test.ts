@@ -1,16 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type BuildRegistry, openBuildRegistry } from "../../test/support/build-registry.ts";
+import {
+  type BuildRegistry,
+  type BuildRegistryOptions,
+  openBuildRegistry,
+} from "../../test/support/build-registry.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
+import { parseDigest } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import { parseTag } from "../oci/reference.ts";
-import type { RegistryError } from "../oci/registry-error.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
+import type { ManifestPush } from "../registry/image-store.ts";
 import type { BuildProgress } from "./build-progress.ts";
 import { writeOciLayout } from "./oci-layout.ts";
+import type { OnDemandParts } from "./on-demand-builder.ts";
 
 const LATEST = parseTag("latest");
 const BUILD_TIMEOUT_MS = 300_000;
@@ -31,6 +38,32 @@ async function layersOf({ store }: BuildRegistry, name: string): Promise<readonl
 async function digestOfImage({ store }: BuildRegistry, name: string): Promise<string | undefined> {
   return (await store.findManifest(parseRepositoryName(name), LATEST))?.digest;
 }
+
+/** A change of parts: `step` comes before each manifest that the builder pushes. */
+function beforeEachPush(step: (push: ManifestPush) => Promise<void>) {
+  return ({ store }: OnDemandParts): Partial<OnDemandParts> => ({
+    store: {
+      ingest: (source) => store.ingest(source),
+      holds: (blob) => store.holds(blob),
+      open: (blob) => store.open(blob),
+      link: (repository, blobs) => store.link(repository, blobs),
+      findManifest: (repository, reference) => store.findManifest(repository, reference),
+      async pushManifest(repository, push) {
+        await step(push);
+        return store.pushManifest(repository, push);
+      },
+    },
+  });
+}
+
+/** What a client may push under any name: it refers to nothing. */
+const EMPTY_INDEX: ManifestPush = {
+  mediaType: MediaType.ociIndex,
+  bytes: new TextEncoder().encode(
+    JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] }),
+  ),
+  tags: [LATEST],
+};
 
 async function faultOf(work: Promise<void>): Promise<RegistryError> {
   try {
@@ -60,7 +93,8 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
   let folder: TemporaryFolder;
   let registry: BuildRegistry;
   const name = (text: string) => parseRepositoryName(text);
-  const open = async (data: string, options: { readonly refreshSeconds?: number } = {}) => {
+  const ownArchitecture = process.arch === "arm64" ? "arm64" : "amd64";
+  const open = async (data: string, options: Partial<BuildRegistryOptions> = {}) => {
     await mkdir(join(folder.path, data), { recursive: true });
     return openBuildRegistry({
       data: join(folder.path, data),
@@ -78,7 +112,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
   afterAll(async () => {
     await registry[Symbol.asyncDispose]();
     await folder[Symbol.asyncDispose]();
-  });
+  }, BUILD_TIMEOUT_MS);
 
   it("are there the second time without a package manager being started", async () => {
     const { startedCount } = registry.runner;
@@ -181,20 +215,81 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
   });
 
   it("never replace what a client pushed under such a name", async () => {
-    const twin = await registry.store.findManifest(name("apt/curl/git"), LATEST);
-    if (twin === undefined) throw new Error("the image is not there");
     const pushed = name("apt/pushed");
-    const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] };
-    await registry.store.pushManifest(pushed, {
-      mediaType: MediaType.ociIndex,
-      bytes: new TextEncoder().encode(JSON.stringify(index)),
-      tags: [LATEST],
-    });
+    await registry.store.pushManifest(pushed, EMPTY_INDEX);
     const { startedCount } = registry.runner;
     await registry.builder.ensure(pushed, LATEST);
     expect(registry.runner.startedCount).toBe(startedCount);
     expect((await registry.store.findManifest(pushed, LATEST))?.mediaType).toBe(MediaType.ociIndex);
   });
+
+  it(
+    "never replace what a client pushes while they are built",
+    async () => {
+      const contested = name(`apt/${ownArchitecture}/curl/git`);
+      await using slow = await open("one", {
+        change: beforeEachPush(async () => {
+          await registry.store.pushManifest(contested, EMPTY_INDEX);
+        }),
+      });
+      await slow.builder.ensure(contested, LATEST);
+      expect((await registry.store.findManifest(contested, LATEST))?.mediaType).toBe(MediaType.ociIndex);
+      expect(await registry.ledger.findBuiltImage(contested, LATEST)).toBeUndefined();
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  it("look once only for what was built where a client pushed", async () => {
+    let lookCount = 0;
+    await using counting = await open("one", {
+      change: ({ ledger }) => ({
+        ledger: {
+          ...ledger,
+          findBuiltImage(repository, tag) {
+            lookCount += 1;
+            return ledger.findBuiltImage(repository, tag);
+          },
+        },
+      }),
+    });
+    const pushed = name("apt/pushed/once");
+    await registry.store.pushManifest(pushed, EMPTY_INDEX);
+    for (let pull = 0; pull < 3; pull += 1) await counting.builder.ensure(pushed, LATEST);
+    expect(lookCount).toBe(1);
+  });
+
+  it(
+    "whose build broke off before its end are not there, and are built when they are next asked for",
+    async () => {
+      const broken = name(`apt/${ownArchitecture}/git/curl`);
+      await using failing = await open("one", {
+        change: beforeEachPush(async ({ bytes }) => {
+          if (new TextDecoder().decode(bytes).includes(MediaType.slipwayLock))
+            throw new RegistryError("build-failed", "broken off");
+        }),
+      });
+      expect((await faultOf(failing.builder.ensure(broken, LATEST))).fault).toBe("build-failed");
+      expect(await digestOfImage(registry, broken)).toBeUndefined();
+      await registry.builder.ensure(broken, LATEST);
+      expect(await registry.ledger.findBuiltImage(broken, LATEST)).toBeDefined();
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  it(
+    "are whole again after a refresh when a client deleted a part of them",
+    async () => {
+      const damaged = name("apt/git/curl");
+      const [layer] = await layersOf(registry, damaged);
+      const digest = parseDigest(layer?.digest ?? "");
+      expect(await registry.ledger.unlinkBlob(damaged, digest)).toBe(true);
+      await using impatient = await open("one", { refreshSeconds: 0 });
+      await impatient.builder.ensure(damaged, LATEST);
+      expect(await registry.ledger.findLinkedBlob(damaged, digest)).toBeDefined();
+      expect(await digestOfImage(registry, damaged)).toBe(await digestOfImage(registry, "apt/curl/git"));
+    },
+    BUILD_TIMEOUT_MS,
+  );
 
   it("leave no package files behind", async () => {
     const left = await Array.fromAsync(

@@ -1,5 +1,5 @@
 import type { Logger } from "../log.ts";
-import type { BuildLedger, BuiltImage } from "../metadata/metadata-store.ts";
+import type { BlobLinks, BuildLedger, BuiltImage } from "../metadata/metadata-store.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
@@ -9,7 +9,7 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { WorkLocks } from "../oci/work-locks.ts";
 import type { ImageBuilder } from "../registry/image-builder.ts";
 import type { ImageStore } from "../registry/image-store.ts";
-import type { ProgressListener } from "./build-progress.ts";
+import type { ImageOutcome, ProgressListener } from "./build-progress.ts";
 import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import { assembleImage, assembleLockArtifact, blobsOf, type ImageDocument } from "./image-assembly.ts";
 import { buildLayers } from "./image-build.ts";
@@ -37,10 +37,22 @@ export interface OnDemandOptions {
 export interface OnDemandParts {
   readonly source: PackageSource;
   readonly store: ImageStore;
-  readonly ledger: BuildLedger;
+  readonly ledger: BuildLedger & Pick<BlobLinks, "findLinkedBlob">;
   readonly log: Logger;
   /** Keeps instances from building the same image at once. */
   readonly locks: WorkLocks;
+}
+
+/** What stands under a name: nothing, what a client pushed, or what was built, lately or long ago. */
+type Standing =
+  | { readonly state: "absent" | "pushed" | "fresh" }
+  | { readonly state: "stale"; readonly image: BuiltImage };
+
+/** What stood under a name, and until when that need not be asked again, in milliseconds since the epoch. */
+interface Remembered {
+  readonly digest: Digest;
+  readonly until: number;
+  readonly standing: Standing;
 }
 
 const MAX_REMEMBERED = 10_000;
@@ -53,8 +65,8 @@ export class OnDemandBuilder implements ImageBuilder {
   readonly #layers: LayerBuilder;
   readonly #running = new SharedWork<void>();
   readonly #limit: ConcurrencyLimit;
-  /** The last known record of names asked for: spares a look into the ledger on a warm pull. */
-  readonly #remembered = new Map<string, BuiltImage>();
+  /** By name asked for: spares a look into the ledger on a warm pull. */
+  readonly #remembered = new Map<string, Remembered>();
 
   constructor(parts: OnDemandParts, options: OnDemandOptions) {
     this.#parts = parts;
@@ -79,7 +91,7 @@ export class OnDemandBuilder implements ImageBuilder {
     signal?: AbortSignal,
     progress: ProgressListener = SILENT,
   ): Promise<void> {
-    const state = await this.#stateOf(repository, reference as Tag);
+    const { state } = await this.#standingOf(repository, reference as Tag);
     if (state === "pushed" || state === "fresh") return;
     const request = parseImageRequest(repository, reference, this.#options.platform);
     const tag = reference as Tag;
@@ -105,27 +117,30 @@ export class OnDemandBuilder implements ImageBuilder {
     );
   }
 
-  /** What stands under a name: nothing, what a client pushed, or what was built, long ago or not. */
-  async #stateOf(repository: RepositoryName, tag: Tag): Promise<"absent" | "pushed" | "fresh" | "stale"> {
+  /** What stands under a name. */
+  async #standingOf(repository: RepositoryName, tag: Tag): Promise<Standing> {
     const { store, ledger } = this.#parts;
     const stored = await store.findManifest(repository, tag);
-    if (stored === undefined) return "absent";
-    const name = `${repository}:${tag}`;
-    const remembered = this.#remembered.get(name);
-    if (remembered?.manifestDigest === stored.digest && this.#isFresh(remembered)) return "fresh";
-    const recorded = await ledger.findBuiltImage(repository, tag);
-    if (recorded?.manifestDigest !== stored.digest) return "pushed";
-    this.#remember(recorded);
-    return this.#isFresh(recorded) ? "fresh" : "stale";
+    if (stored === undefined) return { state: "absent" };
+    const remembered = this.#remembered.get(`${repository}:${tag}`);
+    if (remembered?.digest === stored.digest && Date.now() < remembered.until) return remembered.standing;
+    const image = await ledger.findBuiltImage(repository, tag);
+    if (image?.manifestDigest === stored.digest) return this.#rememberBuilt(image);
+    const until = Date.now() + this.#options.refreshSeconds * 1000;
+    return this.#remember(repository, tag, { digest: stored.digest, until, standing: { state: "pushed" } });
   }
 
-  #isFresh(image: BuiltImage): boolean {
-    return Date.now() - image.resolvedAt.getTime() < this.#options.refreshSeconds * 1000;
+  #rememberBuilt(image: BuiltImage): Standing {
+    const until = image.resolvedAt.getTime() + this.#options.refreshSeconds * 1000;
+    if (Date.now() >= until) return { state: "stale", image };
+    const { repository, tag, manifestDigest } = image;
+    return this.#remember(repository, tag, { digest: manifestDigest, until, standing: { state: "fresh" } });
   }
 
-  #remember(image: BuiltImage): void {
+  #remember(repository: RepositoryName, tag: Tag, remembered: Remembered): Standing {
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
-    this.#remembered.set(`${image.repository}:${image.tag}`, image);
+    this.#remembered.set(`${repository}:${tag}`, remembered);
+    return remembered.standing;
   }
 
   async #bringUpToDate(
@@ -135,29 +150,42 @@ export class OnDemandBuilder implements ImageBuilder {
     context: StepContext,
   ): Promise<void> {
     // Another process, or a push, may have come first while this one waited for its turn.
-    const state = await this.#stateOf(repository, tag);
-    if (state === "pushed" || state === "fresh") return;
-    const { source, ledger } = this.#parts;
+    const standing = await this.#standingOf(repository, tag);
+    if (standing.state === "pushed" || standing.state === "fresh") return;
+    const current = standing.state === "stale" ? standing.image : undefined;
+    const { source } = this.#parts;
     const resolvedAt = new Date();
     const closure = await source.resolve(request, context);
     const lock = createLock(source, request, closure, this.#options.layerBudget);
-    const record = async (manifestDigest: Digest): Promise<void> => {
+    const publish = async (manifestDigest: Digest, outcome: ImageOutcome): Promise<void> => {
       const image = { repository, tag, manifestDigest, lockDigest: lock.digest, resolvedAt };
-      await ledger.putBuiltImage(image);
-      this.#remember(image);
+      // A client that moved or removed the tag meanwhile has the last word.
+      if (!(await this.#parts.ledger.publishBuiltImage(image, current?.manifestDigest))) return;
+      this.#rememberBuilt(image);
+      context.progress({ kind: "image-done", digest: manifestDigest, outcome });
     };
-    const current = state === "stale" ? await ledger.findBuiltImage(repository, tag) : undefined;
-    if (current?.lockDigest === lock.digest) {
-      await record(current.manifestDigest);
-      context.progress({ kind: "image-done", digest: current.manifestDigest, outcome: "unchanged" });
+    if (current?.lockDigest === lock.digest && (await this.#isWhole(current))) {
+      await publish(current.manifestDigest, "unchanged");
       return;
     }
     const twin = await this.#linkTwin(repository, lock);
     const manifest = twin ?? (await this.#build(repository, request, closure, lock, context));
-    if ((await this.#stateOf(repository, tag)) === "pushed") return;
-    const digest = await this.#push(repository, tag, manifest, lock);
-    await record(digest);
-    context.progress({ kind: "image-done", digest, outcome: twin === undefined ? "built" : "linked" });
+    const digest = await this.#push(repository, manifest, lock);
+    await publish(digest, twin === undefined ? "built" : "linked");
+  }
+
+  /** Whether all that an image consists of can be pulled: a client may have deleted some of it. */
+  async #isWhole({ repository, manifestDigest }: BuiltImage): Promise<boolean> {
+    const { store, ledger } = this.#parts;
+    const stored = await store.findManifest(repository, manifestDigest);
+    if (stored === undefined) return false;
+    const servable = await Promise.all(
+      blobsOf(stored.bytes).map(async (blob) => {
+        const linked = await ledger.findLinkedBlob(repository, blob.digest);
+        return linked !== undefined && (await store.holds(linked));
+      }),
+    );
+    return !servable.includes(false);
   }
 
   /** The manifest of an image that was built from the same lock under another name, with its blobs linked here. */
@@ -202,11 +230,11 @@ export class OnDemandBuilder implements ImageBuilder {
     return image.manifest;
   }
 
-  /** Pushes the image under its tag, and then the lock that refers to it. */
-  async #push(repository: RepositoryName, tag: Tag, image: ImageDocument, lock: ImageLock): Promise<Digest> {
+  /** Pushes the image and the lock that refers to it, both without a tag. */
+  async #push(repository: RepositoryName, image: ImageDocument, lock: ImageLock): Promise<Digest> {
     const { store } = this.#parts;
     const { mediaType } = image.descriptor;
-    const digest = await store.pushManifest(repository, { mediaType, bytes: image.bytes, tags: [tag] });
+    const digest = await store.pushManifest(repository, { mediaType, bytes: image.bytes, tags: [] });
     const artifact = assembleLockArtifact(image.descriptor, lock);
     const lockBlob = { digest: lock.digest, size: lock.bytes.byteLength };
     await this.#ingest(lock.bytes, lockBlob);

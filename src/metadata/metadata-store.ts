@@ -164,8 +164,14 @@ export interface BuildLedger {
   findBuiltImage(repository: RepositoryName, tag: Tag): Promise<BuiltImage | undefined>;
   /** Any image built from this lock. */
   findImageByLock(lockDigest: Digest): Promise<BuiltImage | undefined>;
-  /** Records or replaces the image of a name. */
-  putBuiltImage(image: BuiltImage): Promise<void>;
+
+  /**
+   * Points the tag at an image whose manifest is stored, and records the image, in one durable transaction.
+   *
+   * Only when the tag points at `replaces`, or, without it, when there is no such tag: otherwise, and when the
+   * manifest is gone, it resolves to false and nothing was written.
+   */
+  publishBuiltImage(image: BuiltImage, replaces: Digest | undefined): Promise<boolean>;
 }
 
 /** All metadata of one registry. */

@@ -3,7 +3,9 @@ import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { BuildLedger, BuiltImage, CachedLayer } from "./metadata-store.ts";
-import type { SqlEngine } from "./sql-engine.ts";
+import type { SqlEngine, SqlSession } from "./sql-engine.ts";
+import { lockRepository } from "./sql-repositories.ts";
+import { moveTag } from "./sql-tags.ts";
 import { chunksOf, inList } from "./statement-chunks.ts";
 
 interface BuiltImageRow {
@@ -30,7 +32,7 @@ export function sqlBuilds(engine: SqlEngine): BuildLedger {
     putLayer: (layer) => putLayer(engine, layer),
     findBuiltImage: (repository, tag) => findBuiltImage(engine, repository, tag),
     findImageByLock: (lockDigest) => findImageByLock(engine, lockDigest),
-    putBuiltImage: (image) => putBuiltImage(engine, image),
+    publishBuiltImage: (image, replaces) => publishBuiltImage(engine, image, replaces),
   };
 }
 
@@ -93,18 +95,31 @@ async function findImageByLock(engine: SqlEngine, lockDigest: Digest): Promise<B
   return row && builtImage(row);
 }
 
-async function putBuiltImage(engine: SqlEngine, image: BuiltImage): Promise<void> {
-  await engine.transaction(
-    (session) =>
-      session.query(
-        `INSERT INTO built_images (${BUILT_IMAGE_COLUMNS}) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (repository, tag) DO UPDATE SET
-           manifest_digest = excluded.manifest_digest,
-           lock_digest = excluded.lock_digest,
-           resolved_at = excluded.resolved_at`,
-        [image.repository, image.tag, image.manifestDigest, image.lockDigest, image.resolvedAt.getTime()],
-      ),
+async function publishBuiltImage(
+  engine: SqlEngine,
+  image: BuiltImage,
+  replaces: Digest | undefined,
+): Promise<boolean> {
+  const { repository, tag, manifestDigest } = image;
+  return engine.transaction(
+    async (session) => {
+      if (!(await lockRepository(session, repository))) return false;
+      if (!(await moveTag(session, repository, tag, manifestDigest, replaces))) return false;
+      await writeBuiltImage(session, image);
+      return true;
+    },
     { durable: true },
+  );
+}
+
+async function writeBuiltImage(session: SqlSession, image: BuiltImage): Promise<void> {
+  await session.query(
+    `INSERT INTO built_images (${BUILT_IMAGE_COLUMNS}) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (repository, tag) DO UPDATE SET
+       manifest_digest = excluded.manifest_digest,
+       lock_digest = excluded.lock_digest,
+       resolved_at = excluded.resolved_at`,
+    [image.repository, image.tag, image.manifestDigest, image.lockDigest, image.resolvedAt.getTime()],
   );
 }
 

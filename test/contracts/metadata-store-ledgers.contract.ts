@@ -1,7 +1,14 @@
 import { expect } from "bun:test";
-import type { BuiltImage, CachedLayer } from "../../src/metadata/metadata-store.ts";
+import type { BuiltImage, CachedLayer, MetadataStore } from "../../src/metadata/metadata-store.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
-import { ELSEWHERE, REPOSITORY, sampleDigest, tagName, uploadId } from "./metadata-store-samples.ts";
+import {
+  ELSEWHERE,
+  pushSample,
+  REPOSITORY,
+  sampleDigest,
+  tagName,
+  uploadId,
+} from "./metadata-store-samples.ts";
 
 /** What every {@link UploadLedger} and {@link BuildLedger} does. */
 export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
@@ -44,18 +51,54 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "finds an image by name and by lock, as it was built last",
-    async run({ store }) {
-      const image = sampleImage("lock a");
-      await store.putBuiltImage(image);
-      expect(await store.findBuiltImage(REPOSITORY, image.tag)).toEqual(image);
+    name: "finds an image by name and by lock, as it was published last, under its tag",
+    async run({ store, other }) {
+      const image = await sampleImage(store, "lock a");
+      expect(await store.publishBuiltImage(image, undefined)).toBe(true);
+      expect(await other.findBuiltImage(REPOSITORY, image.tag)).toEqual(image);
       expect(await store.findBuiltImage(ELSEWHERE, image.tag)).toBeUndefined();
       expect(await store.findImageByLock(image.lockDigest)).toEqual(image);
-      const rebuilt = sampleImage("lock b");
-      await store.putBuiltImage(rebuilt);
+      expect((await other.findManifest(REPOSITORY, image.tag))?.digest).toBe(image.manifestDigest);
+      const rebuilt = await sampleImage(store, "lock b");
+      expect(await other.publishBuiltImage(rebuilt, image.manifestDigest)).toBe(true);
       expect(await store.findBuiltImage(REPOSITORY, image.tag)).toEqual(rebuilt);
       expect(await store.findImageByLock(image.lockDigest)).toBeUndefined();
       expect(await store.findImageByLock(rebuilt.lockDigest)).toEqual(rebuilt);
+      expect((await store.findManifest(REPOSITORY, image.tag))?.digest).toBe(rebuilt.manifestDigest);
+    },
+  },
+  {
+    name: "publishes no image in the place of another than was expected, nor one that is not stored",
+    async run({ store }) {
+      const image = await sampleImage(store, "lock a");
+      expect(await store.publishBuiltImage(image, sampleDigest("something"))).toBe(false);
+      expect(await store.publishBuiltImage({ ...image, repository: ELSEWHERE }, undefined)).toBe(false);
+      const absent = { ...image, manifestDigest: sampleDigest("not stored") };
+      expect(await store.publishBuiltImage(absent, undefined)).toBe(false);
+      expect(await store.findManifest(REPOSITORY, image.tag)).toBeUndefined();
+      const pushed = await pushSample(store, "pushed", [image.tag]);
+      expect(await store.publishBuiltImage(image, undefined)).toBe(false);
+      expect(await store.publishBuiltImage(image, image.manifestDigest)).toBe(false);
+      expect((await store.findManifest(REPOSITORY, image.tag))?.digest).toBe(pushed.digest);
+      expect(await store.findBuiltImage(REPOSITORY, image.tag)).toBeUndefined();
+      expect(await store.findBuiltImage(ELSEWHERE, image.tag)).toBeUndefined();
+    },
+  },
+  {
+    name: "never publishes an image over what is pushed, or in place of what is deleted, at the very same time",
+    async run({ store, other }) {
+      const image = await sampleImage(store, "lock a");
+      const { tag } = image;
+      for (let round = 0; round < 25; round += 1) {
+        const [published, pushed] = await Promise.all([
+          store.publishBuiltImage(image, undefined),
+          pushSample(other, `pushed ${round}`, [tag]),
+        ]);
+        expect((await store.findManifest(REPOSITORY, tag))?.digest).toBe(pushed.digest);
+        if (round === 0) expect((await store.findBuiltImage(REPOSITORY, tag)) !== undefined).toBe(published);
+        await Promise.all([store.publishBuiltImage(image, pushed.digest), other.deleteTag(REPOSITORY, tag)]);
+        expect(await store.findManifest(REPOSITORY, tag)).toBeUndefined();
+      }
     },
   },
 ];
@@ -70,11 +113,13 @@ function sampleLayer(key: string): CachedLayer {
   return { key, descriptor, diffId: sampleDigest(`tar ${key}`), facts: `{"key":"${key}"}` };
 }
 
-function sampleImage(lock: string): BuiltImage {
+/** An image whose manifest is stored, without a tag. */
+async function sampleImage(store: MetadataStore, lock: string): Promise<BuiltImage> {
+  const { digest } = await pushSample(store, lock);
   return {
     repository: REPOSITORY,
     tag: tagName("latest"),
-    manifestDigest: sampleDigest(`manifest ${lock}`),
+    manifestDigest: digest,
     lockDigest: sampleDigest(lock),
     resolvedAt: new Date(1_700_000_000_456),
   };

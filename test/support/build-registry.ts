@@ -1,6 +1,10 @@
 import { join } from "node:path";
 import { AptSource } from "../../src/builder/apt/apt-source.ts";
-import { OnDemandBuilder, type OnDemandOptions } from "../../src/builder/on-demand-builder.ts";
+import {
+  OnDemandBuilder,
+  type OnDemandOptions,
+  type OnDemandParts,
+} from "../../src/builder/on-demand-builder.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { BlobStore } from "../../src/content/blob-store.ts";
 import { FilesystemDriver } from "../../src/content/filesystem-driver.ts";
@@ -31,6 +35,8 @@ export interface BuildRegistryOptions extends Partial<OnDemandOptions> {
   readonly sourcesFile?: string;
   /** Search path of commands in place of this process's own. */
   readonly path?: string;
+  /** Gives the builder other parts, so that a test can step in between. */
+  readonly change?: (parts: OnDemandParts) => Partial<OnDemandParts>;
 }
 
 /** Puts together what `compose` does, of the real parts, on the filesystem. */
@@ -65,8 +71,9 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     runner,
     log,
   );
+  const parts: OnDemandParts = { source, store, ledger, log, locks: new KeyedLock() };
   const builder = new OnDemandBuilder(
-    { source, store, ledger, log, locks: new KeyedLock() },
+    { ...parts, ...options.change?.(parts) },
     {
       platform: { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" },
       layerBudget: 94,

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
-import { parsePackageRecords, parsePrintedUris, resolutionError } from "./apt-output.ts";
+import {
+  errorLines,
+  parsePackageRecords,
+  parsePrintedUris,
+  resolutionError,
+  withoutCredentials,
+} from "./apt-output.ts";
 
 const SHA = "ab".repeat(32);
 
@@ -69,5 +75,26 @@ describe("what apt prints", () => {
     const other = resolutionError("", "E: Could not open file /var/lib/x/lists - open\n");
     expect(other.fault).toBe("build-failed");
     expect(JSON.stringify(other.detail)).not.toContain("/var/lib");
+  });
+
+  it("reaches clients without the addresses of mirrors and without paths", () => {
+    const lines = [
+      "E: The repository 'file:/srv/secret stable Release' does not have a Release file.",
+      "E: Failed to fetch http://user:word@mirror.invalid/secret/a.deb  404  Not Found [IP: 192.0.2.1 80]",
+      "E: Failed to fetch mirror+file:/srv/secret/list  Unreadable",
+      "E: Could not open lock file /secret=x/a@b/lock - open (13: Permission denied)",
+    ];
+    expect(errorLines(["W: a warning", ...lines].join("\n")).split("\n")).toEqual([
+      "E: The repository '(address) stable Release' does not have a Release file.",
+      "E: Failed to fetch (address)  404  Not Found [IP: 192.0.2.1 80]",
+      "E: Failed to fetch (address)  Unreadable",
+      "E: Could not open lock file (path) - open (13: Permission denied)",
+    ]);
+  });
+
+  it("is logged without the credentials in its addresses", () => {
+    expect(withoutCredentials("E: http://user:p@ss@mirror.invalid/a@b file:/srv/a@b https://x.invalid")).toBe(
+      "E: http://mirror.invalid/a@b file:/srv/a@b https://x.invalid",
+    );
   });
 });

@@ -100,12 +100,12 @@ function unknownPackages(stderr: string): readonly string[] {
 /** The paragraph in which apt explains a conflict; it names packages and versions, never a path. */
 function unmetDependencies(stdout: string): string {
   const start = stdout.indexOf("The following packages have unmet dependencies:");
-  return start < 0 ? "" : withoutPaths(stdout.slice(start).trimEnd());
+  return start < 0 ? "" : withoutPlaces(stdout.slice(start).trimEnd());
 }
 
-/** The lines of `stderr` that are errors, without the paths of this host. */
+/** The lines of `stderr` that are errors, without the addresses of mirrors and the paths of this host. */
 export function errorLines(stderr: string): string {
-  return withoutPaths(
+  return withoutPlaces(
     stderr
       .split("\n")
       .filter((line) => line.startsWith("E: "))
@@ -113,6 +113,14 @@ export function errorLines(stderr: string): string {
   );
 }
 
-function withoutPaths(text: string): string {
-  return text.replaceAll(/(?<![\w:/.])\/(?:[\w.+~%-]+\/)+[\w.+~%-]*/g, "(path)").slice(0, 4000);
+/** What apt said, without the user names and passwords that stand in the addresses of its sources and proxies. */
+export function withoutCredentials(text: string): string {
+  return text.replaceAll(/(\w:\/\/)[^\s/]*@/g, "$1");
+}
+
+function withoutPlaces(text: string): string {
+  return text
+    .replaceAll(/[\w.+-]+:\/\S+/g, "(address)")
+    .replaceAll(/(?<![\w.])\/\S+/g, "(path)")
+    .slice(0, 4000);
 }

@@ -2,8 +2,9 @@ import { mkdir, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../log.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
+import { onceSuccessful } from "../once-successful.ts";
 import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
-import { errorLines } from "./apt-output.ts";
+import { errorLines, withoutCredentials } from "./apt-output.ts";
 
 /** Where apt keeps its state and what it adds to the host's own configuration. */
 export interface AptWorkspaceOptions {
@@ -19,10 +20,11 @@ export interface AptWorkspaceOptions {
   readonly refreshListsSeconds: number;
 }
 
+// Each counts from a command's start and ends its wait for the lock too: whoever holds the lock against others lets go
+// within the time of an update, and a query that waited for that has its own time left.
 const UPDATE_TIMEOUT_MS = 10 * 60_000;
-const QUERY_TIMEOUT_MS = 2 * 60_000;
+const QUERY_TIMEOUT_MS = UPDATE_TIMEOUT_MS + 2 * 60_000;
 const DOWNLOAD_TIMEOUT_MS = 60 * 60_000;
-const LOCK_WAIT_SECONDS = 900;
 const RETRY_REFRESH_MS = 5 * 60_000;
 
 /** apt with a state of its own: the host's sources, keys, proxies and credentials, an empty package status. */
@@ -30,7 +32,7 @@ export class AptWorkspace {
   readonly #options: AptWorkspaceOptions;
   readonly #runner: CommandRunner;
   readonly #log: Logger;
-  #prepared: Promise<void> | undefined;
+  readonly #ready = onceSuccessful(() => this.#prepare());
   #lastFailedRefreshAt = 0;
 
   constructor(options: AptWorkspaceOptions, runner: CommandRunner, log: Logger) {
@@ -58,13 +60,12 @@ export class AptWorkspace {
       return now.getTime();
     }
     this.#lastFailedRefreshAt = Date.now();
-    if (before !== undefined) {
-      this.#log.warn(
-        { reason: result.stderr },
-        "the package lists could not be refreshed; the old ones are used",
-      );
-      return before;
-    }
+    const outcome = before === undefined ? "there are none" : "the old ones are used";
+    this.#log.warn(
+      { reason: withoutCredentials(result.stderr) },
+      `the package lists could not be refreshed; ${outcome}`,
+    );
+    if (before !== undefined) return before;
     throw new RegistryError("build-failed", "the package lists could not be fetched", {
       detail: { reason: errorLines(result.stderr) },
     });
@@ -108,18 +109,16 @@ export class AptWorkspace {
       },
     });
     // A mirror drops versions that newer ones replaced: what the lists promise may be gone.
-    if (result.exitCode !== 0) await this.#expireLists();
+    if (result.exitCode !== 0) {
+      this.#log.warn({ reason: withoutCredentials(result.stderr) }, "packages could not be downloaded");
+      await this.#expireLists();
+    }
     return result;
   }
 
   /** Makes the next {@link refreshLists} fetch them anew. */
   async #expireLists(): Promise<void> {
     await utimes(this.#stamp, 0, 0);
-  }
-
-  #ready(): Promise<void> {
-    this.#prepared ??= this.#prepare();
-    return this.#prepared;
   }
 
   #isDue(refreshedAt: number): boolean {
@@ -154,12 +153,7 @@ export class AptWorkspace {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<CommandResult> {
-    const lock = [
-      "flock",
-      `--${kind}`,
-      `--wait=${LOCK_WAIT_SECONDS}`,
-      join(this.#options.folder, "lists.lock"),
-    ];
+    const lock = ["flock", `--${kind}`, join(this.#options.folder, "lists.lock")];
     return this.#runner.run([...lock, program, this.#configOption, ...parameters], { timeoutMs, signal });
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { readdir, utimes } from "node:fs/promises";
+import { readdir, rm, symlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { digestOf, encodedOf } from "../../oci/digest.ts";
@@ -72,6 +72,25 @@ describe("the package pool", () => {
     const patient = pool.fetch([resolved("a")], downloader([]));
     await expect(givingUp).rejects.toThrow("gave up");
     await using held = await patient;
+    expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
+  });
+
+  it("opens its folder again after it could not", async () => {
+    await using folder = await temporaryFolder("pool");
+    const root = join(folder.path, "root");
+    await Bun.write(root, "a file in the way");
+    const pool = new PackagePool(root);
+    await expect(pool.fetch([resolved("a")], downloader([]))).rejects.toThrow("EEXIST");
+    await rm(root);
+    await using held = await pool.fetch([resolved("a")], downloader([]));
+    expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
+  });
+
+  it("opens its folder although an old one in it vanishes meanwhile", async () => {
+    await using folder = await temporaryFolder("pool");
+    // Listed, and not there when looked at.
+    await symlink(join(folder.path, "gone"), join(folder.path, "999999991-gone"));
+    await using held = await new PackagePool(folder.path).fetch([resolved("a")], downloader([]));
     expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
   });
 

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { onceSuccessful } from "../once-successful.ts";
 import type { FetchedPackages, ResolvedPackage } from "../package-source.ts";
 
 interface PooledFile {
@@ -19,7 +20,7 @@ const ABANDONED_AFTER_MS = 24 * 3600_000;
 export class PackagePool {
   readonly #root: string;
   readonly #files = new Map<string, PooledFile>();
-  #folder: Promise<string> | undefined;
+  readonly #folder = onceSuccessful(() => this.#open());
   #sequence = 0;
 
   /** Files live in a folder of this process below `root`; what dead processes left there for a day is removed. */
@@ -33,8 +34,7 @@ export class PackagePool {
    * @throws whatever `download` throws, and an error when a file is not what was promised
    */
   async fetch(packages: readonly ResolvedPackage[], download: Download): Promise<FetchedPackages> {
-    this.#folder ??= this.#open();
-    const folder = await this.#folder;
+    const folder = await this.#folder();
     for (;;) {
       const missing = packages.filter((wanted) => !this.#files.has(wanted.sha256));
       const own = this.#start(folder, missing, download);
@@ -100,7 +100,9 @@ export class PackagePool {
 
   async #removeAbandoned(name: string): Promise<void> {
     const folder = join(this.#root, name);
-    const { mtimeMs } = await stat(folder);
+    const mtimeMs = await modifiedAt(folder);
+    // Another process that opens its pool removes the same folders.
+    if (mtimeMs === undefined) return;
     // Process ids repeat, in containers even between running processes: age decides as well.
     if (Date.now() - mtimeMs < ABANDONED_AFTER_MS || isAlive(Number.parseInt(name, 10))) return;
     await rm(folder, { recursive: true, force: true });
@@ -152,6 +154,16 @@ class HeldPackages implements FetchedPackages {
     const held = this.#held;
     this.#held = [];
     await this.#pool.release(held);
+  }
+}
+
+/** When a file was changed last, in milliseconds since the epoch; `undefined` when it is gone. */
+async function modifiedAt(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw cause;
   }
 }
 

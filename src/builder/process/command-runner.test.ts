@@ -43,6 +43,13 @@ describe("a command", () => {
     expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
+  it("is killed with what outlived it", async () => {
+    const startedAt = performance.now();
+    const orphaning = runner().run(["sh", "-c", "sleep 15 & exit 0"], { timeoutMs: 300 });
+    await expect(orphaning).rejects.toThrow("took longer than 300 ms");
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+  }, 20_000);
+
   it("that cannot be found says so", async () => {
     expect(runner().find("no-such-program")).toBeUndefined();
     await expect(runner().run(["no-such-program"], TIMEOUT)).rejects.toThrow("cannot be started");

@@ -27,6 +27,15 @@ export class CommandError extends Error {
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
+/** A command under way. */
+interface Running {
+  readonly child: Child;
+  /** Its exit status, once it and all that writes to its outputs are gone. */
+  readonly ended: Promise<number>;
+  /** Kills it with everything that it started. */
+  readonly kill: () => void;
+}
+
 const MAX_STDOUT_BYTES = 64 << 20;
 const MAX_STDERR_BYTES = 1 << 18;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -68,9 +77,9 @@ export class CommandRunner {
    * @throws the reason of `options.signal`
    */
   async run(command: readonly string[], options: CommandOptions): Promise<CommandResult> {
-    const { child, ended } = this.#start(command, options);
+    const { child, ended, kill } = this.#start(command, options);
     const [stdout, stderr, exitCode] = await Promise.all([
-      options.onLine === undefined ? readAll(child.stdout, child) : readLines(child.stdout, options.onLine),
+      options.onLine === undefined ? readAll(child.stdout, kill) : readLines(child.stdout, options.onLine),
       readSome(child.stderr),
       ended,
     ]);
@@ -85,7 +94,7 @@ export class CommandRunner {
    * @throws {CommandError} as {@link run}, and when the command fails
    */
   async *stream(command: readonly string[], options: CommandOptions): AsyncGenerator<Uint8Array> {
-    const { child, ended } = this.#start(command, options);
+    const { child, ended, kill } = this.#start(command, options);
     const complaint = readSome(child.stderr);
     // Awaited below; a consumer that stops early never gets there.
     ended.catch(() => {});
@@ -98,14 +107,11 @@ export class CommandRunner {
         throw new CommandError(`${command[0]} failed with status ${exitCode}: ${(await complaint).trim()}`);
       }
     } finally {
-      if (!finished) killGroup(child);
+      if (!finished) kill();
     }
   }
 
-  #start(
-    command: readonly string[],
-    options: CommandOptions,
-  ): { readonly child: Child; readonly ended: Promise<number> } {
+  #start(command: readonly string[], options: CommandOptions): Running {
     options.signal?.throwIfAborted();
     const [program, ...parameters] = command;
     if (program === undefined) throw new CommandError("no command given");
@@ -117,16 +123,22 @@ export class CommandRunner {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
-    return { child, ended: waitForEnd(child, program, options) };
+    const kill = groupKiller(child);
+    return { child, ended: waitForEnd(child, program, options, kill), kill };
   }
 }
 
-function waitForEnd(child: Child, program: string, options: CommandOptions): Promise<number> {
+function waitForEnd(
+  child: Child,
+  program: string,
+  options: CommandOptions,
+  kill: () => void,
+): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   let failure: unknown;
   const stop = (reason: unknown): void => {
     failure ??= reason;
-    killGroup(child);
+    kill();
   };
   const onAbort = (): void => stop(options.signal?.reason);
   options.signal?.addEventListener("abort", onAbort, { once: true });
@@ -151,24 +163,35 @@ function waitForEnd(child: Child, program: string, options: CommandOptions): Pro
   return promise;
 }
 
-/** Kills a command together with everything it started. */
-function killGroup(child: Child): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  try {
-    process.kill(-child.pid, "SIGKILL");
-  } catch (cause) {
-    // Gone between the look and the kill: what was wanted.
-    if ((cause as NodeJS.ErrnoException).code !== "ESRCH") throw cause;
-  }
+/**
+ * Kills a command together with everything it started, as long as its outputs are open.
+ *
+ * What it started may outlive it and keep them open, so that its own end says nothing; after they closed, the number of
+ * its group may be another's.
+ */
+function groupKiller(child: Child): () => void {
+  let closed = false;
+  child.once("close", () => {
+    closed = true;
+  });
+  return () => {
+    if (closed || child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch (cause) {
+      // All are gone already: what was wanted.
+      if ((cause as NodeJS.ErrnoException).code !== "ESRCH") throw cause;
+    }
+  };
 }
 
-async function readAll(stream: Readable, child: Child): Promise<string> {
+async function readAll(stream: Readable, kill: () => void): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
     size += (chunk as Uint8Array).byteLength;
     if (size > MAX_STDOUT_BYTES) {
-      killGroup(child);
+      kill();
       throw new CommandError(`a command wrote more than ${MAX_STDOUT_BYTES} bytes`);
     }
     chunks.push(chunk as Uint8Array);

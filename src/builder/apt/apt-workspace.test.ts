@@ -1,0 +1,28 @@
+import { expect, it } from "bun:test";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { describeWith } from "../../../test/support/requirements.ts";
+import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { createLogger } from "../../log.ts";
+import { CommandRunner } from "../process/command-runner.ts";
+import { AptWorkspace } from "./apt-workspace.ts";
+
+const HAS_APT = ["apt-get", "flock"].every((program) => Bun.which(program) !== null);
+
+describeWith("an apt workspace", HAS_APT, "no apt", () => {
+  it("is prepared again after it could not be", async () => {
+    await using parent = await temporaryFolder("apt-workspace");
+    const folder = join(parent.path, "workspace");
+    const log = createLogger("silent");
+    const workspace = new AptWorkspace(
+      { folder, architecture: "amd64", refreshListsSeconds: 60 },
+      new CommandRunner({ environment: process.env, log }),
+      log,
+    );
+    const ask = () => workspace.query(["apt-get", "--version"], AbortSignal.timeout(20_000));
+    await Bun.write(folder, "a file in the way");
+    await expect(ask()).rejects.toThrow("ENOTDIR");
+    await rm(folder);
+    expect((await ask()).exitCode).toBe(0);
+  });
+});
