@@ -1,7 +1,7 @@
 import { chown, mkdir, readdir } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { SQL } from "bun";
+import { freePort } from "./free-port.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** A PostgreSQL server of our own, with its data in a temporary folder. */
@@ -44,7 +44,7 @@ export async function startPostgres(binaries: string): Promise<PostgresServer> {
   const server = new TemporaryPostgres(
     folder,
     [...prefix, join(binaries, "postgres"), "-D", data],
-    await freePort(),
+    freePort(),
   );
   await server.start();
   return server;
@@ -137,11 +137,3 @@ async function run(command: readonly string[]): Promise<string> {
 }
 
 /** A port of 127.0.0.1 that nobody listens on now; PostgreSQL cannot choose one itself. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port is free");
-  return address.port;
-}
