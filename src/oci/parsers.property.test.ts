@@ -1,7 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import { digestOf, isDigest, parseDigest } from "./digest.ts";
-import { isDigestReference, isTag, parseReference, parseTag } from "./reference.ts";
+import { isDigestReference, isTag, parseReference, parseReferenceToRead, parseTag } from "./reference.ts";
 import { RegistryError } from "./registry-error.ts";
 import { isRepositoryName, parseRepositoryName } from "./repository-name.ts";
 
@@ -123,6 +123,18 @@ describe("a reference", () => {
           expect(faultOf(() => parseTag(text))).toBe(fault);
         }
         if (fault === undefined) expect(isDigestReference(parseReference(text))).toBe(text.includes(":"));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("is the same to a reader, except that what can be no tag is absent", () => {
+    fc.assert(
+      fc.property(fc.oneof(anyText, nearby("v1.0-rc")), (text) => {
+        const fault = faultOf(() => parseReference(text));
+        const toReader = faultOf(() => parseReferenceToRead(text));
+        expect(toReader).toBe(fault === "tag-invalid" ? "manifest-unknown" : fault);
+        if (toReader === undefined) expect(parseReferenceToRead(text)).toBe(parseReference(text));
       }),
       { numRuns: 1000 },
     );

@@ -21,11 +21,11 @@ export function isTag(text: string): text is Tag {
  */
 export function parseTag(text: string): Tag {
   if (isTag(text)) return text;
-  throw new RegistryError("tag-invalid", "invalid tag", { detail: { tag: text.slice(0, 200) } });
+  throw new RegistryError("tag-invalid", "invalid tag", { detail: { tag: excerpt(text) } });
 }
 
 /**
- * The tag or digest that `text` spells: a digest when it holds a colon.
+ * The tag or digest that `text` spells, of a manifest to store or remove: a digest when it holds a colon.
  *
  * @throws {RegistryError} `tag-invalid`, `digest-invalid`, `digest-unsupported`
  */
@@ -33,7 +33,26 @@ export function parseReference(text: string): Reference {
   return text.includes(":") ? parseDigest(text) : parseTag(text);
 }
 
+/**
+ * The tag or digest that `text` spells, of a manifest to read: a digest when it holds a colon.
+ *
+ * What can be no tag was never given to a manifest, so to a reader it is a tag that is not there (distribution-spec
+ * end-3 has 404 for that, and no status for a malformed one).
+ *
+ * @throws {RegistryError} `manifest-unknown`, `digest-invalid`, `digest-unsupported`
+ */
+export function parseReferenceToRead(text: string): Reference {
+  if (text.includes(":")) return parseDigest(text);
+  if (isTag(text)) return text;
+  throw new RegistryError("manifest-unknown", "manifest unknown", { detail: { tag: excerpt(text) } });
+}
+
 /** Whether a reference is a digest rather than a tag. */
 export function isDigestReference(reference: Reference): reference is Digest {
   return reference.includes(":");
+}
+
+/** As much of a client's text as its answer repeats. */
+function excerpt(text: string): string {
+  return text.slice(0, 200);
 }

@@ -59,7 +59,7 @@ describe("a path", () => {
     [`/v2/${"a".repeat(256)}/tags/list`, 400],
     [`/v2/${"a/".repeat(5000)}a/tags/list`, 400],
     ["/v2/lib/demo/tags/other", 404],
-    ["/v2/lib/demo/manifests/", 400],
+    ["/v2/lib/demo/manifests/", 404],
     ["/v2/lib/demo/blobs/", 400],
     ["/v2/lib/demo", 404],
     ["/", 404],

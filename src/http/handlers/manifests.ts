@@ -1,6 +1,12 @@
 import type { StoredManifest } from "../../metadata/metadata-store.ts";
 import { MediaType } from "../../oci/media-types.ts";
-import { isDigestReference, parseReference, parseTag, type Reference } from "../../oci/reference.ts";
+import {
+  isDigestReference,
+  parseReference,
+  parseReferenceToRead,
+  parseTag,
+  type Reference,
+} from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import { COMMON_HEADERS } from "../common-headers.ts";
@@ -21,7 +27,7 @@ export const IMMUTABLE = "public, max-age=31536000, immutable";
 
 /** Serves a manifest by tag or digest, building it first when its name says how (distribution-spec end-3). */
 export async function getManifest(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
-  const reference = parseReference(text);
+  const reference = parseReferenceToRead(text);
   const { request, pulls } = exchange;
   if (pulls.mayBuild(name, reference)) exchange.idleTimer.pause();
   const stored = await pulls.get(name, reference, request.signal);
