@@ -6,21 +6,19 @@ summary=()
 logs=$(mktemp -d)
 
 # step TITLE MINUTES COMMAND...: runs the command with a heading; a failure is counted and the run goes on.
+# What the command says it could not run here, in lines `NOT RUN: WHAT: WHY`, is told again at the end and counts as nothing.
 step() {
-  local title=$1 minutes=$2 status=0 started=$SECONDS log
+  local title=$1 minutes=$2 status=0 started=$SECONDS log line
   shift 2
   log=$logs/${#summary[@]}
   printf '\n=== %s\n' "$title"
   timeout --kill-after=30s "${minutes}m" "$@" 2>&1 | tee "$log" || status=$?
   count "$log" "$status"
   summary+=("$(printf '%-34s %6s s  %s' "$title" $((SECONDS - started)) "$outcome")")
+  while IFS= read -r line; do
+    summary+=("$(printf '%-34s           %s' "$title" "$line")")
+  done < <(grep '^NOT RUN: ' "$log")
   printf -- '--- %s: %s, %s s\n' "$title" "$outcome" $((SECONDS - started))
-}
-
-# not_run TITLE REASON: says loudly what this machine cannot run. Counts as nothing.
-not_run() {
-  printf '\n=== %s\n--- NOT RUN: %s\n' "$1" "$2"
-  summary+=("$(printf '%-34s          NOT RUN: %s' "$1" "$2")")
 }
 
 # count LOG STATUS: adds the tests that the log tells of, else the step itself. Sets `outcome`.

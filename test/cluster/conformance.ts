@@ -1,27 +1,27 @@
 import type { Cluster } from "../../examples/cluster/cluster.ts";
-import { conformanceBinary, NotAvailable } from "../conformance/binary.ts";
-import { EVERYTHING, runSuite } from "../conformance/suite.ts";
+import { NEWER_SUITE } from "../conformance/newer-suite.ts";
+import { OLDER_SUITE } from "../conformance/older-suite.ts";
+import { findSuiteProgram } from "../conformance/program.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import type { Checks } from "./checks.ts";
 
-/** The official suite, through the proxy; the cluster takes sparse manifests. */
+/** Both versions of the official suite, through the proxy; the cluster takes sparse manifests. */
 export async function checkConformance(cluster: Cluster, checks: Checks): Promise<void> {
   await using folder = await temporaryFolder("conformance-program");
-  const program = await conformanceBinary(folder).catch((error: unknown) => {
-    if (!(error instanceof NotAvailable) || process.env.SLIPWAY_TEST_REQUIRE_ALL === "1") throw error;
-    console.log(`conformance suite left out: ${error.message}`);
-    return undefined;
-  });
-  if (program === undefined) return;
-  const host = cluster.url.slice("http://".length);
-  for (const version of ["1.1", "dev"]) {
-    await checks.run(`the conformance suite ${version} passes through the proxy`, async () => {
-      const sparse = version === "dev" ? { OCI_DATA_SPARSE: "true" } : {};
-      const repositories = { OCI_REPO1: `suite-${version}/one`, OCI_REPO2: `suite-${version}/two` };
-      const settings = { ...EVERYTHING, ...sparse, ...repositories };
-      const { passed, notPassed, output } = await runSuite(program, host, version, settings);
-      console.log(`${passed} tests of the suite passed`);
-      if (notPassed.length > 0) throw new Error(output);
-    });
+  for (const suite of [OLDER_SUITE, NEWER_SUITE]) {
+    const required = suite === OLDER_SUITE && process.env.SLIPWAY_TEST_REQUIRE_ALL === "1";
+    const program = await findSuiteProgram(suite.program, folder);
+    if ("missing" in program) {
+      if (required) checks.check(false, () => `${suite.title}: ${program.missing}`);
+      else console.log(`NOT RUN: ${suite.title}: ${program.missing}`);
+      continue;
+    }
+    for (const [index, each] of suite.runs.entries()) {
+      await checks.run(`${suite.title} passes through the proxy, ${each.title}`, async () => {
+        const report = await each.run(program.path, cluster.url, `${suite.program}/run-${index}`);
+        console.log(`${report.passed} tests of the suite passed`);
+        if (report.problems.length > 0) throw new Error([report.output, ...report.problems].join("\n"));
+      });
+    }
   }
 }
