@@ -59,25 +59,17 @@ export class CachingStatter implements BlobLinks, Disposable {
     return this.#counters.snapshot();
   }
 
-  async findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+  findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
     if (this.#circuit.isOpen) {
       this.#counters.count("bypasses");
       return this.#authority.findLinkedBlob(repository, digest);
     }
-    const deadline = this.#circuit.newDeadline();
-    const cached = await this.#circuit.attempt(() => this.#cache.find(repository, digest), deadline);
-    if (cached?.value !== undefined) {
-      this.#counters.count("hits");
-      return cached.value;
+    const cached = this.#lookUp(repository, digest);
+    if (cached === undefined || cached instanceof Promise) {
+      return this.#findAndFill(repository, digest, cached);
     }
-    this.#counters.count("misses");
-    const ticket = await this.#circuit.attempt(() => this.#cache.prepareFill(repository), deadline);
-    const found = await this.#authority.findLinkedBlob(repository, digest);
-    if (found !== undefined && ticket !== undefined) {
-      // Nobody waits: the caller has its answer, and the circuit sees to it that a fill ends.
-      void this.#fill(() => this.#cache.fill(repository, digest, found, ticket.value));
-    }
-    return found;
+    this.#counters.count("hits");
+    return Promise.resolve(cached);
   }
 
   /** Resolves once no answer comes from what the cache knew of this link before, whether or not the cache is well. */
@@ -109,6 +101,37 @@ export class CachingStatter implements BlobLinks, Disposable {
   /** Ends probing; the cache itself is the caller's to close. */
   [Symbol.dispose](): void {
     this.#circuit[Symbol.dispose]();
+  }
+
+  /** What the cache says, or will say; `undefined` as well when it failed at once. */
+  #lookUp(repository: RepositoryName, digest: Digest): ReturnType<DescriptorCache["find"]> {
+    try {
+      return this.#cache.find(repository, digest);
+    } catch (error) {
+      this.#circuit.fail(error);
+      return undefined;
+    }
+  }
+
+  async #findAndFill(
+    repository: RepositoryName,
+    digest: Digest,
+    lookUp: Promise<BlobDescriptor | undefined> | undefined,
+  ): Promise<BlobDescriptor | undefined> {
+    const deadline = this.#circuit.newDeadline();
+    const cached = lookUp && (await this.#circuit.attempt(() => lookUp, deadline))?.value;
+    if (cached !== undefined) {
+      this.#counters.count("hits");
+      return cached;
+    }
+    this.#counters.count("misses");
+    const ticket = await this.#circuit.attempt(() => this.#cache.prepareFill(repository), deadline);
+    const found = await this.#authority.findLinkedBlob(repository, digest);
+    if (found !== undefined && ticket !== undefined) {
+      // Nobody waits: the caller has its answer, and the circuit sees to it that a fill ends.
+      void this.#fill(() => this.#cache.fill(repository, digest, found, ticket.value));
+    }
+    return found;
   }
 
   async #fill(fill: () => Promise<void>): Promise<void> {

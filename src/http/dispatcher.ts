@@ -7,7 +7,7 @@ import { errorResponse, internalError } from "./error-response.ts";
 import type { Exchange, HttpLimits, HttpServices, IdleTimer } from "./exchange.ts";
 import { parseRoute, type Route } from "./route.ts";
 
-/** Answers one request. Never rejects. */
+/** Answers one request, and leaves its idle timer running. Never rejects. */
 export type Dispatch = (request: Request, idleTimer: IdleTimer) => Promise<Response>;
 
 /**
@@ -21,15 +21,17 @@ export function createDispatcher(services: HttpServices, log: Logger): Dispatch 
     } catch (error) {
       const response = errorResponse(error) ?? unexpected(error, request, log);
       return request.method === "HEAD" ? new Response(null, response) : response;
+    } finally {
+      idleTimer.resume();
     }
   };
 }
 
-async function dispatch(
+function dispatch(
   request: Request,
   { registry, pulls, limits }: HttpServices,
   idleTimer: IdleTimer,
-): Promise<Response> {
+): Response | Promise<Response> {
   const { path, query } = splitUrl(request.url);
   const route = parseRoute(path);
   if (route === undefined) throw new RegistryError("route-unknown", "no such endpoint");
@@ -37,7 +39,7 @@ async function dispatch(
   const exchange: Exchange = { request, query, caller: ANONYMOUS, registry, pulls, limits, idleTimer };
   const name = "name" in route ? parseRepositoryName(route.name) : ("" as RepositoryName);
   if (endpoint.action !== undefined) registry.access.require(exchange.caller, endpoint.action, name);
-  return await endpoint.handle(exchange, route as never, name);
+  return endpoint.handle(exchange, route as never, name);
 }
 
 function chooseEndpoint(route: Route, method: string, { deletes }: HttpLimits): Endpoint {

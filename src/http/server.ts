@@ -64,12 +64,8 @@ export function startHttpServer(services: HttpServices, options: HttpOptions, lo
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     // Else a second server could take the port too, and each would answer every other request.
     reusePort: false,
-    async fetch(request, server) {
-      const idleTimer = new RequestIdleTimer(server, request, options.idleTimeoutSeconds);
-      const response = await dispatch(request, idleTimer);
-      idleTimer.resume();
-      return response;
-    },
+    fetch: (request, server) =>
+      dispatch(request, new RequestIdleTimer(server, request, options.idleTimeoutSeconds)),
     error: (error) => {
       log.error({ err: error }, "response failed");
       return internalError();

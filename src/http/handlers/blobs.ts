@@ -1,4 +1,6 @@
+import { LRUCache } from "lru-cache";
 import type { BlobDescriptor } from "../../content/blob-services.ts";
+import type { ByteRange } from "../../oci/byte-range.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { LinkedBlobs } from "../../registry/linked-blobs.ts";
@@ -13,41 +15,49 @@ import { IMMUTABLE } from "./manifests.ts";
 export async function getBlob(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
   const digest = parseDigest(text);
   const { request, registry } = exchange;
+  const condition = request.headers.get("if-none-match");
+  const range = request.headers.get("range");
   const blob = await registry.blobs.stat(name, digest);
-  const headers = blobHeaders(digest);
-  if (matchesEtag(request.headers.get("if-none-match"), digest)) {
-    return new Response(null, { status: 304, headers });
+  if (condition !== null && matchesEtag(condition, digest)) {
+    return new Response(null, { status: 304, headers: blobHeaders(digest) });
   }
-  const rangeHeader = request.headers.get("range");
-  if (rangeHeader === null && request.method === "HEAD") {
-    headers["content-length"] = String(blob.size);
-    return new Response(null, { headers });
+  if (request.method === "HEAD") {
+    if (range === null) return new Response(null, { headers: preparedHeaders(digest, blob).head });
+    return rangedHead(blobHeaders(digest), rangesToServe(request, blob, digest, range), blob.size);
   }
-  const elsewhere = request.method === "HEAD" ? undefined : registry.blobs.locate(blob);
+  const elsewhere = registry.blobs.locate(blob);
   const location = elsewhere && (await elsewhere);
   if (location !== undefined)
     return new Response(null, { status: 307, headers: { ...COMMON_HEADERS, location } });
-  if (rangeHeader === null) return new Response(await registry.blobs.open(blob), { headers });
-  return await getRanges(exchange, blob, digest, headers, rangeHeader);
+  if (range === null) {
+    return new Response(await registry.blobs.open(blob), { headers: preparedHeaders(digest, blob).whole });
+  }
+  return await getRanges(registry.blobs, blob, blobHeaders(digest), rangesToServe(request, blob, digest, range));
 }
 
 async function getRanges(
-  { request, registry }: Exchange,
+  blobs: LinkedBlobs,
   blob: BlobDescriptor,
-  digest: Digest,
   headers: Record<string, string>,
-  rangeHeader: string,
+  ranges: readonly ByteRange[] | undefined,
 ): Promise<Response> {
-  const condition = request.headers.get("if-range");
-  const ranges =
-    condition === null || condition === `"${digest}"` ? parseRanges(rangeHeader, blob.size) : undefined;
-  if (request.method === "HEAD") return rangedHead(headers, ranges, blob.size);
-  if (ranges === undefined) return await wholeInSpiteOfRange(registry.blobs, blob, headers);
+  if (ranges === undefined) return await wholeInSpiteOfRange(blobs, blob, headers);
   const only = ranges.length === 1 ? ranges[0] : undefined;
-  if (only === undefined) return multipartRanges(registry.blobs, blob, ranges, headers);
+  if (only === undefined) return multipartRanges(blobs, blob, ranges, headers);
   headers["content-length"] = String(only.end - only.start);
   headers["content-range"] = contentRange(only, blob.size);
-  return new Response(await registry.blobs.open(blob, only), { status: 206, headers });
+  return new Response(await blobs.open(blob, only), { status: 206, headers });
+}
+
+/** What a `Range` header asks for; `undefined` when all of the blob is to be sent in spite of it. */
+function rangesToServe(
+  request: Request,
+  blob: BlobDescriptor,
+  digest: Digest,
+  range: string,
+): ReturnType<typeof parseRanges> {
+  const condition = request.headers.get("if-range");
+  return condition === null || condition === `"${digest}"` ? parseRanges(range, blob.size) : undefined;
 }
 
 /** Unlinks a blob from the repository (distribution-spec end-10). */
@@ -77,6 +87,28 @@ function rangedHead(
   if (only === undefined) return new Response(null, { headers });
   headers["content-range"] = contentRange(only, size);
   return new Response(null, { status: 206, headers });
+}
+
+/** The headers of a blob's whole answers, made once: making them costs more than all the rest of a small answer. */
+interface PreparedHeaders {
+  /** For GET, where the body tells the length. */
+  readonly whole: Headers;
+  readonly head: Headers;
+}
+
+/** Those of the blobs asked for lately, some 10 MiB of them at most. A digest tells the size as well. */
+const prepared = new LRUCache<Digest, PreparedHeaders>({ max: 8192 });
+
+function preparedHeaders(digest: Digest, { size }: BlobDescriptor): PreparedHeaders {
+  const known = prepared.get(digest);
+  if (known !== undefined) return known;
+  const headers = blobHeaders(digest);
+  const made = {
+    whole: new Headers(headers),
+    head: new Headers({ ...headers, "content-length": String(size) }),
+  };
+  prepared.set(digest, made);
+  return made;
 }
 
 function blobHeaders(digest: Digest): Record<string, string> {
