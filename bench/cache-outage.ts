@@ -11,7 +11,7 @@ import { type LoadFigures, type LoadRequest, loadDuring } from "./cache/outage-l
 import { hostFacts } from "./report/machine-facts.ts";
 import { Samples } from "./samples.ts";
 
-const CONNECTIONS = [1, 2, 4, 32];
+const CONNECTIONS = [1, 2, 4, 8, 32];
 const WITH_CACHE = "with";
 const WITHOUT = "without";
 

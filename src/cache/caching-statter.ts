@@ -1,6 +1,7 @@
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
 import type { BlobLinks, PageRequest } from "../metadata/metadata-store.ts";
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { CacheCounters, type CacheCounts } from "./cache-counters.ts";
@@ -59,7 +60,7 @@ export class CachingStatter implements BlobLinks, Disposable {
     return this.#counters.snapshot();
   }
 
-  findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+  findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined> {
     if (this.#circuit.isOpen) {
       this.#counters.count("bypasses");
       return this.#authority.findLinkedBlob(repository, digest);
@@ -69,7 +70,7 @@ export class CachingStatter implements BlobLinks, Disposable {
       return this.#findAndFill(repository, digest, cached);
     }
     this.#counters.count("hits");
-    return Promise.resolve(cached);
+    return cached;
   }
 
   /** Resolves once no answer comes from what the cache knew of this link before, whether or not the cache is well. */

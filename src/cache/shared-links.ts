@@ -1,6 +1,7 @@
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
 import type { BlobLinks, PageRequest, UnlinkLog } from "../metadata/metadata-store.ts";
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { CachingStatter } from "./caching-statter.ts";
@@ -52,12 +53,10 @@ export class SharedLinks implements BlobLinks, Disposable {
     });
   }
 
-  findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+  findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined> {
     if (!this.#feed.isCurrent()) return this.#authority.findLinkedBlob(repository, digest);
     const near = this.#near.find(repository, digest);
-    return near === undefined || near instanceof Promise
-      ? this.#findAndRemember(repository, digest)
-      : Promise.resolve(near);
+    return near === undefined || near instanceof Promise ? this.#findAndRemember(repository, digest) : near;
   }
 
   linkBlob(repository: RepositoryName, blob: BlobDescriptor, digests: readonly Digest[]): Promise<void> {

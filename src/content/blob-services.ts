@@ -1,3 +1,4 @@
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { DigestAlgorithm } from "../oci/content-hash.ts";
@@ -17,7 +18,7 @@ export interface BlobProvider {
    *
    * @throws {StorageError} when the content is not there or not of that size: a descriptor is a promise that it is
    */
-  open(descriptor: BlobDescriptor, range?: ByteRange): Promise<ByteBody>;
+  open(descriptor: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody>;
 
   /** Whether content of that digest and size is stored, by the store's own word. */
   holds(descriptor: BlobDescriptor): Promise<boolean>;

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { type Awaitable, whenReady } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import { type ByteBody, chunksOf } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -31,15 +32,11 @@ export class SmallBlobCache implements BlobProvider {
     this.#kept = new LRUCache({ maxSize: maxBytes, sizeCalculation: (bytes) => bytes.byteLength + 256 });
   }
 
-  async open(descriptor: BlobDescriptor, range?: ByteRange): Promise<ByteBody> {
-    const { digest, size } = descriptor;
-    if (size > this.#maxBlobBytes) return await this.#provider.open(descriptor, range);
-    let bytes = this.#kept.get(digest);
-    if (bytes === undefined) {
-      bytes = await this.#load(descriptor);
-      this.#kept.set(digest, bytes);
-    }
-    return range === undefined ? bytes : bytes.subarray(range.start, range.end);
+  open(descriptor: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody> {
+    if (descriptor.size > this.#maxBlobBytes) return this.#provider.open(descriptor, range);
+    return whenReady(this.#kept.get(descriptor.digest) ?? this.#load(descriptor), (bytes) =>
+      range === undefined ? bytes : bytes.subarray(range.start, range.end),
+    );
   }
 
   holds(descriptor: BlobDescriptor): Promise<boolean> {
@@ -58,6 +55,7 @@ export class SmallBlobCache implements BlobProvider {
     } catch (error) {
       throw new StorageError("small-blob-cache", "load", descriptor.digest, error);
     }
+    this.#kept.set(descriptor.digest, bytes);
     return bytes;
   }
 }

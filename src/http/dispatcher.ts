@@ -1,4 +1,5 @@
 import type { Logger } from "../log.ts";
+import type { Awaitable } from "../oci/awaitable.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { ANONYMOUS } from "../registry/access-policy.ts";
@@ -8,21 +9,33 @@ import type { Exchange, HttpLimits, HttpServices, IdleTimer } from "./exchange.t
 import { parseRoute, type Route } from "./route.ts";
 
 /** Answers one request, and leaves its idle timer running. Never rejects. */
-export type Dispatch = (request: Request, idleTimer: IdleTimer) => Promise<Response>;
+export type Dispatch = (request: Request, idleTimer: IdleTimer) => Awaitable<Response>;
 
 /**
  * The way from a request to its endpoint: parse the path, ask the access policy, run the handler, and turn whatever
  * it throws into a response. The only catch of the HTTP layer.
  */
 export function createDispatcher(services: HttpServices, log: Logger): Dispatch {
-  return async (request, idleTimer) => {
+  const failed = (error: unknown, request: Request) => {
+    const response = errorResponse(error) ?? unexpected(error, request, log);
+    return request.method === "HEAD" ? new Response(null, response) : response;
+  };
+  const settle = async (response: Promise<Response>, request: Request, idleTimer: IdleTimer) => {
     try {
-      return await dispatch(request, services, idleTimer);
+      return await response;
     } catch (error) {
-      const response = errorResponse(error) ?? unexpected(error, request, log);
-      return request.method === "HEAD" ? new Response(null, response) : response;
+      return failed(error, request);
     } finally {
       idleTimer.resume();
+    }
+  };
+  return (request, idleTimer) => {
+    try {
+      const response = dispatch(request, services, idleTimer);
+      return response instanceof Promise ? settle(response, request, idleTimer) : response;
+    } catch (error) {
+      idleTimer.resume();
+      return failed(error, request);
     }
   };
 }
@@ -31,7 +44,7 @@ function dispatch(
   request: Request,
   { registry, pulls, limits }: HttpServices,
   idleTimer: IdleTimer,
-): Response | Promise<Response> {
+): Awaitable<Response> {
   const { path, query } = splitUrl(request.url);
   const route = parseRoute(path);
   if (route === undefined) throw new RegistryError("route-unknown", "no such endpoint");
@@ -45,11 +58,11 @@ function dispatch(
 function chooseEndpoint(route: Route, method: string, { deletes }: HttpLimits): Endpoint {
   const endpoints = ENDPOINTS[route.kind] as Endpoints;
   const endpoint = endpoints[method === "HEAD" ? "GET" : method];
-  const exists = ({ action }: Endpoint) => deletes || action !== "delete";
-  if (endpoint !== undefined && exists(endpoint)) return endpoint;
-  const allow = Object.entries(endpoints).flatMap(([known, each]) =>
-    known === "GET" ? ["GET", "HEAD"] : exists(each) ? [known] : [],
-  );
+  if (endpoint !== undefined && (deletes || endpoint.action !== "delete")) return endpoint;
+  const allow = Object.entries(endpoints).flatMap(([known, { action }]) => {
+    if (known === "GET") return ["GET", "HEAD"];
+    return deletes || action !== "delete" ? [known] : [];
+  });
   throw new RegistryError("method-not-allowed", "method not allowed", {
     detail: { allow: allow.join(", ") },
   });

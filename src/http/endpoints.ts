@@ -1,3 +1,4 @@
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RepositoryAction } from "../registry/access-policy.ts";
 import type { Exchange } from "./exchange.ts";
@@ -20,7 +21,7 @@ export interface Endpoint<Kind extends RouteKind = RouteKind> {
     exchange: Exchange,
     route: Extract<Route, { kind: Kind }>,
     name: RepositoryName,
-  ) => Response | Promise<Response>;
+  ) => Awaitable<Response>;
 }
 
 /** The methods of a route; `HEAD` goes to the `GET` endpoint, which knows. */

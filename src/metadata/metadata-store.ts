@@ -1,5 +1,6 @@
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { UploadId } from "../content/content-driver.ts";
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
@@ -14,7 +15,7 @@ export interface PageRequest<Key extends string = string> {
 /** Which repository may reach which blob, and what blobs there are. Digests may be of any algorithm. */
 export interface BlobLinks {
   /** The blob that `repository` links under `digest`; nothing else is reachable through a repository. */
-  findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined>;
+  findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined>;
 
   /**
    * Records content that is durably stored, and links it to the repository under each of its digests, in one
@@ -79,7 +80,7 @@ export interface NewManifest extends StoredManifest {
 /** Manifests by repository and reference, and what they refer to. */
 export interface ManifestLedger {
   /** The manifest that a tag points at or that a digest names, in one look-up. */
-  findManifest(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined>;
+  findManifest(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined>;
 
   /**
    * Writes manifest, references, referrers entry and, last, the tags, in one durable transaction; that same

@@ -1,3 +1,4 @@
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { ManifestCache } from "./manifest-cache.ts";
@@ -62,16 +63,25 @@ function sqlManifestLedger(engine: SqlEngine, cacheBytes: number): ManifestLedge
   };
 }
 
-async function findCachedManifest(
+function findCachedManifest(
   engine: SqlEngine,
   cache: ManifestCache | undefined,
   repository: RepositoryName,
   reference: Reference,
-): Promise<StoredManifest | undefined> {
+): Awaitable<StoredManifest | undefined> {
   const epoch = cache ? engine.epoch() : undefined;
   if (!cache || epoch === undefined) return findManifest(engine, repository, reference);
   const kept = cache.get(epoch, repository, reference);
-  if (kept) return kept;
+  return kept ?? findAndKeepManifest(engine, cache, epoch, repository, reference);
+}
+
+async function findAndKeepManifest(
+  engine: SqlEngine,
+  cache: ManifestCache,
+  epoch: number,
+  repository: RepositoryName,
+  reference: Reference,
+): Promise<StoredManifest | undefined> {
   const manifest = await findManifest(engine, repository, reference);
   if (manifest) cache.set(epoch, repository, reference, manifest);
   return manifest;

@@ -1,5 +1,6 @@
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { StoredManifest } from "../metadata/metadata-store.ts";
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
@@ -25,5 +26,5 @@ export interface ImageStore {
   /** Pushes a manifest whose blobs are linked; resolves to its digest. */
   pushManifest(repository: RepositoryName, push: ManifestPush): Promise<Digest>;
   /** The manifest stored under `reference`. */
-  findManifest(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined>;
+  findManifest(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined>;
 }

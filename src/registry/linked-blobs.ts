@@ -1,5 +1,6 @@
 import type { BlobDescriptor, BlobLocator, BlobProvider } from "../content/blob-services.ts";
 import type { BlobLinks } from "../metadata/metadata-store.ts";
+import { type Awaitable, whenReady } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -38,14 +39,15 @@ export class LinkedBlobs {
    *
    * @throws {RegistryError} `blob-unknown`
    */
-  async stat(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor> {
-    const blob = await this.#links.findLinkedBlob(repository, digest);
-    if (blob === undefined) throw unknown(digest);
-    return blob;
+  stat(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor> {
+    return whenReady(this.#links.findLinkedBlob(repository, digest), (blob) => {
+      if (blob === undefined) throw unknown(digest);
+      return blob;
+    });
   }
 
   /** The bytes of a blob that {@link stat} told of. */
-  open(blob: BlobDescriptor, range?: ByteRange): Promise<ByteBody> {
+  open(blob: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody> {
     return this.#provider.open(blob, range);
   }
 

@@ -1,4 +1,5 @@
 import type { StoredManifest } from "../metadata/metadata-store.ts";
+import { type Awaitable, whenReady } from "../oci/awaitable.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageBuilder } from "./image-builder.ts";
@@ -20,14 +21,26 @@ export class ManifestPulls {
   }
 
   /**
-   * The manifest, built first when nobody pushed it and the name says how. `signal` tells that nobody waits any more.
+   * The manifest, built first when nobody pushed it and the name says how. `waiting` gives what tells that nobody
+   * waits any more; it is asked for only by a build.
    *
    * @throws {RegistryError} `manifest-unknown`, or what {@link ImageBuilder.ensure} throws
    */
-  async get(repository: RepositoryName, reference: Reference, signal?: AbortSignal): Promise<StoredManifest> {
-    if (this.mayBuild(repository, reference)) await this.#builder?.ensure(repository, reference, signal);
-    const manifest = await this.#manifests.find(repository, reference);
-    if (manifest === undefined) throw manifestUnknown(repository, reference);
-    return manifest;
+  get(
+    repository: RepositoryName,
+    reference: Reference,
+    waiting: () => AbortSignal,
+  ): Awaitable<StoredManifest> {
+    const ensured = this.mayBuild(repository, reference)
+      ? this.#builder?.ensure(repository, reference, waiting())
+      : undefined;
+    return whenReady(ensured, () => this.#stored(repository, reference));
+  }
+
+  #stored(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest> {
+    return whenReady(this.#manifests.find(repository, reference), (manifest) => {
+      if (manifest === undefined) throw manifestUnknown(repository, reference);
+      return manifest;
+    });
   }
 }

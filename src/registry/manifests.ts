@@ -1,4 +1,5 @@
 import type { BlobLinks, ManifestLedger, StoredManifest } from "../metadata/metadata-store.ts";
+import type { Awaitable } from "../oci/awaitable.ts";
 import { algorithmOf, CANONICAL_ALGORITHM, type Digest, digestOf } from "../oci/digest.ts";
 import { type ParsedManifest, parseManifest, type ReferencedContent } from "../oci/manifest.ts";
 import { isDigestReference, type Reference, type Tag } from "../oci/reference.ts";
@@ -34,7 +35,7 @@ export class Manifests {
   }
 
   /** The manifest that nobody need build: a tag or a digest of this repository. */
-  find(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined> {
+  find(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined> {
     return this.#ledger.findManifest(repository, reference);
   }
 

@@ -1,5 +1,6 @@
 import type { BlobDescriptor, BlobIngester, BlobProvider } from "../content/blob-services.ts";
 import type { BlobLinks, StoredManifest } from "../metadata/metadata-store.ts";
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
@@ -37,7 +38,7 @@ export class RegistryImageStore implements ImageStore {
     return this.#provider.holds(blob);
   }
 
-  open(blob: BlobDescriptor): Promise<ByteBody> {
+  async open(blob: BlobDescriptor): Promise<ByteBody> {
     return this.#provider.open(blob);
   }
 
@@ -50,7 +51,7 @@ export class RegistryImageStore implements ImageStore {
     return digest;
   }
 
-  findManifest(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined> {
+  findManifest(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined> {
     return this.#manifests.find(repository, reference);
   }
 }

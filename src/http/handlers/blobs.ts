@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { BlobDescriptor } from "../../content/blob-services.ts";
+import { type Awaitable, whenReady } from "../../oci/awaitable.ts";
 import type { ByteRange } from "../../oci/byte-range.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
@@ -12,12 +13,23 @@ import { multipartRanges } from "../multipart-ranges.ts";
 import { IMMUTABLE } from "./manifests.ts";
 
 /** Serves a blob, whole or in ranges (distribution-spec end-2). */
-export async function getBlob(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
+export function getBlob(
+  { request, registry: { blobs } }: Exchange,
+  name: RepositoryName,
+  text: string,
+): Awaitable<Response> {
   const digest = parseDigest(text);
-  const { request, registry } = exchange;
+  return whenReady(blobs.stat(name, digest), (blob) => serveBlob(request, blobs, blob, digest));
+}
+
+function serveBlob(
+  request: Request,
+  blobs: LinkedBlobs,
+  blob: BlobDescriptor,
+  digest: Digest,
+): Awaitable<Response> {
   const condition = request.headers.get("if-none-match");
   const range = request.headers.get("range");
-  const blob = await registry.blobs.stat(name, digest);
   if (condition !== null && matchesEtag(condition, digest)) {
     return new Response(null, { status: 304, headers: blobHeaders(digest) });
   }
@@ -25,14 +37,16 @@ export async function getBlob(exchange: Exchange, name: RepositoryName, text: st
     if (range === null) return new Response(null, { headers: preparedHeaders(digest, blob).head });
     return rangedHead(blobHeaders(digest), rangesToServe(request, blob, digest, range), blob.size);
   }
-  const elsewhere = registry.blobs.locate(blob);
-  const location = elsewhere && (await elsewhere);
-  if (location !== undefined)
-    return new Response(null, { status: 307, headers: { ...COMMON_HEADERS, location } });
-  if (range === null) {
-    return new Response(await registry.blobs.open(blob), { headers: preparedHeaders(digest, blob).whole });
-  }
-  return await getRanges(registry.blobs, blob, blobHeaders(digest), rangesToServe(request, blob, digest, range));
+  return whenReady(blobs.locate(blob), (location) => {
+    if (location !== undefined)
+      return new Response(null, { status: 307, headers: { ...COMMON_HEADERS, location } });
+    if (range !== null)
+      return getRanges(blobs, blob, blobHeaders(digest), rangesToServe(request, blob, digest, range));
+    return whenReady(
+      blobs.open(blob),
+      (body) => new Response(body, { headers: preparedHeaders(digest, blob).whole }),
+    );
+  });
 }
 
 async function getRanges(

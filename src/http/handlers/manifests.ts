@@ -1,4 +1,5 @@
 import type { StoredManifest } from "../../metadata/metadata-store.ts";
+import { type Awaitable, whenReady } from "../../oci/awaitable.ts";
 import { MediaType } from "../../oci/media-types.ts";
 import {
   isDigestReference,
@@ -26,19 +27,35 @@ const [receiving, parsing] = [new LargeBodyGate(2), new LargeBodyGate(1)];
 export const IMMUTABLE = "public, max-age=31536000, immutable";
 
 /** Serves a manifest by tag or digest, building it first when its name says how (distribution-spec end-3). */
-export async function getManifest(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
+export function getManifest(exchange: Exchange, name: RepositoryName, text: string): Awaitable<Response> {
   const reference = parseReferenceToRead(text);
   const { request, pulls } = exchange;
   if (pulls.mayBuild(name, reference)) exchange.idleTimer.pause();
-  const stored = await pulls.get(name, reference, request.signal);
-  const negotiable = stored.mediaType === MediaType.dockerList && !isDigestReference(reference);
-  const manifest = negotiable ? await chooseFromList(exchange, name, stored) : stored;
+  return whenReady(
+    pulls.get(name, reference, () => request.signal),
+    (stored) => {
+      const negotiable = stored.mediaType === MediaType.dockerList && !isDigestReference(reference);
+      if (!negotiable) return serveManifest(request, stored, reference, false);
+      return chooseFromList(exchange, name, stored).then((chosen) =>
+        serveManifest(request, chosen, reference, true),
+      );
+    },
+  );
+}
+
+/** `negotiated`: another `Accept` header might have got something else. */
+function serveManifest(
+  request: Request,
+  manifest: StoredManifest,
+  reference: Reference,
+  negotiated: boolean,
+): Response {
   const headers = manifestHeaders(manifest, reference);
   if (matchesEtag(request.headers.get("if-none-match"), manifest.digest)) {
     return new Response(null, { status: 304, headers });
   }
   headers["content-type"] = manifest.mediaType;
-  if (negotiable) headers.vary = "accept";
+  if (negotiated) headers.vary = "accept";
   if (request.method !== "HEAD") return new Response(manifest.bytes as Uint8Array<ArrayBuffer>, { headers });
   headers["content-length"] = String(manifest.bytes.byteLength);
   return new Response(null, { headers });
