@@ -16,10 +16,9 @@ export type Dispatch = (request: Request, idleTimer: IdleTimer) => Awaitable<Res
  * it throws into a response. The only catch of the HTTP layer.
  */
 export function createDispatcher(services: HttpServices, log: Logger): Dispatch {
-  const failed = (error: unknown, request: Request) => {
-    const response = errorResponse(error) ?? unexpected(error, request, log);
-    return request.method === "HEAD" ? new Response(null, response) : response;
-  };
+  // Of a response to HEAD the server sends only the head, with the length that its body has.
+  const failed = (error: unknown, request: Request) =>
+    errorResponse(error) ?? unexpected(error, request, log);
   const settle = async (response: Promise<Response>, request: Request, idleTimer: IdleTimer) => {
     try {
       return await response;
