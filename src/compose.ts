@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { AptSource } from "./builder/apt/apt-source.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
@@ -13,6 +14,7 @@ import type { BlobProvider } from "./content/blob-services.ts";
 import { BlobStore } from "./content/blob-store.ts";
 import type { ContentDriver } from "./content/content-driver.ts";
 import { FilesystemDriver } from "./content/filesystem-driver.ts";
+import { HashThread } from "./content/hash-thread.ts";
 import { MemoryDriver } from "./content/memory-driver.ts";
 import { S3Driver, type S3DriverOptions } from "./content/s3-driver.ts";
 import { SmallBlobCache } from "./content/small-blob-cache.ts";
@@ -89,7 +91,9 @@ export async function compose(
   );
   const driver = opened.use(await openDriver(config, data));
   const locks = openLocks(config, opened);
-  const store = new BlobStore(driver, { locks });
+  // On one processor a second thread would only take turns with the first.
+  const hashThread = availableParallelism() > 1 ? opened.use(new HashThread()) : undefined;
+  const store = new BlobStore(driver, { locks, ...(hashThread && { hashThread }) });
   const links = await withCache(config, metadata, engine, opened, log);
   const registry = new Registry({
     ledger: metadata,
@@ -184,7 +188,10 @@ function openLocks({ metadata }: Config, opened: AsyncDisposableStack): WorkLock
 async function openDriver({ content }: Config, data: string): Promise<ContentDriver> {
   switch (content.driver) {
     case "filesystem":
-      return await FilesystemDriver.open({ root: resolve(content.root ?? join(data, "content")) });
+      return await FilesystemDriver.open({
+        root: resolve(content.root ?? join(data, "content")),
+        directWrites: content.directWrites,
+      });
     case "memory":
       return new MemoryDriver({ maxBytes: content.maxBytes });
     case "s3":

@@ -28,7 +28,7 @@ describe("loadConfig", () => {
   it("needs nothing: every setting has a default", () => {
     const { config } = loadConfig({});
     expect(config.http).toMatchObject({ host: "127.0.0.1", port: 5000 });
-    expect(config.content).toEqual({ driver: "filesystem" });
+    expect(config.content).toEqual({ driver: "filesystem", directWrites: true });
     expect(config.builder.apt.include).toEqual(["ca-certificates", "netbase"]);
   });
 

@@ -30,6 +30,12 @@ const Content = z.discriminatedUnion("driver", [
   z.strictObject({
     driver: z.literal("filesystem").describe("Keeps blobs in a folder"),
     root: z.string().min(1).optional().describe("The folder; `content` in the data folder unless given"),
+    directWrites: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Writes large uploads past the system's page cache, where the file system can: pushes cost less and crowd nothing out of memory, and the first pull of a blob reads it from the disk",
+      ),
   }),
   z.strictObject({
     driver: z.literal("memory").describe("Keeps blobs in memory, and loses them at the end"),

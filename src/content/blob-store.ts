@@ -5,6 +5,7 @@ import { KeyedLock } from "../oci/keyed-lock.ts";
 import type { WorkLocks } from "../oci/work-locks.ts";
 import type { BlobDescriptor, BlobIngester, BlobLocator, BlobProvider, BlobUpload } from "./blob-services.ts";
 import { type ContentDriver, StorageError, type UploadId } from "./content-driver.ts";
+import type { HashThread } from "./hash-thread.ts";
 import { StoredUpload, type UploadContext } from "./stored-upload.ts";
 import { UploadHash, UploadHashes } from "./upload-hash.ts";
 import { createUploadId, isUploadId } from "./upload-id.ts";
@@ -18,6 +19,8 @@ export interface BlobStoreOptions {
   readonly maxUploadHashes?: number;
   /** Keeps requests on one upload apart; those of this process unless told, which is enough for a single instance. */
   readonly locks?: WorkLocks;
+  /** Hashes large uploads, so that this thread serves others meanwhile; the caller's to dispose of. */
+  readonly hashThread?: HashThread;
 }
 
 /** The content store: verified blobs and resumable uploads over any driver. Knows no repository. */
@@ -31,6 +34,7 @@ export class BlobStore implements BlobProvider, BlobLocator, BlobIngester {
       driver,
       locks: options.locks ?? new KeyedLock(),
       hashes: new UploadHashes(options.maxUploadHashes ?? 4096),
+      hashThread: options.hashThread,
     };
   }
 
@@ -54,7 +58,8 @@ export class BlobStore implements BlobProvider, BlobLocator, BlobIngester {
     await this.#driver.createUpload(id);
     const state = await this.#driver.statUpload(id);
     if (state === undefined) throw new StorageError(this.#driver.name, "create upload", id, "not stored");
-    this.#uploads.hashes.put(id, new UploadHash(algorithm === undefined ? [] : [algorithm], state.revision));
+    const algorithms = algorithm === undefined ? [] : [algorithm];
+    this.#uploads.hashes.put(id, new UploadHash(algorithms, state.revision, this.#uploads.hashThread));
     return new StoredUpload(id, this.#uploads);
   }
 

@@ -1,3 +1,4 @@
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -65,15 +66,16 @@ export interface ContentDriver extends AsyncDisposable {
   /**
    * Appends all of `source` at `offset`, which is the upload's size; resolves to where the upload then stands.
    *
-   * `tap` sees each chunk once, in order, before it is written. Holds a bounded number of bytes whatever the
-   * source's speed, and none of the source's own buffers. When the source throws, what it gave before stays and
+   * `tap` sees each byte once, in order and in pieces of any size; a piece stays as it is until what `tap` gave
+   * resolves. Holds a bounded number of bytes whatever the speed of the source, of the store and of `tap`, and none of
+   * the source's own buffers. When the source throws, what it gave before stays and
    * its very error is rethrown. One append at a time: the caller holds the upload's lock.
    */
   appendUpload(
     id: UploadId,
     offset: number,
     source: ByteSource,
-    tap: (chunk: Uint8Array) => void,
+    tap: (piece: Uint8Array) => Awaitable<void>,
   ): Promise<UploadState>;
 
   /** The upload's bytes so far, from the first. */

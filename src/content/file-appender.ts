@@ -1,4 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
+import type { Awaitable } from "../oci/awaitable.ts";
+import type { AppendFile } from "./append-file.ts";
+import type { GatherBuffers } from "./gather-buffers.ts";
 
 /** How many bytes are written between two early flushes, so that the disk works while bytes still come in. */
 const FLUSH_INTERVAL = 16 << 20;
@@ -6,40 +9,49 @@ const FLUSH_INTERVAL = 16 << 20;
 /** Makes a file's bytes and size durable; rejects when the disk did not. */
 export type SyncData = (handle: FileHandle) => Promise<void>;
 
-/** What a {@link FileAppender} may hold. */
-export interface GatheringBounds {
-  /** Bytes of one write. */
-  readonly bufferSize: number;
-  /** Buffers, 2 or more: one that is filled, and those that wait to be written. */
-  readonly buffers: number;
+/** Sees bytes before they are written; they stay as they are until it resolves. */
+export type Tap = (piece: Uint8Array) => Awaitable<void>;
+
+/** What a {@link FileAppender} works with. */
+export interface FileAppenderParts {
+  readonly file: AppendFile;
+  /** Where the file ends. */
+  readonly position: number;
+  /** The caller's to dispose of, when the appender has finished. */
+  readonly buffers: GatherBuffers;
+  readonly tap: Tap;
+  readonly syncData: SyncData;
 }
 
 /**
  * Writes at the end of a file, one write in flight while the next ones are gathered.
  *
  * Copies what it is given into a few buffers: small chunks become few large writes, what is held does not depend on
- * how the source cuts its chunks, and a moment's wait for the disk does not stop the source.
+ * how the source cuts its chunks, and a moment's wait for the disk, or for whoever taps, does not stop the source.
  */
 export class FileAppender {
-  readonly #handle: FileHandle;
+  readonly #file: AppendFile;
   readonly #syncData: SyncData;
-  readonly #bounds: GatheringBounds;
-  readonly #spare: Uint8Array[] = [];
+  readonly #buffers: GatherBuffers;
+  readonly #tap: Tap;
   #position: number;
-  #made = 0;
   #gathering: Uint8Array | undefined;
   #gathered = 0;
   #writing: Promise<void> = Promise.resolve();
-  #released: (() => void) | undefined;
-  #unflushed = 0;
+  /** Resolves when all that was submitted is written and tapped. */
+  #done: Promise<unknown> = Promise.resolve();
+  /** Resolves when the last buffer submitted is released, and so, in this order, every one. */
+  #released: Promise<void> = Promise.resolve();
+  #flushedBytes = 0;
   #flushing: Promise<void> | undefined;
   #flushFailure: { readonly cause: unknown } | undefined;
   #failed = false;
 
-  constructor(handle: FileHandle, position: number, bounds: GatheringBounds, syncData: SyncData) {
-    this.#handle = handle;
+  constructor({ file, position, buffers, tap, syncData }: FileAppenderParts) {
+    this.#file = file;
     this.#position = position;
-    this.#bounds = bounds;
+    this.#buffers = buffers;
+    this.#tap = tap;
     this.#syncData = syncData;
   }
 
@@ -53,7 +65,7 @@ export class FileAppender {
    * a write failed.
    */
   write(chunk: Uint8Array): Promise<void> | undefined {
-    if (this.#gathering !== undefined && chunk.byteLength < this.#bounds.bufferSize - this.#gathered) {
+    if (this.#gathering !== undefined && chunk.byteLength < this.#buffers.size - this.#gathered) {
       this.#gather(this.#gathering, chunk);
       return undefined;
     }
@@ -64,21 +76,23 @@ export class FileAppender {
   async finish(): Promise<void> {
     try {
       this.#submit();
-      await this.#writing;
+      await this.#done;
     } finally {
+      await this.#released;
       await this.#flushing;
     }
     if (this.#flushFailure !== undefined) throw this.#flushFailure.cause;
   }
 
   async #writeThrough(chunk: Uint8Array): Promise<void> {
-    const { bufferSize } = this.#bounds;
+    const { size } = this.#buffers;
     for (let taken = 0; taken < chunk.byteLength; ) {
-      this.#gathering ??= await this.#freeBuffer();
-      const part = chunk.subarray(taken, taken + bufferSize - this.#gathered);
+      this.#gathering ??= await this.#buffers.take();
+      if (this.#failed) await this.#done;
+      const part = chunk.subarray(taken, taken + size - this.#gathered);
       this.#gather(this.#gathering, part);
       taken += part.byteLength;
-      if (this.#gathered === bufferSize) this.#submit();
+      if (this.#gathered === size) this.#submit();
     }
   }
 
@@ -87,54 +101,36 @@ export class FileAppender {
     this.#gathered += part.byteLength;
   }
 
-  /** A buffer to fill; waits for a write to end when all of them are full. Rejects when a write failed. */
-  async #freeBuffer(): Promise<Uint8Array> {
-    while (this.#spare.length === 0 && this.#made >= this.#bounds.buffers && !this.#failed) {
-      await new Promise<void>((resolve) => {
-        this.#released = resolve;
-      });
-    }
-    if (this.#failed) await this.#writing;
-    const spare = this.#spare.pop();
-    if (spare !== undefined) return spare;
-    this.#made += 1;
-    return Buffer.allocUnsafeSlow(this.#bounds.bufferSize);
-  }
-
   #submit(): void {
     const buffer = this.#gathering;
     if (buffer === undefined) return;
     const length = this.#gathered;
     this.#gathering = undefined;
     this.#gathered = 0;
-    this.#writing = this.#writing.then(() => this.#writeAll(buffer, length));
-    // Whoever wants the next buffer, or finishes, hears of the failure; until then nobody waits for this promise.
-    this.#writing.catch(() => {
+    const tapped = this.#tap(buffer.subarray(0, length));
+    const written = this.#writing.then(() => this.#writeAll(buffer, length));
+    this.#writing = written;
+    this.#done = Promise.all([this.#done, written, tapped]);
+    // Whoever writes on, or finishes, hears of the failure; until then nobody waits for this promise.
+    this.#done.catch(() => {
       this.#failed = true;
-      this.#release();
     });
+    this.#released = Promise.allSettled([written, tapped]).then(() => this.#buffers.release(buffer));
   }
 
   async #writeAll(buffer: Uint8Array, length: number): Promise<void> {
     for (let written = 0; written < length; ) {
-      const { bytesWritten } = await this.#handle.write(buffer, written, length - written, this.#position);
-      written += bytesWritten;
-      this.#position += bytesWritten;
+      const count = await this.#file.write(buffer.subarray(written, length), this.#position);
+      written += count;
+      this.#position += count;
     }
-    this.#spare.push(buffer);
-    this.#release();
-    this.#unflushed += length;
-    if (this.#unflushed >= FLUSH_INTERVAL && this.#flushing === undefined) this.#flush();
-  }
-
-  #release(): void {
-    this.#released?.();
-    this.#released = undefined;
+    const unflushed = this.#file.cachedBytes - this.#flushedBytes;
+    if (unflushed >= FLUSH_INTERVAL && this.#flushing === undefined) this.#flush();
   }
 
   #flush(): void {
-    this.#unflushed = 0;
-    this.#flushing = this.#syncData(this.#handle)
+    this.#flushedBytes = this.#file.cachedBytes;
+    this.#flushing = this.#syncData(this.#file.handle)
       .catch((cause: unknown) => {
         this.#flushFailure ??= { cause };
       })

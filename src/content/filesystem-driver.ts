@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -18,7 +19,14 @@ export interface FilesystemDriverOptions {
   /** Folder for blobs and uploads, made when it is missing; all of it on one filesystem. */
   readonly root: string;
   /** Replaces the system calls that wait for the disk, to see what happens when they fail. */
-  readonly sync?: { readonly data: SyncData; readonly folder: SyncFolder };
+  readonly sync?: DiskSync;
+  /** Whether large uploads are written past the page cache where the file system can do that; so unless told. */
+  readonly directWrites?: boolean;
+}
+
+interface DiskSync {
+  readonly data: SyncData;
+  readonly folder: SyncFolder;
 }
 
 /**
@@ -31,9 +39,9 @@ export class FilesystemDriver implements ContentDriver {
   readonly #blobs: FilesystemBlobs;
   readonly #uploads: FilesystemUploads;
 
-  private constructor(root: string, sync: { readonly data: SyncData; readonly folder: SyncFolder }) {
+  private constructor(root: string, sync: DiskSync, directWrites: boolean) {
     this.#blobs = new FilesystemBlobs(NAME, root, new DurableFolders(root, sync.folder), sync.data);
-    this.#uploads = new FilesystemUploads(NAME, root, sync.data);
+    this.#uploads = new FilesystemUploads(NAME, root, { syncData: sync.data, directWrites });
   }
 
   /**
@@ -47,7 +55,7 @@ export class FilesystemDriver implements ContentDriver {
     return reportingFailure(NAME, "open", root, async () => {
       const first = await mkdir(join(root, UPLOADS_PREFIX), { recursive: true });
       if (first !== undefined) await syncUpwards(root, dirname(first), sync.folder);
-      return new FilesystemDriver(root, sync);
+      return new FilesystemDriver(root, sync, options.directWrites ?? true);
     });
   }
 
@@ -79,7 +87,7 @@ export class FilesystemDriver implements ContentDriver {
     id: UploadId,
     offset: number,
     source: ByteSource,
-    tap: (chunk: Uint8Array) => void,
+    tap: (piece: Uint8Array) => Awaitable<void>,
   ): Promise<UploadState> {
     return this.#uploads.append(id, offset, source, tap);
   }

@@ -1,28 +1,39 @@
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteSource } from "../oci/byte-source.ts";
+import { AppendFile, DirectWrites } from "./append-file.ts";
 import { DATA_NAME, UPLOADS_PREFIX, uploadFolder, uploadKey } from "./blob-paths.ts";
 import type { UploadId, UploadState } from "./content-driver.ts";
-import { FileAppender, type GatheringBounds, type SyncData } from "./file-appender.ts";
+import { FileAppender, type SyncData, type Tap } from "./file-appender.ts";
+import { type GatherBounds, privateBuffers, SharedBuffers } from "./gather-buffers.ts";
 import { absent, reportingFailure } from "./storage-failure.ts";
 import { isUploadId } from "./upload-id.ts";
 
-/** Bytes that all appends of one driver gather at once, shared evenly among them. */
-const GATHERING_BUDGET = 16 << 20;
-const LARGEST_BUFFER = 512 << 10;
-const SMALLEST_BUFFER = 64 << 10;
-const MOST_BUFFERS = 8;
+/** What the first few appends at a time gather in: large, so that the disk and the hash thread get large pieces. */
+const LARGE_BUFFERS: GatherBounds = { size: 2 << 20, count: 8 };
+const MOST_LARGE_APPENDS = 4;
+/** What each further append gathers in. */
+const SMALL_BUFFERS: GatherBounds = { size: 64 << 10, count: 2 };
 /** Bytes of one read when an upload is read again. */
 const READ_SIZE = 512 << 10;
+
+/** How uploads get to the disk. */
+export interface FilesystemUploadsParts {
+  readonly syncData: SyncData;
+  /** Whether large writes pass the system's page cache by, where the file system can do that. */
+  readonly directWrites: boolean;
+}
 
 /** The unpublished side of the filesystem driver: one file that grows for each upload. */
 export class FilesystemUploads {
   readonly #driver: string;
   readonly #root: string;
   readonly #syncData: SyncData;
-  #appending = 0;
+  readonly #directWrites: DirectWrites;
+  readonly #largeBuffers = new SharedBuffers(LARGE_BUFFERS, MOST_LARGE_APPENDS);
 
-  constructor(driver: string, root: string, syncData: SyncData) {
+  constructor(driver: string, root: string, { syncData, directWrites }: FilesystemUploadsParts) {
+    this.#directWrites = new DirectWrites(directWrites);
     this.#driver = driver;
     this.#root = root;
     this.#syncData = syncData;
@@ -46,35 +57,25 @@ export class FilesystemUploads {
   }
 
   /** Appends all of `source`; see {@link ContentDriver.appendUpload}. */
-  async append(
-    id: UploadId,
-    offset: number,
-    source: ByteSource,
-    tap: (chunk: Uint8Array) => void,
-  ): Promise<UploadState> {
+  async append(id: UploadId, offset: number, source: ByteSource, tap: Tap): Promise<UploadState> {
     const report = <Result>(work: () => Promise<Result>) =>
       reportingFailure(this.#driver, "append to upload", id, work);
-    const handle = await report(() => open(this.#path(id), "r+"));
-    this.#appending += 1;
+    await using file = await report(() => AppendFile.open(this.#path(id), this.#directWrites));
+    using buffers = this.#largeBuffers.enter() ?? privateBuffers(SMALL_BUFFERS);
+    // A writer that died may have left bytes beyond what it told anyone of.
+    await report(() => file.handle.truncate(offset));
+    const syncData = this.#syncData;
+    const appender = new FileAppender({ file, position: offset, buffers, tap, syncData });
     try {
-      // A writer that died may have left bytes beyond what it told anyone of.
-      await report(() => handle.truncate(offset));
-      const appender = new FileAppender(handle, offset, this.#bounds(), this.#syncData);
-      try {
-        for await (const chunk of source) {
-          tap(chunk);
-          const written = appender.write(chunk);
-          if (written !== undefined) await report(() => written);
-        }
-      } finally {
-        // When this fails as well, it is what the caller hears of: the source's bytes were not kept.
-        await report(() => this.#finish(id, appender));
+      for await (const chunk of source) {
+        const written = appender.write(chunk);
+        if (written !== undefined) await report(() => written);
       }
-      return await report(() => stateOf(handle));
     } finally {
-      this.#appending -= 1;
-      await handle.close();
+      // When this fails as well, it is what the caller hears of: the source's bytes were not kept.
+      await report(() => this.#finish(id, appender));
     }
+    return await report(() => stateOf(file.handle));
   }
 
   /** The upload's bytes, from the first. */
@@ -150,13 +151,6 @@ export class FilesystemUploads {
 
   #path(id: UploadId): string {
     return join(this.#root, uploadKey(id));
-  }
-
-  /** An even share of the budget: for few uploads many large buffers, for many two small ones each. */
-  #bounds(): GatheringBounds {
-    const share = GATHERING_BUDGET / this.#appending;
-    const bufferSize = Math.max(SMALLEST_BUFFER, Math.min(LARGEST_BUFFER, Math.floor(share / 2)));
-    return { bufferSize, buffers: Math.max(2, Math.min(MOST_BUFFERS, Math.floor(share / bufferSize))) };
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -79,7 +80,7 @@ export class MemoryDriver implements ContentDriver {
     id: UploadId,
     offset: number,
     source: ByteSource,
-    tap: (chunk: Uint8Array) => void,
+    tap: (piece: Uint8Array) => Awaitable<void>,
   ): Promise<UploadState> {
     const upload = this.#known(id, "append to upload");
     if (offset !== upload.size) {
@@ -88,7 +89,7 @@ export class MemoryDriver implements ContentDriver {
     for await (const chunk of source) {
       // Dropped meanwhile: bytes that nobody will ever drop again must not be counted.
       this.#known(id, "append to upload");
-      tap(chunk);
+      await tap(chunk);
       if (this.#held + chunk.byteLength > this.#maxBytes) {
         throw new StorageError(this.name, "append to upload", id, `more than ${this.#maxBytes} bytes in all`);
       }

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -140,7 +141,7 @@ export class S3Driver implements ContentDriver {
     id: UploadId,
     offset: number,
     source: ByteSource,
-    tap: (chunk: Uint8Array) => void,
+    tap: (piece: Uint8Array) => Awaitable<void>,
   ): Promise<UploadState> {
     const state = this.#states.get(id) ?? (await this.#existing(id, "append to upload"));
     this.#states.delete(id);
@@ -155,7 +156,7 @@ export class S3Driver implements ContentDriver {
     let appended: S3UploadState | undefined;
     try {
       for await (const chunk of source) {
-        tap(chunk);
+        await tap(chunk);
         await report(() => writer.write(chunk));
       }
     } finally {

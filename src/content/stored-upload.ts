@@ -1,3 +1,4 @@
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
 import type { DigestAlgorithm } from "../oci/content-hash.ts";
 import { algorithmOf, CANONICAL_ALGORITHM, type Digest } from "../oci/digest.ts";
@@ -5,6 +6,7 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { WorkLocks } from "../oci/work-locks.ts";
 import type { BlobDescriptor, BlobUpload } from "./blob-services.ts";
 import type { ContentDriver, UploadId, UploadState } from "./content-driver.ts";
+import type { HashThread } from "./hash-thread.ts";
 import { UploadHash, type UploadHashes } from "./upload-hash.ts";
 
 /** What all uploads of one store share. */
@@ -12,6 +14,7 @@ export interface UploadContext {
   readonly driver: ContentDriver;
   readonly locks: WorkLocks;
   readonly hashes: UploadHashes;
+  readonly hashThread: HashThread | undefined;
 }
 
 /**
@@ -52,7 +55,7 @@ export class StoredUpload implements BlobUpload {
         throw new RegistryError("size-mismatch", `the upload holds ${state.size} bytes, not ${claimed.size}`);
       }
       const hash = await this.#hash(state, [algorithmOf(claimed.digest)]);
-      const actual = hash.digest(algorithmOf(claimed.digest));
+      const actual = await hash.digest(algorithmOf(claimed.digest));
       if (actual !== claimed.digest) {
         throw new RegistryError("digest-mismatch", "the content does not match its digest", {
           detail: { expected: claimed.digest, actual },
@@ -82,9 +85,9 @@ export class StoredUpload implements BlobUpload {
     // Without a hash of what is there, hashing what follows is of no use: the commit reads it all, once.
     const hash = hashes.take(this.id, state.revision);
     let tapped = state.size;
-    const tap = (chunk: Uint8Array): void => {
-      tapped += chunk.byteLength;
-      hash?.update(chunk);
+    const tap = (piece: Uint8Array): Awaitable<void> => {
+      tapped += piece.byteLength;
+      return hash?.update(piece);
     };
     try {
       const appended = await driver.appendUpload(this.id, state.size, source, tap);
@@ -124,7 +127,7 @@ export class StoredUpload implements BlobUpload {
 
   async #publish(state: UploadState, hash: UploadHash): Promise<BlobDescriptor> {
     const { driver } = this.#context;
-    const digest = hash.digest(CANONICAL_ALGORITHM);
+    const digest = await hash.digest(CANONICAL_ALGORITHM);
     // Content that is there already is kept, unless it lost or gained bytes: then this upload heals it.
     if (!(await driver.renewBlob(digest, state.size))) {
       await driver.publishUpload(this.id, digest, state.revision);

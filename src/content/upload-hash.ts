@@ -1,41 +1,81 @@
 import { LRUCache } from "lru-cache";
+import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
 import { type ContentHash, createContentHash, type DigestAlgorithm } from "../oci/content-hash.ts";
 import { CANONICAL_ALGORITHM, type Digest } from "../oci/digest.ts";
 import type { UploadId } from "./content-driver.ts";
+import type { HashThread, ThreadHash } from "./hash-thread.ts";
+
+/** A first piece of so many bytes is the begin of more than the server's own thread should hash. */
+const LARGE_PIECE = 256 << 10;
 
 /** Digests of a growing sequence of bytes, in one or two algorithms at once. */
 export class UploadHash {
   /** The upload's revision whose bytes were hashed; other bytes make the hash worthless. */
   revision: string;
-  readonly #hashers: ReadonlyMap<DigestAlgorithm, ContentHash>;
+  readonly #algorithms: ReadonlySet<DigestAlgorithm>;
+  readonly #thread: HashThread | undefined;
+  #hash: LocalHash | ThreadHash | undefined;
 
-  constructor(algorithms: Iterable<DigestAlgorithm>, revision: string) {
+  /** With a `thread`, what begins with a large piece in shared memory is hashed there, and all else here. */
+  constructor(algorithms: Iterable<DigestAlgorithm>, revision: string, thread?: HashThread) {
     this.revision = revision;
-    const wanted = new Set<DigestAlgorithm>([CANONICAL_ALGORITHM, ...algorithms]);
-    this.#hashers = new Map([...wanted].map((algorithm) => [algorithm, createContentHash(algorithm)]));
+    this.#algorithms = new Set<DigestAlgorithm>([CANONICAL_ALGORITHM, ...algorithms]);
+    this.#thread = thread;
   }
 
-  /** Hashes the next bytes. */
-  update(chunk: Uint8Array): void {
-    for (const hasher of this.#hashers.values()) hasher.update(chunk);
+  /** Hashes the next bytes, which must stay as they are until it resolves. One update at a time, or in order. */
+  update(piece: Uint8Array): Awaitable<void> {
+    this.#hash ??= this.#begin(piece);
+    return this.#hash.update(piece);
   }
 
   /** Hashes all of `source`. */
   async updateAll(source: ByteSource): Promise<void> {
-    for await (const chunk of source) this.update(chunk);
+    for await (const chunk of source) await this.update(chunk);
+  }
+
+  /** Whether what computed it failed, and the bytes must be hashed again. */
+  get isBroken(): boolean {
+    return this.#hash?.isBroken === true;
   }
 
   /** Whether these bytes are hashed with that algorithm. */
   covers(algorithm: DigestAlgorithm): boolean {
-    return this.#hashers.has(algorithm);
+    return this.#algorithms.has(algorithm);
   }
 
   /** The digest of the bytes so far; more may follow. */
-  digest(algorithm: DigestAlgorithm): Digest {
+  async digest(algorithm: DigestAlgorithm): Promise<Digest> {
+    this.#hash ??= new LocalHash(this.#algorithms);
+    return `${algorithm}:${await this.#hash.hex(algorithm)}` as Digest;
+  }
+
+  #begin({ buffer, byteLength }: Uint8Array): LocalHash | ThreadHash {
+    const isWorthIt = byteLength >= LARGE_PIECE && buffer instanceof SharedArrayBuffer;
+    return isWorthIt && this.#thread?.isBroken === false
+      ? this.#thread.begin(this.#algorithms)
+      : new LocalHash(this.#algorithms);
+  }
+}
+
+/** Hashes at once, on the caller's thread. */
+class LocalHash {
+  readonly isBroken = false;
+  readonly #hashers: ReadonlyMap<DigestAlgorithm, ContentHash>;
+
+  constructor(algorithms: Iterable<DigestAlgorithm>) {
+    this.#hashers = new Map([...algorithms].map((algorithm) => [algorithm, createContentHash(algorithm)]));
+  }
+
+  update(bytes: Uint8Array): void {
+    for (const hasher of this.#hashers.values()) hasher.update(bytes);
+  }
+
+  hex(algorithm: DigestAlgorithm): string {
     const hasher = this.#hashers.get(algorithm);
     if (hasher === undefined) throw new Error(`the bytes are not hashed with ${algorithm}`);
-    return `${algorithm}:${hasher.hex()}` as Digest;
+    return hasher.hex();
   }
 }
 
@@ -52,7 +92,7 @@ export class UploadHashes {
   take(id: UploadId, revision: string): UploadHash | undefined {
     const hash = this.#hashes.get(id);
     this.#hashes.delete(id);
-    return hash?.revision === revision ? hash : undefined;
+    return hash?.revision === revision && !hash.isBroken ? hash : undefined;
   }
 
   /** Keeps a hash until it is taken or crowded out. */

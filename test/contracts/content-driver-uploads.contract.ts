@@ -1,6 +1,8 @@
 import { expect } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { type ContentDriver, StorageError } from "../../src/content/content-driver.ts";
 import { createUploadId } from "../../src/content/upload-id.ts";
+import { createContentHash } from "../../src/oci/content-hash.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import {
   bytesOf,
@@ -50,15 +52,44 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "shows the tap each chunk once, in order",
+    name: "shows the tap each byte once, in order",
     async run(driver) {
       const id = createUploadId();
       await driver.createUpload(id);
-      const seen: string[] = [];
-      await driver.appendUpload(id, 0, chunks(["a", "bc", "", "d"]), (chunk) =>
-        seen.push(new TextDecoder().decode(chunk)),
+      let seen = "";
+      await driver.appendUpload(id, 0, chunks(["a", "bc", "", "d"]), (piece) => {
+        seen += new TextDecoder().decode(piece);
+      });
+      expect(seen).toBe("abcd");
+    },
+  },
+  {
+    name: "leaves a piece as it is until the tap is done with it, and waits for that",
+    async run(driver) {
+      const id = createUploadId();
+      await driver.createUpload(id);
+      const hash = createContentHash("sha256");
+      let last = Promise.resolve();
+      const slowTap = (piece: Uint8Array) => {
+        last = last.then(() => Bun.sleep(1)).then(() => hash.update(piece));
+        return last;
+      };
+      const parts = Array.from({ length: 20 }, () => randomBytes(1 << 20));
+      const { size } = await driver.appendUpload(id, 0, chunks(parts), slowTap);
+      expect(size).toBe(20 << 20);
+      expect(`sha256:${hash.hex()}`).toBe(digestOf(Buffer.concat(parts)));
+    },
+  },
+  {
+    name: "fails an append whose tap fails, and tells why",
+    async run(driver) {
+      const id = createUploadId();
+      await driver.createUpload(id);
+      const failing = driver.appendUpload(id, 0, chunks(["a"]), () =>
+        Promise.reject(new Error("tap failed")),
       );
-      expect(seen.join("|").replace("||", "|")).toBe("a|bc|d");
+      await expect(failing).rejects.toThrow("tap failed");
+      await driver.discardUpload(id);
     },
   },
   {

@@ -1,0 +1,92 @@
+import type { Awaitable } from "../oci/awaitable.ts";
+
+/** Memory to gather bytes in, lent a buffer at a time. Whoever disposes of it has released every buffer. */
+export interface GatherBuffers extends Disposable {
+  /** Bytes of each buffer. */
+  readonly size: number;
+  /** A buffer to fill; comes when one is released while all are out. */
+  take(): Awaitable<Uint8Array>;
+  /** Takes a buffer back. */
+  release(buffer: Uint8Array): void;
+}
+
+/** Bounds of some buffers. */
+export interface GatherBounds {
+  /** Bytes of each. */
+  readonly size: number;
+  /** How many; 2 or more, since one is filled while another is written. */
+  readonly count: number;
+}
+
+/** Buffers that are made when first asked for, up to their number, and lent in the order in which they are asked for. */
+class LentBuffers {
+  readonly #bounds: GatherBounds;
+  readonly #make: (size: number) => Uint8Array;
+  readonly #spare: Uint8Array[] = [];
+  readonly #waiting: ((buffer: Uint8Array) => void)[] = [];
+  #made = 0;
+
+  constructor(bounds: GatherBounds, make: (size: number) => Uint8Array) {
+    this.#bounds = bounds;
+    this.#make = make;
+  }
+
+  take(): Awaitable<Uint8Array> {
+    const spare = this.#spare.pop();
+    if (spare !== undefined) return spare;
+    if (this.#made === this.#bounds.count) return new Promise((resolve) => this.#waiting.push(resolve));
+    this.#made += 1;
+    return this.#make(this.#bounds.size);
+  }
+
+  release(buffer: Uint8Array): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) this.#spare.push(buffer);
+    else waiting(buffer);
+  }
+}
+
+/** Buffers for one user, whose memory goes with them. */
+export function privateBuffers(bounds: GatherBounds): GatherBuffers {
+  const lent = new LentBuffers(bounds, (size) => Buffer.allocUnsafeSlow(size));
+  return {
+    size: bounds.size,
+    take: () => lent.take(),
+    release: (buffer) => lent.release(buffer),
+    [Symbol.dispose]() {},
+  };
+}
+
+/**
+ * Large buffers in memory that threads can share, kept for good, for a few users at a time.
+ *
+ * A user fills one buffer at a time and is done with the others soon. So while there are more buffers than users,
+ * each of them always gets the next one in the end, however slow another is.
+ */
+export class SharedBuffers {
+  readonly #bounds: GatherBounds;
+  readonly #maxUsers: number;
+  readonly #lent: LentBuffers;
+  #users = 0;
+
+  constructor(bounds: GatherBounds, maxUsers: number) {
+    if (maxUsers >= bounds.count) throw new RangeError("there must be more buffers than users");
+    this.#bounds = bounds;
+    this.#maxUsers = maxUsers;
+    this.#lent = new LentBuffers(bounds, (size) => new Uint8Array(new SharedArrayBuffer(size)));
+  }
+
+  /** Lets one more user in until it disposes of what it gets; `undefined` when there are as many as may be. */
+  enter(): GatherBuffers | undefined {
+    if (this.#users === this.#maxUsers) return undefined;
+    this.#users += 1;
+    return {
+      size: this.#bounds.size,
+      take: () => this.#lent.take(),
+      release: (buffer) => this.#lent.release(buffer),
+      [Symbol.dispose]: () => {
+        this.#users -= 1;
+      },
+    };
+  }
+}
