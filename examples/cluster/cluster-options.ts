@@ -1,6 +1,12 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
+/** S3 servers that a cluster can run on; the first that is installed is taken unless one is asked for. */
+export const S3_PROGRAMS = ["versitygw", "minio"] as const;
+
+/** One of {@link S3_PROGRAMS}. */
+export type S3Program = (typeof S3_PROGRAMS)[number];
+
 /** Where a cluster is, and what it is made of. */
 export interface ClusterOptions {
   /** Folder for everything, as an absolute path. */
@@ -11,6 +17,8 @@ export interface ClusterOptions {
   readonly postgresPort: number;
   readonly redisPort: number;
   readonly s3Port: number;
+  /** Without it, the one whose data is there already, or else the first that is installed. */
+  readonly s3Program?: S3Program | undefined;
 }
 
 const DEFAULT_PORT = 5000;
@@ -24,6 +32,7 @@ left alone, so that "up" also starts again what has ended.
 
   --data FOLDER        where everything is kept (./cluster-data)
   --instances N        Slipway instances (3)
+  --s3 PROGRAM         ${S3_PROGRAMS.join(" or ")} (the one that the data is of, else the first that is installed)
   --port N             the proxy (${DEFAULT_PORT})
   --instance-port N    the first instance; the others follow (proxy + 1)
   --postgres-port N    (proxy + 20)
@@ -41,6 +50,7 @@ export function parseClusterOptions(
     args: [...args],
     options: {
       data: text,
+      s3: text,
       instances: text,
       port: text,
       "instance-port": text,
@@ -67,8 +77,18 @@ export function parseClusterOptions(
     postgresPort: number("postgres-port", port + 20),
     redisPort: number("redis-port", port + 21),
     s3Port: number("s3-port", port + 22),
+    s3Program: parseS3Program(values.s3),
   };
   return { cluster, purge: values.purge };
+}
+
+/** The S3 server that `--s3` names, if it was given. @throws when there is no such one */
+export function parseS3Program(text: string | undefined): S3Program | undefined {
+  const program = S3_PROGRAMS.find((name) => name === text);
+  if (text !== undefined && program === undefined) {
+    throw new Error(`--s3 takes ${S3_PROGRAMS.join(" or ")}`);
+  }
+  return program;
 }
 
 /** The folder of pid files. */

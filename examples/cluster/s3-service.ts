@@ -1,20 +1,28 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { findProgram } from "../../test/support/find-program.ts";
-import type { ClusterOptions } from "./cluster-options.ts";
+import { type ClusterOptions, S3_PROGRAMS, type S3Program } from "./cluster-options.ts";
 import type { Service } from "./services.ts";
 
 /** The bucket, and who may use it. */
 export const S3_ACCESS = { bucket: "slipway", key: "slipway", secret: "slipway-on-loopback" } as const;
 
-/** An S3 server: versitygw, or MinIO where that is what is installed. */
-export async function s3Service({ data, s3Port }: ClusterOptions): Promise<Service> {
-  const folder = join(data, "s3");
+/** How each program is told to serve a folder. */
+const SERVE: Readonly<Record<S3Program, (folder: string, address: string) => readonly string[]>> = {
+  versitygw: (folder, address) => ["--port", address, "--quiet", "posix", folder],
+  minio: (folder, address) => ["server", folder, "--address", address, "--quiet"],
+};
+
+/** An S3 server with data of its own. @throws when the one asked for cannot be had */
+export async function s3Service({ data, s3Port, s3Program }: ClusterOptions): Promise<Service> {
+  const { name, path } = chooseProgram(data, s3Program);
+  const folder = folderOf(data, name);
   const address = `127.0.0.1:${s3Port}`;
   return {
     name: "s3",
-    command: commandOf(folder, address),
+    command: [path, ...SERVE[name](folder, address)],
     environment: {
       ROOT_ACCESS_KEY: S3_ACCESS.key,
       ROOT_SECRET_KEY: S3_ACCESS.secret,
@@ -27,12 +35,28 @@ export async function s3Service({ data, s3Port }: ClusterOptions): Promise<Servi
   };
 }
 
-function commandOf(folder: string, address: string): readonly string[] {
-  const versitygw = findProgram("versitygw");
-  if (versitygw !== undefined) return [versitygw, "--port", address, "--quiet", "posix", folder];
-  const minio = findProgram("minio");
-  if (minio !== undefined) return [minio, "server", folder, "--address", address, "--quiet"];
-  throw new Error("no S3 server is installed: put versitygw or minio on the PATH or into SLIPWAY_TEST_BIN");
+/** No program finds what another has stored, so that data in the folder decides. */
+function chooseProgram(
+  data: string,
+  wanted: S3Program | undefined,
+): { readonly name: S3Program; readonly path: string } {
+  const stored = S3_PROGRAMS.find((name) => existsSync(folderOf(data, name)));
+  if (stored !== undefined && wanted !== undefined && stored !== wanted) {
+    throw new Error(`${data} is of a cluster on ${stored}; examples/cluster/down --purge removes it`);
+  }
+  const only = wanted ?? stored;
+  const candidates = only === undefined ? S3_PROGRAMS : [only];
+  for (const name of candidates) {
+    const path = findProgram(name);
+    if (path !== undefined) return { name, path };
+  }
+  throw new Error(
+    `no S3 server is installed: put ${candidates.join(" or ")} on the PATH or into SLIPWAY_TEST_BIN`,
+  );
+}
+
+function folderOf(data: string, program: S3Program): string {
+  return join(data, "s3", program);
 }
 
 async function createBucket(endpoint: string): Promise<boolean> {

@@ -2,6 +2,7 @@
 import { chmod } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { Cluster } from "../../examples/cluster/cluster.ts";
+import { parseS3Program, S3_PROGRAMS } from "../../examples/cluster/cluster-options.ts";
 import { freePort } from "../support/free-port.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { checkBuilds } from "./build-scenarios.ts";
@@ -11,16 +12,19 @@ import { checkConformance } from "./conformance.ts";
 import { stress } from "./stress.ts";
 import { checkUploads } from "./upload-scenarios.ts";
 
-const USAGE = "usage: npm run test:cluster -- [--seed NUMBER] [--minutes NUMBER] [--keep]";
+const S3_OPTION = `[--s3 ${S3_PROGRAMS.join("|")}]`;
+const USAGE = `usage: npm run test:cluster -- [--seed NUMBER] [--minutes NUMBER] ${S3_OPTION} [--keep]`;
 
 const { values } = parseArgs({
   options: {
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
     minutes: { type: "string", default: "5" },
+    s3: { type: "string" },
     keep: { type: "boolean", default: false },
   },
 });
 const [seed, minutes] = [Number(values.seed), Number(values.minutes)];
+const s3Program = parseS3Program(values.s3);
 if (!Number.isInteger(seed) || !(minutes >= 0)) {
   console.error(USAGE);
   process.exit(2);
@@ -28,7 +32,7 @@ if (!Number.isInteger(seed) || !(minutes >= 0)) {
 process.exitCode = await run();
 
 async function run(): Promise<number> {
-  console.log(`seed ${seed}, ${minutes} minutes of stress`);
+  console.log(`seed ${seed}, ${minutes} minutes of stress${s3Program ? `, ${s3Program}` : ""}`);
   const folder = await temporaryFolder("cluster");
   // PostgreSQL runs as another user when this is root.
   await chmod(folder.path, 0o755);
@@ -39,6 +43,7 @@ async function run(): Promise<number> {
     postgresPort: freePort(),
     redisPort: freePort(),
     s3Port: freePort(),
+    s3Program,
   };
   const checks = new Checks();
   const environment = {
@@ -60,7 +65,10 @@ async function run(): Promise<number> {
   }
   if (values.keep || checks.failed > 0) console.log(`logs and data stay in ${folder.path}`);
   else await folder[Symbol.asyncDispose]();
-  if (checks.failed > 0) console.log(`again: npm run test:cluster -- --seed ${seed} --minutes ${minutes}`);
+  if (checks.failed > 0) {
+    const s3 = s3Program ? ` --s3 ${s3Program}` : "";
+    console.log(`again: npm run test:cluster -- --seed ${seed} --minutes ${minutes}${s3}`);
+  }
   console.log(checks.summary());
   return checks.failed === 0 ? 0 : 1;
 }
