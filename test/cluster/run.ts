@@ -2,13 +2,14 @@
 import { chmod } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { Cluster } from "../../examples/cluster/cluster.ts";
-import { parseS3Program, S3_PROGRAMS } from "../../examples/cluster/cluster-options.ts";
+import { type ClusterOptions, parseS3Program, S3_PROGRAMS } from "../../examples/cluster/cluster-options.ts";
 import { freePort } from "../support/free-port.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { checkBuilds } from "./build-scenarios.ts";
 import { Checks } from "./checks.ts";
 import { checkCoherence } from "./coherence-scenarios.ts";
 import { checkConformance } from "./conformance.ts";
+import { checkRemovals } from "./removal-scenarios.ts";
 import { stress } from "./stress.ts";
 import { checkUploads } from "./upload-scenarios.ts";
 
@@ -48,17 +49,17 @@ async function run(): Promise<number> {
   const checks = new Checks();
   const environment = {
     SLIPWAY_BUILDER_APT_ESSENTIAL: "false",
-    SLIPWAY_REGISTRY_SPARSE_MANIFESTS: "true",
     // The least that S3 allows, so that uploads of a few MiB have parts.
     SLIPWAY_CONTENT_PART_BYTES: String(5 << 20),
   };
   const cluster = await Cluster.open(options, () => environment);
   try {
+    await checkConformanceSparsely(options, environment, checks);
     await cluster.up();
-    await checkConformance(cluster, checks);
     await checkBuilds(cluster, checks);
     await checkUploads(cluster, checks);
     await checkCoherence(cluster, checks);
+    await checkRemovals(cluster, checks);
     if (minutes > 0) await stress(cluster, `redis://127.0.0.1:${options.redisPort}`, seed, minutes, checks);
   } finally {
     await cluster.down();
@@ -71,4 +72,17 @@ async function run(): Promise<number> {
   }
   console.log(checks.summary());
   return checks.failed === 0 ? 0 : 1;
+}
+
+/** The conformance suites, which count what rests on sparse manifests; then ends the instances, to be started without. */
+async function checkConformanceSparsely(
+  options: ClusterOptions,
+  environment: Readonly<Record<string, string>>,
+  checks: Checks,
+): Promise<void> {
+  const sparse = { ...environment, SLIPWAY_REGISTRY_SPARSE_MANIFESTS: "true" };
+  const cluster = await Cluster.open(options, () => sparse);
+  await cluster.up();
+  await checkConformance(cluster, checks);
+  for (const name of cluster.names.filter((name) => name.startsWith("slipway-"))) await cluster.stop(name);
 }

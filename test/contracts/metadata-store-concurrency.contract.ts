@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { ManifestReference, MetadataStore } from "../../src/metadata/metadata-store.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import {
   linkSample,
@@ -16,23 +16,22 @@ import {
 export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "never stores an index after one of its manifests was deleted, at the very same time too",
-    async run({ store, other }) {
-      for (let round = 0; round < 25; round += 1) {
-        const child = await pushSample(store, `child ${round}`);
-        const index = sampleManifest(`index ${round}`, { references: [requires("manifest", child.digest)] });
-        const isStored = async () => (await store.findManifest(REPOSITORY, index.digest)) !== undefined;
-        const deleteChild = async () => {
-          expect(await other.deleteManifest(REPOSITORY, child.digest)).toBe(true);
-          return isStored();
+    run: (stores) =>
+      raceRemovals(stores, async ({ store, other }, seed) => {
+        const { digest } = await pushSample(store, seed);
+        return {
+          reference: requires("manifest", digest),
+          remove: () => other.deleteManifest(REPOSITORY, digest),
         };
-        const [missing, storedBeforeDelete] = await Promise.all([
-          store.putManifest(REPOSITORY, index, [tagName("index")]),
-          deleteChild(),
-        ]);
-        expect(missing.length > 0).toBe(!storedBeforeDelete);
-        expect(await isStored()).toBe(storedBeforeDelete);
-      }
-    },
+      }),
+  },
+  {
+    name: "never stores a manifest after one of its blobs was unlinked, at the very same time too",
+    run: (stores) =>
+      raceRemovals(stores, async ({ store, other }, seed) => {
+        const digest = await linkSample(store, seed);
+        return { reference: requires("layer", digest), remove: () => other.unlinkBlob(REPOSITORY, digest) };
+      }),
   },
   {
     name: "counts every push and delete made at once into one repository",
@@ -83,3 +82,31 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
 ];
+
+interface RemovablePart {
+  readonly reference: ManifestReference;
+  readonly remove: () => Promise<boolean>;
+}
+
+/** Stores manifests through one store while a part that each requires is removed through the other. */
+async function raceRemovals(
+  stores: MetadataStores,
+  addPart: (stores: MetadataStores, seed: string) => Promise<RemovablePart>,
+): Promise<void> {
+  const { store } = stores;
+  for (let round = 0; round < 25; round += 1) {
+    const { reference, remove } = await addPart(stores, `part ${round}`);
+    const manifest = sampleManifest(`whole ${round}`, { references: [reference] });
+    const isStored = async () => (await store.findManifest(REPOSITORY, manifest.digest)) !== undefined;
+    const removeThenLook = async () => {
+      expect(await remove()).toBe(true);
+      return isStored();
+    };
+    const [missing, cameFirst] = await Promise.all([
+      store.putManifest(REPOSITORY, manifest, [tagName("whole")]),
+      removeThenLook(),
+    ]);
+    expect(missing).toEqual(cameFirst ? [] : [reference]);
+    expect(await isStored()).toBe(cameFirst);
+  }
+}

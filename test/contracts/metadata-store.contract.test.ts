@@ -72,6 +72,9 @@ it(
     expect(failed).toContain(
       "never stores an index after one of its manifests was deleted, at the very same time too",
     );
+    expect(failed).toContain(
+      "never stores a manifest after one of its blobs was unlinked, at the very same time too",
+    );
   },
   CASE_TIMEOUT_MS,
 );
