@@ -88,10 +88,10 @@ export class S3Connection {
   /**
    * What `work` resolves to.
    *
-   * @throws {StorageError} for whatever it throws, after the SDK's own retries
+   * @throws {StorageError} for whatever it throws, after the SDK's own retries; `work` may be called several times
    */
   run<Result>(operation: string, key: string, work: () => Promise<Result>): Promise<Result> {
-    return reportingFailure(S3_DRIVER, operation, key, work);
+    return reportingFailure(S3_DRIVER, operation, key, () => besideFolderRemoval(work));
   }
 
   /** As {@link run}; `undefined` when the server says that what was asked for is not there. */
@@ -103,6 +103,25 @@ export class S3Connection {
       }),
     );
   }
+}
+
+/** Milliseconds to wait before each further try of what met a folder that was being removed. */
+const FOLDER_RETRY_DELAYS_MS = [5, 20, 80];
+
+/**
+ * What `work` resolves to. Servers that keep objects as files remove a folder with its last object, and refuse with 409
+ * what another request puts there in that moment (versitygw 1.8): that is tried again, which the SDK does not do.
+ */
+export async function besideFolderRemoval<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (const delayMs of FOLDER_RETRY_DELAYS_MS) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== "ExistingObjectIsDirectory") throw error;
+      await Bun.sleep(delayMs);
+    }
+  }
+  return await work();
 }
 
 /** A tag without quotes: they come and go with server and operation. */
