@@ -16,17 +16,15 @@ export async function pushBlob(
   return openedSeconds + (await putFile(target.href, path));
 }
 
-/** Sends a file with curl, which costs the machine less than a client in JavaScript; resolves to the seconds of the request. */
+/** Sends a file, which goes out without a copy and so costs the machine little; resolves to the seconds of the request. */
 async function putFile(url: string, path: string): Promise<number> {
-  const headers = ["-H", "Content-Type: application/octet-stream", "-H", "Expect:"];
-  const curl = Bun.spawn(
-    ["curl", "-sS", "-T", path, ...headers, "-w", "%{http_code} %{time_total}", "-o", "/dev/null", url],
-    { stdout: "pipe", stderr: "pipe" },
-  );
-  const [output, complaint] = await Promise.all([curl.stdout.text(), curl.stderr.text(), curl.exited]);
-  const [status, seconds] = output.split(" ");
-  if (status !== "201") throw new Error(`PUT ${url} answered ${status} ${complaint.trim()}`);
-  return Number(seconds);
+  const headers = { "content-type": "application/octet-stream" };
+  const started = performance.now();
+  const response = await fetch(url, { method: "PUT", headers, body: Bun.file(path) });
+  const seconds = (performance.now() - started) / 1000;
+  if (response.status !== 201)
+    throw new Error(`PUT ${url} answered ${response.status}: ${await response.text()}`);
+  return seconds;
 }
 
 /** Puts a manifest under a tag. */
