@@ -78,9 +78,9 @@ memory, as \`cache.driver: redis\` has it once it is warm. *Without*: \`cache.dr
 
 ${worthTable(samples)}
 
-A cached answer saves the round trip, which is what a client with few connections waits for, and all of the database's
-work. With many connections the instance's one thread is the limit either way, and without the cache PostgreSQL
-works on the other processor meanwhile. Redis alone, without the instance's own memory, was no more than 1.3x as fast as
+A cached answer saves the round trip and all of the database's work. With one or two connections the processors sleep
+between requests, and waking them takes as long as the work. With very many the instance's one thread is the limit
+either way: without the cache PostgreSQL works on the other processor meanwhile, on many look-ups at once. Redis alone, without the instance's own memory, was no more than 1.3x as fast as
 PostgreSQL here: both are one round trip.
 `;
 }

@@ -7,6 +7,9 @@ const BLOCK = 4096;
 /** Writes smaller than this are better gathered by the system. */
 const SMALLEST_DIRECT_WRITE = 1 << 20;
 
+/** How systems say that a file, or a write, cannot pass the cache. */
+const REFUSALS: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP"]);
+
 /** Whether files are written past the system's page cache, until the file system says that it cannot. */
 export class DirectWrites {
   #possible: boolean;
@@ -81,7 +84,7 @@ export class AppendFile implements AsyncDisposable {
       const { bytesWritten } = await this.#direct.write(bytes, 0, bytes.byteLength, position);
       return bytesWritten;
     } catch (error) {
-      if (errorCode(error) !== "EINVAL") throw error;
+      if (!REFUSALS.has(errorCode(error))) throw error;
       this.#directWrites.refuse();
       return undefined;
     }

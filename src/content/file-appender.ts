@@ -107,7 +107,7 @@ export class FileAppender {
     const length = this.#gathered;
     this.#gathering = undefined;
     this.#gathered = 0;
-    const tapped = this.#tap(buffer.subarray(0, length));
+    const tapped = this.#tapped(buffer.subarray(0, length));
     const written = this.#writing.then(() => this.#writeAll(buffer, length));
     this.#writing = written;
     this.#done = Promise.all([this.#done, written, tapped]);
@@ -116,6 +116,15 @@ export class FileAppender {
       this.#failed = true;
     });
     this.#released = Promise.allSettled([written, tapped]).then(() => this.#buffers.release(buffer));
+  }
+
+  /** A tap that throws at once fails like one that rejects: the buffer is released all the same. */
+  #tapped(piece: Uint8Array): Awaitable<void> {
+    try {
+      return this.#tap(piece);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #writeAll(buffer: Uint8Array, length: number): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * A thread that hashes, so that the server's own thread goes on serving meanwhile. Takes {@link HashRequest}s, and
- * answers each `update` and `digest`, in order, with a {@link HashAnswer}.
+ * answers each {@link HashQuestion} with a {@link HashAnswer}.
  */
 import { type ContentHash, createContentHash, type DigestAlgorithm } from "../oci/content-hash.ts";
 
@@ -8,9 +8,13 @@ import { type ContentHash, createContentHash, type DigestAlgorithm } from "../oc
 export type HashRequest =
   | { readonly kind: "share"; readonly memory: number; readonly buffer: SharedArrayBuffer }
   | { readonly kind: "begin"; readonly hash: number; readonly algorithms: readonly DigestAlgorithm[] }
+  | { readonly kind: "end"; readonly hash: number }
+  | (HashQuestion & { readonly question: number });
+
+/** What is answered. */
+export type HashQuestion =
   | { readonly kind: "update"; readonly hash: number; readonly bytes: SharedPiece | Uint8Array }
-  | { readonly kind: "digest"; readonly hash: number; readonly algorithm: DigestAlgorithm }
-  | { readonly kind: "end"; readonly hash: number };
+  | { readonly kind: "digest"; readonly hash: number; readonly algorithm: DigestAlgorithm };
 
 /** Bytes in memory that both threads see; they stay as they are until the answer. */
 export interface SharedPiece {
@@ -21,6 +25,7 @@ export interface SharedPiece {
 
 /** That an update is done; of a digest, its hex; or what went wrong. */
 export interface HashAnswer {
+  readonly question: number;
   readonly hex?: string;
   readonly failure?: string;
 }
@@ -31,36 +36,39 @@ const memories = new Map<number, SharedArrayBuffer>();
 const hashes = new Map<number, ReadonlyMap<DigestAlgorithm, ContentHash>>();
 
 self.onmessage = ({ data }: MessageEvent<HashRequest>) => {
+  // Nobody waits for an answer to the others: when they fail the thread is at its end, which its owner hears of.
+  if (!("question" in data)) return note(data);
+  const { question } = data;
   try {
-    const answer = handle(data);
-    if (answer !== undefined) self.postMessage(answer);
+    self.postMessage({ question, ...answer(data) } satisfies HashAnswer);
   } catch (error) {
-    self.postMessage({ failure: String(error) } satisfies HashAnswer);
+    self.postMessage({ question, failure: String(error) } satisfies HashAnswer);
   }
 };
 
-function handle(request: HashRequest): HashAnswer | undefined {
+function note(request: Exclude<HashRequest, HashQuestion>): void {
   switch (request.kind) {
     case "share":
       memories.set(request.memory, request.buffer);
-      return undefined;
+      break;
     case "begin":
       hashes.set(request.hash, new Map(request.algorithms.map((each) => [each, createContentHash(each)])));
-      return undefined;
-    case "update": {
-      const bytes = request.bytes instanceof Uint8Array ? request.bytes : shared(request.bytes);
-      for (const hash of known(request.hash).values()) hash.update(bytes);
-      return {};
-    }
-    case "digest": {
-      const hash = known(request.hash).get(request.algorithm);
-      if (hash === undefined) throw new Error(`the bytes are not hashed with ${request.algorithm}`);
-      return { hex: hash.hex() };
-    }
+      break;
     case "end":
       hashes.delete(request.hash);
-      return undefined;
   }
+}
+
+function answer(request: HashQuestion): { readonly hex?: string } {
+  const hashers = known(request.hash);
+  if (request.kind === "update") {
+    const bytes = request.bytes instanceof Uint8Array ? request.bytes : shared(request.bytes);
+    for (const hasher of hashers.values()) hasher.update(bytes);
+    return {};
+  }
+  const hasher = hashers.get(request.algorithm);
+  if (hasher === undefined) throw new Error(`the bytes are not hashed with ${request.algorithm}`);
+  return { hex: hasher.hex() };
 }
 
 function known(number: number): ReadonlyMap<DigestAlgorithm, ContentHash> {

@@ -41,6 +41,9 @@ describe("HashThread", () => {
         await hashes[i]?.update(bytes.subarray(half));
       }),
     );
+    const blake3 = thread.begin(["blake3"]);
+    await blake3.update(inputs[0] as Uint8Array);
+    expect(`blake3:${await blake3.hex("blake3")}`).toBe(digestOf(inputs[0] as Uint8Array, "blake3"));
     for (const [i, bytes] of inputs.entries()) {
       expect(`sha256:${await hashes[i]?.hex("sha256")}`).toBe(digestOf(bytes));
       expect(`sha512:${await hashes[i]?.hex("sha512")}`).toBe(digestOf(bytes, "sha512"));
@@ -51,6 +54,24 @@ describe("HashThread", () => {
     const hash = startThread().begin(["sha256"]);
     await expect(hash.hex("sha512")).rejects.toThrow("sha512");
     expect(`sha256:${await hash.hex("sha256")}`).toBe(digestOf(""));
+  });
+
+  it("counts as broken, and says so to whoever asks, when the system has no thread to give", async () => {
+    const thread = startThread();
+    const { Worker } = globalThis;
+    globalThis.Worker = class {
+      constructor() {
+        throw new TypeError("Failed to spawn worker thread");
+      }
+    } as unknown as typeof Worker;
+    try {
+      const hash = thread.begin(["sha256"]);
+      expect(thread.isBroken).toBe(true);
+      await expect(hash.update(shared(randomBytes(MIB)))).rejects.toThrow("cannot be had");
+      await expect(hash.hex("sha256")).rejects.toThrow("cannot be had");
+    } finally {
+      globalThis.Worker = Worker;
+    }
   });
 
   it("fails what is under way when it ends", async () => {

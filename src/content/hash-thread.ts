@@ -1,5 +1,5 @@
 import type { DigestAlgorithm } from "../oci/content-hash.ts";
-import type { HashAnswer, HashRequest, SharedPiece } from "./hash-thread-worker.ts";
+import type { HashAnswer, HashQuestion, HashRequest, SharedPiece } from "./hash-thread-worker.ts";
 
 interface Waiting {
   readonly resolve: (answer: HashAnswer) => void;
@@ -8,7 +8,7 @@ interface Waiting {
 
 /** Digests of a growing sequence of bytes that a {@link HashThread} computes. */
 export interface ThreadHash {
-  /** Whether the thread failed: then the hash is worthless. */
+  /** Whether the thread or an update failed: then the hash is worthless. */
   readonly isBroken: boolean;
   /** Hashes the next bytes, which must stay as they are until it resolves. Copies what is not in shared memory. */
   update(bytes: Uint8Array): Promise<void>;
@@ -23,7 +23,8 @@ export class HashThread implements Disposable {
   #begun = 0;
   #shared = 0;
   readonly #memories = new WeakMap<SharedArrayBuffer, number>();
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting = new Map<number, Waiting>();
+  #asked = 0;
   /** The thread's side of a hash goes with ours, however that is lost. */
   readonly #forgotten = new FinalizationRegistry<number>((hash) => this.#post({ kind: "end", hash }));
 
@@ -37,12 +38,18 @@ export class HashThread implements Disposable {
     const hash = ++this.#begun;
     this.#post({ kind: "begin", hash, algorithms: [...algorithms] });
     const thread = this;
+    let broken = false;
     const handle: ThreadHash = {
       get isBroken() {
-        return thread.isBroken;
+        return broken || thread.isBroken;
       },
       update: async (bytes) => {
-        await this.#ask({ kind: "update", hash, bytes: this.#piece(bytes) });
+        try {
+          await this.#ask({ kind: "update", hash, bytes: this.#piece(bytes) });
+        } catch (error) {
+          broken = true;
+          throw error;
+        }
       },
       hex: async (algorithm) => {
         const { hex } = await this.#ask({ kind: "digest", hash, algorithm });
@@ -72,28 +79,35 @@ export class HashThread implements Disposable {
     return { memory, offset, length };
   }
 
-  #ask(request: HashRequest): Promise<HashAnswer> {
+  #ask(request: HashQuestion): Promise<HashAnswer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ resolve, reject });
-      this.#post(request);
+      const question = ++this.#asked;
+      this.#waiting.set(question, { resolve, reject });
+      this.#post({ ...request, question });
     });
   }
 
   #post(request: HashRequest): void {
     if (this.#failure !== undefined) return;
-    this.#worker ??= this.#start();
-    this.#worker.postMessage(request);
+    try {
+      this.#worker ??= this.#start();
+      this.#worker.postMessage(request);
+    } catch (error) {
+      this.#fail(new Error("the hash thread cannot be had", { cause: error }));
+    }
   }
 
   #start(): Worker {
     const worker = new Worker(new URL("./hash-thread-worker.ts", import.meta.url));
     worker.onmessage = ({ data }: MessageEvent<HashAnswer>) => {
-      const waiting = this.#waiting.shift();
+      const waiting = this.#waiting.get(data.question);
+      this.#waiting.delete(data.question);
       if (data.failure === undefined) waiting?.resolve(data);
       else waiting?.reject(new Error(data.failure));
     };
     worker.onerror = (event) => this.#fail(new Error(`the hash thread failed: ${event.message}`));
+    worker.addEventListener("close", () => this.#fail(new Error("the hash thread ended by itself")));
     // A thread that waits for work must not keep the process alive.
     worker.unref();
     return worker;
@@ -101,6 +115,7 @@ export class HashThread implements Disposable {
 
   #fail(failure: Error): void {
     this.#failure ??= failure;
-    for (const waiting of this.#waiting.splice(0)) waiting.reject(failure);
+    for (const waiting of this.#waiting.values()) waiting.reject(failure);
+    this.#waiting.clear();
   }
 }

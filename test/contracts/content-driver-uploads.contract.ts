@@ -81,15 +81,20 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "fails an append whose tap fails, and tells why",
+    name: "fails an append whose tap fails, at once or later, tells why, and goes on with others",
     async run(driver) {
-      const id = createUploadId();
-      await driver.createUpload(id);
-      const failing = driver.appendUpload(id, 0, chunks(["a"]), () =>
-        Promise.reject(new Error("tap failed")),
-      );
-      await expect(failing).rejects.toThrow("tap failed");
-      await driver.discardUpload(id);
+      const fail = (): never => {
+        throw new Error("tap failed");
+      };
+      for (let turn = 0; turn < 20; turn += 1) {
+        const id = createUploadId();
+        await driver.createUpload(id);
+        const failing = turn % 2 === 0 ? fail : async () => fail();
+        const append = driver.appendUpload(id, 0, chunks(["a"]), failing);
+        await expect(append).rejects.toThrow("tap failed");
+        await driver.discardUpload(id);
+      }
+      await publishSample(driver, "after so many failures");
     },
   },
   {
