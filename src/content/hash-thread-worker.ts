@@ -2,7 +2,8 @@
  * A thread that hashes, so that the server's own thread goes on serving meanwhile. Takes {@link HashRequest}s, and
  * answers each {@link HashQuestion} with a {@link HashAnswer}.
  */
-import { type ContentHash, createContentHash, type DigestAlgorithm } from "../oci/content-hash.ts";
+import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import { LocalHash } from "./local-hash.ts";
 
 /** What the thread is asked. Numbers name memory that was shared, and hashes that were begun. */
 export type HashRequest =
@@ -33,7 +34,7 @@ export interface HashAnswer {
 declare const self: Worker;
 
 const memories = new Map<number, SharedArrayBuffer>();
-const hashes = new Map<number, ReadonlyMap<DigestAlgorithm, ContentHash>>();
+const hashes = new Map<number, LocalHash>();
 
 self.onmessage = ({ data }: MessageEvent<HashRequest>) => {
   // Nobody waits for an answer to the others: when they fail the thread is at its end, which its owner hears of.
@@ -52,7 +53,7 @@ function note(request: Exclude<HashRequest, HashQuestion>): void {
       memories.set(request.memory, request.buffer);
       break;
     case "begin":
-      hashes.set(request.hash, new Map(request.algorithms.map((each) => [each, createContentHash(each)])));
+      hashes.set(request.hash, new LocalHash(request.algorithms));
       break;
     case "end":
       hashes.delete(request.hash);
@@ -60,18 +61,16 @@ function note(request: Exclude<HashRequest, HashQuestion>): void {
 }
 
 function answer(request: HashQuestion): { readonly hex?: string } {
-  const hashers = known(request.hash);
+  const hash = known(request.hash);
   if (request.kind === "update") {
     const bytes = request.bytes instanceof Uint8Array ? request.bytes : shared(request.bytes);
-    for (const hasher of hashers.values()) hasher.update(bytes);
+    hash.update(bytes);
     return {};
   }
-  const hasher = hashers.get(request.algorithm);
-  if (hasher === undefined) throw new Error(`the bytes are not hashed with ${request.algorithm}`);
-  return { hex: hasher.hex() };
+  return { hex: hash.hex(request.algorithm) };
 }
 
-function known(number: number): ReadonlyMap<DigestAlgorithm, ContentHash> {
+function known(number: number): LocalHash {
   const found = hashes.get(number);
   if (found === undefined) throw new Error("there is no such hash");
   return found;

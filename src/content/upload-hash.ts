@@ -1,10 +1,11 @@
 import { LRUCache } from "lru-cache";
 import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
-import { type ContentHash, createContentHash, type DigestAlgorithm } from "../oci/content-hash.ts";
+import type { DigestAlgorithm } from "../oci/content-hash.ts";
 import { CANONICAL_ALGORITHM, type Digest } from "../oci/digest.ts";
 import type { UploadId } from "./content-driver.ts";
 import type { HashThread, ThreadHash } from "./hash-thread.ts";
+import { LocalHash } from "./local-hash.ts";
 
 /** A first piece of so many bytes is the begin of more than the server's own thread should hash. */
 const LARGE_PIECE = 256 << 10;
@@ -56,26 +57,6 @@ export class UploadHash {
     return isWorthIt && this.#thread?.isBroken === false
       ? this.#thread.begin(this.#algorithms)
       : new LocalHash(this.#algorithms);
-  }
-}
-
-/** Hashes at once, on the caller's thread. */
-class LocalHash {
-  readonly isBroken = false;
-  readonly #hashers: ReadonlyMap<DigestAlgorithm, ContentHash>;
-
-  constructor(algorithms: Iterable<DigestAlgorithm>) {
-    this.#hashers = new Map([...algorithms].map((algorithm) => [algorithm, createContentHash(algorithm)]));
-  }
-
-  update(bytes: Uint8Array): void {
-    for (const hasher of this.#hashers.values()) hasher.update(bytes);
-  }
-
-  hex(algorithm: DigestAlgorithm): string {
-    const hasher = this.#hashers.get(algorithm);
-    if (hasher === undefined) throw new Error(`the bytes are not hashed with ${algorithm}`);
-    return hasher.hex();
   }
 }
 

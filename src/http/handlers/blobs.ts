@@ -30,7 +30,7 @@ function serveBlob(
 ): Awaitable<Response> {
   const condition = request.headers.get("if-none-match");
   const range = request.headers.get("range");
-  if (condition !== null && matchesEtag(condition, digest)) {
+  if (matchesEtag(condition, digest)) {
     return new Response(null, { status: 304, headers: blobHeaders(digest) });
   }
   if (request.method === "HEAD") {
