@@ -35,7 +35,7 @@ const options = {
   redisPort,
   s3Port: freePort(),
 };
-// The fourth is a registry of its own way: it asks PostgreSQL each time.
+// The fourth instance has no cache: it asks PostgreSQL every time.
 const cluster = await Cluster.open(options, (instance) => ({
   SLIPWAY_BUILDER_ENABLED: "false",
   SLIPWAY_LOG_LEVEL: "error",

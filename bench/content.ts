@@ -21,14 +21,14 @@ export interface BlobFile {
   readonly sizeBytes: number;
 }
 
-/** The image that every server serves: small layers, and one large one that its manifest leaves out. */
+/** The image that every server serves: small layers, and a large blob that is not in its manifest. */
 export interface BenchContent {
   readonly smallBlobs: readonly BlobFile[];
   readonly largeBlob: BlobFile;
   readonly manifest: BlobFile;
 }
 
-/** Writes random content into `folder`, so that no server can gain by compressing or finding it again. */
+/** Writes random content into `folder`, so that no server can gain from compression or deduplication. */
 export async function createContent(folder: string, largeBlobMib: number): Promise<BenchContent> {
   const smallBlobs = await Promise.all(
     Array.from({ length: SMALL_BLOB_COUNT }, (_, index) =>
@@ -71,7 +71,7 @@ async function describeFile(path: string): Promise<BlobFile> {
   return { path, digest: `sha256:${hash.digest("hex")}`, sizeBytes };
 }
 
-/** Puts the content on a server: through the registry's API, or as files under the paths of that API. */
+/** Puts the content on a server: through the registry API, or as files with that API's paths. */
 export async function publish(
   server: BenchServer,
   serverFolder: string,

@@ -9,7 +9,7 @@ export interface BenchOptions {
   /** Uploads at once when memory is measured, and the size of each. */
   readonly uploads: number;
   readonly uploadMib: number;
-  /** File that takes the report. */
+  /** File for the report. */
   readonly write: string | undefined;
 }
 
@@ -25,7 +25,7 @@ Measures Slipway beside nginx, Distribution and zot, as far as they are installe
   --quick          a short trial of everything; its figures mean little
   --write FILE     also write the report to FILE, such as docs/benchmarks.md`;
 
-/** The options that `args` spell; `undefined` when they ask for help. */
+/** Parses `args`; `undefined` if they ask for help. */
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;

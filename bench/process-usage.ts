@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 // Linux reports process times to user space in hundredths of a second, whatever the kernel's own clock.
 const TICKS_PER_SECOND = 100;
 
-/** The process `root` and all that descend from it, by id. */
+/** The ids of the process `root` and all its descendants. */
 export function processTree(root: number): readonly number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync("/proc")) {
@@ -26,12 +26,12 @@ export function cpuSeconds(pids: readonly number[]): number {
   return ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
 }
 
-/** Forgets the peak of resident memory seen so far, so that {@link peakMemoryBytes} tells that of what follows. */
+/** Resets the peak of resident memory, so that {@link peakMemoryBytes} covers only what follows. */
 export function resetPeakMemory(pids: readonly number[]): void {
   for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-/** Bytes that these processes had resident at most, each at its own worst moment (`VmHWM`). */
+/** Sum of the peak resident memory of these processes in bytes (`VmHWM`). */
 export function peakMemoryBytes(pids: readonly number[]): number {
   const peaks = pids.map((pid) => {
     const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

@@ -1,4 +1,4 @@
-/** What was measured, round by round: for each thing measured, and each server or baseline, a list of figures. */
+/** The figures of all rounds, by measure and by server or baseline. */
 export class Samples {
   readonly #figures = new Map<string, Map<string, number[]>>();
 

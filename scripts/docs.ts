@@ -1,4 +1,4 @@
-// Writes the pages under docs/ that are made from the program's own tables; with --check, says which differ from them.
+// Writes the pages under docs/ that are generated from the program's tables. With --check, it only reports outdated pages.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { apiPage } from "./lib/api-page.ts";
@@ -18,7 +18,7 @@ for (const [path, make] of PAGES) {
   const current = await readFile(file, "utf8").catch(() => undefined);
   if (current === text) continue;
   if (check) {
-    console.error(`${path} differs from what the program says; run: node scripts/bun.mjs scripts/docs.ts`);
+    console.error(`${path} is out of date; run: node scripts/bun.mjs scripts/docs.ts`);
     process.exitCode = 1;
   } else {
     await writeFile(file, text);

@@ -18,8 +18,11 @@ import { HashThread } from "./content/hash-thread.ts";
 import { MemoryDriver } from "./content/memory-driver.ts";
 import { S3Driver, type S3DriverOptions } from "./content/s3-driver.ts";
 import { SmallBlobCache } from "./content/small-blob-cache.ts";
+import { BodyMemory } from "./http/body-memory.ts";
+import { MemoryRoom } from "./http/memory-room.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
+import { FolderLocks } from "./metadata/folder-locks.ts";
 import type { BlobLinks, MetadataStore } from "./metadata/metadata-store.ts";
 import { openPostgresEngine } from "./metadata/postgres-engine.ts";
 import { PostgresLocks } from "./metadata/postgres-locks.ts";
@@ -27,33 +30,38 @@ import type { SqlEngine } from "./metadata/sql-engine.ts";
 import { openMetadataStore } from "./metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "./metadata/sqlite-engine.ts";
 import { KeyedLock } from "./oci/keyed-lock.ts";
+import { type StorageError, storageFailure } from "./oci/storage-error.ts";
 import type { WorkLocks } from "./oci/work-locks.ts";
 import { type AccessPolicy, OPEN_ACCESS } from "./registry/access-policy.ts";
 import type { ImageStore } from "./registry/image-store.ts";
+import { startLeftoverReport } from "./registry/leftover-report.ts";
 import { ManifestPulls } from "./registry/manifest-pulls.ts";
+import { ManifestThread } from "./registry/manifest-thread.ts";
+import { startPresenceWatch } from "./registry/presence-watch.ts";
 import { Registry } from "./registry/registry.ts";
 import { RegistryImageStore } from "./registry/registry-image-store.ts";
 import { startUploadExpiry } from "./registry/upload-expiry.ts";
+import { refuseMissingContent, refuseNewMetadata } from "./registry/whole-data.ts";
 
 /** Largest blob kept in memory: image configs and small layers, which cost more to open than to send. */
 const SMALL_BLOB_BYTES = 64 * 1024;
 
-/** Descriptors that an instance keeps itself beside those in Redis; some 200 bytes each. */
+/** Descriptors that an instance caches itself, besides those in Redis; about 200 bytes each. */
 const NEAR_ENTRIES = 100_000;
 
-/** Milliseconds between two looks at whether a cache that failed is back. */
+/** Time between two checks of a failed cache, in milliseconds. */
 const CACHE_PROBE_MS = 500;
 
 /** This host's architecture, as image configs name it. */
 const HOST_ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
 
-/** A package manager as an operator sees it. */
+/** A package manager, for the start message. */
 export interface BuildSource {
   readonly name: string;
   readonly available: boolean;
-  /** Its version, or why it cannot be used. */
+  /** Its version, or why it is not available. */
   readonly detail: string;
-  /** A name that it builds. */
+  /** A name that it can build. */
   readonly example: string;
 }
 
@@ -63,76 +71,110 @@ export interface Slipway extends AsyncDisposable {
   readonly data: string;
   /** The stored images, without HTTP. */
   readonly images: ImageStore;
-  /** Builds images that nobody pushed; absent when that is switched off. */
+  /** Resolves when the data is lost while the server runs: removed, replaced or unmounted. */
+  readonly lost: Promise<StorageError>;
+  /** Builds images that nobody pushed; absent if it is disabled. */
   readonly builder: OnDemandBuilder | undefined;
-  /** What can build images here, and what cannot and why. */
+  /** The package sources, and whether they are available. */
   buildSources(): Promise<readonly BuildSource[]>;
-  /** Starts to listen, and to keep house. The caller stops it before it disposes of the registry. */
+  /** Starts to listen, and starts the periodic tasks. The caller stops it before it disposes of the registry. */
   serve(): HttpServer;
 }
 
+/** Options of one start. */
+export interface ComposeOptions {
+  /** Starts even if the metadata or the content is missing. */
+  readonly acceptDataLoss?: boolean;
+}
+
 /**
- * Puts the parts together as the configuration says; `policy` decides about every request, all allowed unless given.
- * Whoever asked disposes of the result.
+ * Creates and connects all parts by the configuration. `policy` decides about every request; by default everything is
+ * allowed. The caller disposes of the result.
  *
- * @throws {StorageError} when a store cannot be opened; what was opened before is closed again
+ * @throws {StorageError} if a store cannot be opened; everything opened before is closed again
+ * @throws {PartialDataError} if half of the data is missing
  */
 export async function compose(
   config: Config,
   log: Logger,
   policy: AccessPolicy = OPEN_ACCESS,
+  { acceptDataLoss = false }: ComposeOptions = {},
 ): Promise<Slipway> {
   await using opened = new AsyncDisposableStack();
   const data = resolve(config.data);
   await mkdir(data, { recursive: true });
-  const engine = await openEngine(config, data);
-  const metadata = opened.use(
-    await openMetadataStore(engine, { manifestCacheBytes: config.registry.manifestCacheBytes }),
-  );
-  const driver = opened.use(await openDriver(config, data));
-  const locks = openLocks(config, opened);
+  const { engine, metadata, driver } = await openStores(config, data, opened, log, acceptDataLoss);
+  const locks = await openLocks(config, data, opened);
   // On one processor a second thread would only take turns with the first.
   const hashThread = availableParallelism() > 1 ? opened.use(new HashThread()) : undefined;
   const store = new BlobStore(driver, { locks, ...(hashThread && { hashThread }) });
   const links = await withCache(config, metadata, engine, opened, log);
+  const provider = withSmallBlobs(config, store);
   const registry = new Registry({
     ledger: metadata,
     links,
-    provider: withSmallBlobs(config, store),
+    provider,
     locator: config.content.driver === "s3" && config.content.redirect ? store : undefined,
     ingester: store,
     policy,
     rules: config.registry,
+    manifestThread: opened.use(new ManifestThread()),
+    log: log.child({ area: "registry" }),
   });
-  const images = new RegistryImageStore(store, store, links, registry.manifests);
-  const builder = config.builder.enabled
-    ? createBuilder(config, data, {
-        store: images,
-        ledger: metadata,
-        locks,
-        log: log.child({ area: "builder" }),
-      })
-    : undefined;
+  const images = new RegistryImageStore(store, provider, links, registry.manifests);
+  const builder = createBuilder(config, data, {
+    store: images,
+    ledger: metadata,
+    locks,
+    log: log.child({ area: "builder" }),
+  });
   const pulls = new ManifestPulls(registry.manifests, builder);
   const all = opened.move();
+  const lost = Promise.withResolvers<StorageError>();
   return {
     data,
     images,
     builder,
+    lost: lost.promise,
     buildSources: async () => (builder === undefined ? [] : [await describeApt(builder)]),
     serve() {
-      all.use(
-        startUploadExpiry(
-          registry.uploads,
-          config.registry.uploadExpirySeconds,
-          log.child({ area: "registry" }),
-        ),
-      );
-      const services = { registry, pulls, limits: { ...config.http, deletes: config.registry.deletes } };
+      all.use(startPresenceWatch([engine, driver, locks], lost.resolve));
+      const registryLog = log.child({ area: "registry" });
+      const { uploadExpirySeconds } = config.registry;
+      all.use(startUploadExpiry(registry.uploads, uploadExpirySeconds, registryLog));
+      all.use(startLeftoverReport({ content: store, ledger: metadata }, uploadExpirySeconds, registryLog));
+      const limits = { ...config.http, deletes: config.registry.deletes };
+      const { bodyMemoryBytes, memoryTargetBytes } = config.http;
+      const bodies = new BodyMemory(bodyMemoryBytes, new MemoryRoom(memoryTargetBytes));
+      const services = { registry, pulls, limits, bodies };
       return startHttpServer(services, config.http, log.child({ area: "http" }));
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+/**
+ * Opens the two halves of the data. Unless `acceptDataLoss` is set, refuses if one has data and the other is empty.
+ */
+async function openStores(
+  config: Config,
+  data: string,
+  opened: AsyncDisposableStack,
+  log: Logger,
+  acceptDataLoss: boolean,
+) {
+  const driver = opened.use(await openDriver(config, data));
+  // Content in memory is always lost with a restart.
+  const mayRefuse = !acceptDataLoss && config.content.driver !== "memory";
+  const engine = await openEngine(config, data, log.child({ area: "metadata" }));
+  const metadata = opened.use(
+    await openMetadataStore(engine, {
+      manifestCacheBytes: config.registry.manifestCacheBytes,
+      ...(mayRefuse && { beforeCreation: () => refuseNewMetadata(driver) }),
+    }),
+  );
+  if (mayRefuse) await refuseMissingContent(metadata, driver);
+  return { engine, metadata, driver };
 }
 
 function createBuilder(
@@ -140,7 +182,7 @@ function createBuilder(
   data: string,
   parts: Omit<OnDemandParts, "source">,
 ): OnDemandBuilder | undefined {
-  if (!builder.apt.enabled) return undefined;
+  if (!builder.enabled || !builder.apt.enabled) return undefined;
   const options = {
     stateFolder: join(data, "apt"),
     alwaysIncluded: builder.apt.include,
@@ -160,6 +202,9 @@ function createBuilder(
       layerBudget: builder.maxLayers,
       refreshSeconds: builder.refreshSeconds,
       concurrentBuilds: builder.parallelBuilds,
+      maxWaiting: builder.maxWaiting,
+      maxWaitingPerCaller: builder.maxWaitingPerClient,
+      failureSeconds: builder.failureSeconds,
       timeoutSeconds: builder.timeoutSeconds,
     },
   );
@@ -171,18 +216,29 @@ async function describeApt(builder: OnDemandBuilder): Promise<BuildSource> {
   return { name: "apt", available: found.available, detail, example: "apt/curl/git:latest" };
 }
 
-async function openEngine({ metadata }: Config, data: string): Promise<SqlEngine> {
+async function openEngine({ metadata }: Config, data: string, log: Logger): Promise<SqlEngine> {
   switch (metadata.engine) {
     case "sqlite":
-      return await openSqliteEngine(resolve(metadata.path ?? join(data, "metadata.sqlite")));
+      return await openSqliteEngine(sqlitePath(metadata.path, data), (error) => {
+        const failure = storageFailure(error);
+        log.warn({ ...failure?.storage, err: error }, failure?.remedy ?? "the database needs attention");
+      });
     case "postgres":
       return await openPostgresEngine(metadata.url, metadata);
   }
 }
 
-/** Locks among all who share the metadata. */
-function openLocks({ metadata }: Config, opened: AsyncDisposableStack): WorkLocks {
-  return metadata.engine === "postgres" ? opened.use(new PostgresLocks(metadata.url)) : new KeyedLock();
+/** Locks for all processes that share the metadata. */
+async function openLocks(config: Config, data: string, opened: AsyncDisposableStack): Promise<WorkLocks> {
+  const { metadata, content } = config;
+  if (metadata.engine === "postgres") return opened.use(new PostgresLocks(metadata.url));
+  // Content in memory belongs to one process.
+  if (content.driver === "memory") return new KeyedLock();
+  return await FolderLocks.open(`${sqlitePath(metadata.path, data)}-locks`);
+}
+
+function sqlitePath(path: string | undefined, data: string): string {
+  return resolve(path ?? join(data, "metadata.sqlite"));
 }
 
 async function openDriver({ content }: Config, data: string): Promise<ContentDriver> {
@@ -199,7 +255,7 @@ async function openDriver({ content }: Config, data: string): Promise<ContentDri
   }
 }
 
-/** The bucket as the driver wants it told; a key without its secret counts for nothing, as with AWS's own tools. */
+/** The driver's options for a bucket. A key without its secret is ignored, as in AWS's own tools. */
 function s3Options(content: Extract<Config["content"], { driver: "s3" }>): S3DriverOptions {
   const { accessKeyId, secretAccessKey, encryption, redirectEndpoint } = content;
   const root = content.root.replace(/^\/+|\/+$/g, "");

@@ -1,4 +1,4 @@
 import manifest from "../package.json" with { type: "json" };
 
-/** This program's version, as its package states it. */
+/** This program's version, from its package.json. */
 export const VERSION: string = manifest.version;

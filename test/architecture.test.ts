@@ -4,6 +4,7 @@ import { defaultExportProblems, environmentProblems, sizeProblems } from "./arch
 import { importCycles } from "./architecture/import-cycles.ts";
 import { layeringProblems } from "./architecture/layering.ts";
 import { lockProblems } from "./architecture/lock-file.ts";
+import { linkProblems } from "./architecture/markdown-links.ts";
 import { portabilityProblems } from "./architecture/portable-text.ts";
 import { projectFiles, readText } from "./architecture/project-files.ts";
 import { parseSourceModule, type SourceModule } from "./architecture/source-module.ts";
@@ -39,6 +40,14 @@ describe("the house", () => {
   it("names no package registry and no path of one machine", () => {
     const problems = FILES.flatMap((path) => portabilityProblems(path, readText(join(ROOT, path)) ?? ""));
     expect(problems).toEqual([]);
+  });
+
+  it("links nothing in its documents that does not exist", () => {
+    const documents = FILES.filter((path) => path.endsWith(".md"));
+    expect(documents).toContain("docs/compatibility.md");
+    expect(documents.flatMap((path) => linkProblems(path, readText(join(ROOT, path)) ?? "", FILES))).toEqual(
+      [],
+    );
   });
 
   it("locks every package for every platform", async () => {
@@ -163,6 +172,34 @@ describe("the rule on what a text may name", () => {
     expect(
       portabilityProblems("a.md", "the folder /home of an image, ./work/main and src/home/page"),
     ).toEqual([]);
+  });
+});
+
+describe("the rule on links", () => {
+  const files = ["README.md", "docs/a.md", "docs/adr/0001-x.md", "LICENSE"];
+  const problems = (path: string, text: string) => linkProblems(path, text, files);
+
+  it("finds links to what does not exist, however they are written", () => {
+    for (const text of [
+      "see [b](b.md)",
+      "see [b](b.md#part) and [a](a.md)",
+      "![picture](b.md)",
+      "see [b][1]\n\n[1]: b.md",
+      '<img width="1" src="b.md">',
+    ]) {
+      expect(problems("docs/a.md", text)).toEqual([expect.stringContaining("docs/a.md links b.md")]);
+    }
+    expect(problems("docs/adr/0001-x.md", "[a](a.md) [b](/LICENSE)")).toHaveLength(2);
+  });
+
+  it("follows folders, parts of pages and parents", () => {
+    expect(problems("docs/a.md", "[a](adr) [b](adr/) [c](../README.md#x) [d](#here) [e](a.md)")).toEqual([]);
+  });
+
+  it("leaves other hosts and code alone", () => {
+    const text =
+      '[a](https://example.com/b.md) `[b](b.md)`\n\n```sh\ncurl [b](b.md)\n```\n\n<a href="mailto:x@y">';
+    expect(problems("README.md", text)).toEqual([]);
   });
 });
 

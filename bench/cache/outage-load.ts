@@ -1,4 +1,4 @@
-/** What one phase of load came to. */
+/** The results of one phase of load. */
 export interface LoadFigures {
   readonly requests: number;
   readonly failures: number;
@@ -17,7 +17,7 @@ export interface LoadRequest {
 
 const CLIENTS = 24;
 
-/** Asks for all of `requests` over and over, by several clients at once, while `work` goes on. */
+/** Sends `requests` again and again, from several clients at once, while `work` runs. */
 export async function loadDuring(
   requests: readonly LoadRequest[],
   work: () => Promise<void>,

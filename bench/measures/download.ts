@@ -6,10 +6,10 @@ import type { BenchServer } from "../servers/bench-server.ts";
 /** Processor seconds that a server spends per GiB of the large blob it sends. */
 export const DOWNLOAD_CPU = "large blob GET, server CPU s/GiB";
 
-// Enough that the kernel's clock, which ticks a hundred times a second, tells small differences.
+// Enough that the kernel's clock, with a hundred ticks a second, shows small differences.
 const TOTAL_MIB = 4096;
 
-/** Fetches the large blob, one time after the other over one connection, until 4 GiB have come. */
+/** Fetches the large blob repeatedly over one connection, until 4 GiB have arrived. */
 export async function measureDownload(
   server: BenchServer,
   content: BenchContent,

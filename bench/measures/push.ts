@@ -5,7 +5,7 @@ import { pushBlob } from "../registry-client.ts";
 import type { Samples } from "../samples.ts";
 import type { BenchServer } from "../servers/bench-server.ts";
 
-/** Seconds to push a large blob, or for the work that no durable, verifying push can avoid. */
+/** Seconds to push a large blob, or for the work that every durable, verified push needs. */
 export const PUSH = "large blob push, s";
 export const SHA256_ALONE = "SHA-256 alone";
 export const DURABLE_WRITE_ALONE = "durable write alone";

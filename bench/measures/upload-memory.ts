@@ -4,10 +4,10 @@ import { pushBlob } from "../registry-client.ts";
 import type { Samples } from "../samples.ts";
 import type { BenchServer } from "../servers/bench-server.ts";
 
-/** The most a server had resident, in MiB, while many large blobs were uploaded at once. */
+/** A server's peak resident memory, in MiB, while many large blobs were uploaded at once. */
 export const UPLOAD_MEMORY = "peak memory during concurrent uploads, MiB";
 
-/** Uploads the blob in `uploads` sessions at once, each to a repository of its own. */
+/** Uploads the blob in `uploads` sessions at once, each to a separate repository. */
 export async function measureUploadMemory(
   server: BenchServer,
   blob: BlobFile,

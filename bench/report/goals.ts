@@ -15,7 +15,7 @@ export interface GoalOutcome {
   readonly isMet: boolean | undefined;
 }
 
-/** The goals of the hot path, beside what was measured. */
+/** The goals of the hot path, with the measured values. */
 export function goalOutcomes(samples: Samples): readonly GoalOutcome[] {
   const { manifestByTag, smallBlob } = REQUEST_MEASURES;
   const rates = [

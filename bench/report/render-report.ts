@@ -6,7 +6,7 @@ import type { BenchOptions } from "../options.ts";
 import type { Samples } from "../samples.ts";
 import { goalOutcomes } from "./goals.ts";
 
-/** What a report is made of, besides the figures. */
+/** The parts of a report besides the figures. */
 export interface ReportContext {
   readonly options: BenchOptions;
   readonly facts: readonly string[];

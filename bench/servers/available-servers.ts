@@ -9,13 +9,13 @@ import { startZot } from "./zot.ts";
 /** The name under which Distribution's current major version is reported. */
 export const DISTRIBUTION_V3 = "Distribution v3";
 
-/** Servers that this machine can run, and a sentence for each that it lacks. */
+/** Servers that this machine can run, and a sentence for each that is missing. */
 export interface AvailableServers {
   readonly starters: readonly ServerStarter[];
   readonly missing: readonly string[];
 }
 
-/** Looks on PATH, in the folder `SLIPWAY_TEST_BIN`, and where Debian puts what is for administrators. */
+/** Looks on PATH, in the folder `SLIPWAY_TEST_BIN`, and in Debian's folders for administrators. */
 export function findServers(): AvailableServers {
   const starters: ServerStarter[] = [startSlipway];
   const missing: string[] = [];

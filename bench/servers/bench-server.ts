@@ -5,9 +5,9 @@ export interface BenchServer extends AsyncDisposable {
   readonly version: string;
   /** Such as `http://127.0.0.1:40123`. */
   readonly origin: string;
-  /** Whether content is pushed through the registry API; otherwise it is laid out as files. */
+  /** Whether content is pushed through the registry API; otherwise it is stored as files. */
   readonly isRegistry: boolean;
-  /** The processes that serve, without whatever launched them. */
+  /** The processes that serve, without their launcher. */
   processes(): readonly number[];
 }
 

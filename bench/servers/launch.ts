@@ -14,7 +14,7 @@ export interface LaunchPlan {
   readonly isRegistry: boolean;
   readonly command: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** What the command writes goes to a file of this folder. */
+  /** The command's output goes to a file in this folder. */
   readonly folder: string;
   /** Whether the process started is only a launcher, to be left out of the measurements. */
   readonly hasLauncher?: boolean;
@@ -78,7 +78,7 @@ async function untilReady(url: string, isRunning: () => boolean): Promise<void> 
   }
 }
 
-/** What a command prints, on either stream, trimmed; empty when it cannot be run. */
+/** The trimmed output of a command, from both streams; empty if it cannot be run. */
 export function outputOf(...command: readonly string[]): string {
   try {
     const { stdout, stderr } = Bun.spawnSync([...command]);

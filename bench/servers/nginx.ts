@@ -24,7 +24,7 @@ function configurationText(folder: string, port: number): string {
   const temporaryPaths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((name) => `${name}_temp_path ${join(folder, `temporary-${name}`)};`)
     .join(" ");
-  // The folder is private to its owner, whom the worker must remain when that is root.
+  // The folder is private to its owner. If that is root, the worker must stay root too.
   const user = process.getuid?.() === 0 ? "user root;" : "";
   return `${user}
 daemon off;

@@ -3,7 +3,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import type { BenchServer } from "./bench-server.ts";
 import { freePort, launch } from "./launch.ts";
 
-/** Starts Slipway as `npm start` does, with everything at its default but the address and the log. */
+/** Starts Slipway like `npm start`, with defaults except for the address and the log. */
 export async function startSlipway(folder: string): Promise<BenchServer> {
   const port = await freePort();
   return launch({

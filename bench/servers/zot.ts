@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { BenchServer } from "./bench-server.ts";
 import { freePort, launch, outputOf } from "./launch.ts";
 
-/** Starts zot on its filesystem storage, syncing what it takes as the others do, with nothing running in the background. */
+/** Starts zot on its filesystem storage, with syncs like the others, and without background work. */
 export async function startZot(program: string, folder: string): Promise<BenchServer> {
   const port = await freePort();
   const configuration = join(folder, "config.json");

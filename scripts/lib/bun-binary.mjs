@@ -2,16 +2,16 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LaunchError } from "./launch-error.mjs";
 
-// The package ships a short text in place of the program; its install script swaps the program in.
+// The package has a short text as a placeholder; its install script replaces it with the program.
 const SMALLEST_PROGRAM_BYTES = 1_000_000;
 
 /**
  * Path of the Bun that package-lock.json pins.
  *
- * Where install scripts are switched off the `bun` package holds only a placeholder; the program then still lies in
- * the platform's own package, and is run from there.
+ * If install scripts are disabled, the `bun` package has only a placeholder. The program is then run from the
+ * platform's own package.
  *
- * @throws {LaunchError} when there is none for this platform
+ * @throws {LaunchError} if there is none for this platform
  */
 export function findBun(root) {
   const modules = join(root, "node_modules");

@@ -9,10 +9,10 @@ const STALE_AFTER_MS = 30_000;
 const RETRY_MS = 200;
 
 /**
- * Runs `work` while holding the lock folder `path`, so that no other process on the same files does so meanwhile.
+ * Runs `work` while holding the lock folder `path`, so that only one process at a time works on the same files.
  *
- * The holder touches the folder as it goes. One that stopped doing so, or whose process has ended on this host, has
- * lost the lock. `onWait` is called once if somebody else holds it.
+ * The holder touches the folder regularly. It loses the lock if it stops doing so, or if its process on this host has
+ * ended. `onWait` is called once if somebody else holds it.
  */
 export async function withInstallLock(path, work, onWait) {
   const owner = { token: randomUUID(), host: hostname(), pid: process.pid };
@@ -51,7 +51,9 @@ async function isStale(path) {
   return owner?.host === hostname() && !isRunning(owner.pid);
 }
 
-/** Takes a dead holder's lock away by renaming, which only one process can do; gives it back if it changed hands. */
+/**
+ * Takes away a dead holder's lock by renaming, which only one process can do; gives it back if it has a new holder.
+ */
 async function discard(path) {
   const aside = `${path}.${randomUUID()}`;
   try {
@@ -66,7 +68,7 @@ async function discard(path) {
 
 async function touch(path) {
   const now = new Date();
-  // The lock was taken from us, or the disk is failing: either way the work goes on, and its own errors tell.
+  // The lock was taken from us, or the disk is failing. The work continues in both cases, and reports its own errors.
   await utimes(path, now, now).catch(() => undefined);
 }
 

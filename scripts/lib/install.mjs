@@ -10,9 +10,9 @@ const STAMP = join("node_modules", ".slipway-installed");
 const LOCK_FOLDER = ".slipway-installing";
 
 /**
- * Makes `node_modules` what package-lock.json says, which is quick when it already is.
+ * Installs `node_modules` by package-lock.json. Quick if it is up to date.
  *
- * @throws {LaunchError} when npm fails, with what it said
+ * @throws {LaunchError} if npm fails, with its output
  */
 export async function ensureInstalled(root) {
   if (isStamped(root)) return;
@@ -31,7 +31,7 @@ function isStamped(root) {
   return readIfThere(join(root, STAMP)) === stampFor(root);
 }
 
-/** Changes with the lock, and with the platform, since a folder may be shared between machines. */
+/** Changes with the lock and the platform, because machines may share a folder. */
 function stampFor(root) {
   const lock = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
@@ -39,7 +39,7 @@ function stampFor(root) {
   return `${lock} ${process.platform}-${process.arch}\n`;
 }
 
-/** Whether npm has already installed exactly what the lock names, by npm's own record in `node_modules`. */
+/** Whether npm has installed exactly the lock's packages, by npm's own record in `node_modules`. */
 function matchesLock(root) {
   const record = readIfThere(join(root, "node_modules", ".package-lock.json"));
   if (record === undefined) return false;
@@ -69,7 +69,7 @@ async function install(root) {
   console.error(`slipway: installed in ${((Date.now() - started) / 1000).toFixed(1)} s`);
 }
 
-/** The npm that started us, else the one on PATH. Another package manager's launcher would not read our lock. */
+/** The npm that started us, or else the one on PATH. Other package managers would not read our lock. */
 function npmCommand() {
   const launcher = process.env.npm_execpath;
   return launcher !== undefined && /^npm(-cli)?\.c?js$/.test(basename(launcher))

@@ -1,4 +1,4 @@
-/** A reason not to start that the person at the keyboard can act on; shown without a stack. */
+/** A reason not to start that the user can act on; shown without a stack. */
 export class LaunchError extends Error {
   name = "LaunchError";
 
@@ -8,7 +8,7 @@ export class LaunchError extends Error {
   }
 }
 
-/** Runs `work`; a {@link LaunchError} becomes one message on standard error, and its exit code ours. */
+/** Runs `work`. A {@link LaunchError} becomes a message on standard error, and its exit code becomes ours. */
 export async function reportLaunchErrors(work) {
   try {
     await work();

@@ -4,11 +4,11 @@ import { constants } from "node:os";
 const FORWARDED = ["SIGTERM", "SIGHUP", "SIGINT", "SIGUSR1", "SIGUSR2"];
 
 /**
- * Runs a program and resolves to its exit code, 128+n when signal n ended it, and what it wrote if `capture` is set;
- * otherwise it has our own standard streams.
+ * Runs a program. Resolves to its exit code (128+n after signal n), and with `capture` to its output; otherwise it
+ * uses our standard streams.
  *
- * Signals that reach us are passed on. An interrupt from a terminal is not: the terminal sends it to the whole
- * foreground group, so the program already has it.
+ * It passes on our signals, except an interrupt from a terminal: the terminal sends that to the whole foreground
+ * group, so the program already has it.
  */
 export function runCommand(file, args, { capture = false, ...options } = {}) {
   return new Promise((resolve, reject) => {

@@ -1,11 +1,21 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 
-// Generous, since a test may start servers or package managers on a busy machine; one that hangs still ends.
+// Generous, since a test may start servers or package managers on a busy machine.
 const TEST_TIMEOUT_MS = 30_000;
 
-/** Arguments for Bun that run the tests under `paths`, all of them when there are none. Slower suites are scripts of their own. */
+/**
+ * Arguments for Bun that run the tests under `paths`, or all tests without them. Slower suites have scripts of their own.
+ *
+ * At least four processes run them, even on fewer cores: many tests wait for servers to start or for time-outs to pass.
+ */
 export function bunTestArguments(paths) {
-  return ["test", `--timeout=${TEST_TIMEOUT_MS}`, ...(paths.length > 0 ? paths : ["./src", "./test"])];
+  return [
+    "test",
+    `--parallel=${Math.max(4, availableParallelism())}`,
+    `--timeout=${TEST_TIMEOUT_MS}`,
+    ...(paths.length > 0 ? paths : ["./src", "./test"]),
+  ];
 }
 
 const GENERATE_DOCS = "scripts/docs.ts";

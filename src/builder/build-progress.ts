@@ -1,9 +1,9 @@
 import type { Digest } from "../oci/digest.ts";
 
-/** How an image was come by: made, linked from another name's, or found as it was. */
+/** How a build ended: the image was made, linked from another name, or already there. */
 export type ImageOutcome = "built" | "linked" | "unchanged";
 
-/** What a build has just done. Sizes are in bytes; events of layers that are made side by side interleave. */
+/** One step of a build. Sizes are in bytes. Events of layers that are made at the same time interleave. */
 export type BuildProgress =
   | { readonly kind: "resolve-started"; readonly packages: readonly string[] }
   | { readonly kind: "resolve-done"; readonly packageCount: number; readonly sizeBytes: number }
@@ -13,5 +13,5 @@ export type BuildProgress =
   | { readonly kind: "layer-done"; readonly layer: number; readonly sizeBytes: number }
   | { readonly kind: "image-done"; readonly digest: Digest; readonly outcome: ImageOutcome };
 
-/** Is told of each step as it happens. Must not throw. */
+/** Called for each step as it happens. Must not throw. */
 export type ProgressListener = (event: BuildProgress) => void;

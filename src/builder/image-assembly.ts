@@ -6,20 +6,20 @@ import { MediaType } from "../oci/media-types.ts";
 import type { ImageLock } from "./image-lock.ts";
 import type { ImageSettings } from "./package-source.ts";
 
-/** A layer of an image and what to say of it. */
+/** A layer of an image, and its description. */
 export interface ImageLayer {
   readonly layer: CachedLayer;
-  /** Shown by clients as the command that made the layer. */
+  /** Clients show this as the command that made the layer. */
   readonly createdBy: string;
 }
 
-/** A document of an image with the descriptor that names it. */
+/** A config or manifest with its descriptor. */
 export interface ImageDocument {
   readonly bytes: Uint8Array;
   readonly descriptor: Descriptor;
 }
 
-/** A config and the manifest that names it. */
+/** A config and its manifest. */
 export interface AssembledImage {
   readonly config: ImageDocument;
   readonly manifest: ImageDocument;
@@ -27,7 +27,7 @@ export interface AssembledImage {
 
 const ANNOTATION = "org.opencontainers.image";
 
-/** The image of `layers`, lowest first. Says nothing of the name it was asked for by: equal contents, equal bytes. */
+/** Makes the image of `layers`, lowest first. Contains no name, so equal contents give equal bytes. */
 export function assembleImage(
   platform: Platform,
   packages: readonly string[],
@@ -61,7 +61,7 @@ export function assembleImage(
   return { config, manifest };
 }
 
-/** The artifact that carries an image's lock and names the image as its subject (image-spec manifest.md, "Artifacts"). */
+/** The artifact with an image's lock; the image is its subject (image-spec manifest.md, "Artifacts"). */
 export function assembleLockArtifact(
   subject: Descriptor,
   lock: ImageLock,
@@ -78,7 +78,7 @@ export function assembleLockArtifact(
   return { empty, manifest };
 }
 
-/** The config and the layers that an image manifest made here names. */
+/** The config and the layers of an image manifest made here. */
 export function blobsOf(manifest: Uint8Array): readonly BlobDescriptor[] {
   const { config, layers } = JSON.parse(new TextDecoder().decode(manifest)) as {
     readonly config: Descriptor;

@@ -10,16 +10,16 @@ interface PlannedLayer {
   readonly key: string;
 }
 
-/** The layers of an image, lowest first, and what its last layer and settings were made from. */
+/** The layers of an image, lowest first, and the facts behind its last layer and settings. */
 export interface BuiltLayers {
   readonly layers: readonly ImageLayer[];
-  /** Facts of the package layers, in their order. */
+  /** Facts of the package layers, in order. */
   readonly facts: readonly string[];
 }
 
 const NAMES_SHOWN = 6;
 
-/** Plans a closure into at most `layerBudget` layers and gets each from the cache or makes it. */
+/** Plans a closure into at most `layerBudget` layers; takes each from the cache or makes it. */
 export async function buildLayers(
   source: PackageSource,
   builder: LayerBuilder,
@@ -28,7 +28,7 @@ export async function buildLayers(
   layerBudget: number,
   context: StepContext,
 ): Promise<BuiltLayers> {
-  // One layer of the budget is the last one's.
+  // One layer of the budget is for the last one.
   const planned = planLayers(closure, layerBudget - 1).map((packages) => ({
     packages,
     key: layerKey(
@@ -102,7 +102,7 @@ function packageOrder(source: PackageSource, layer: PlannedLayer, fetched: Fetch
   return { key: layer.key, make: (signal) => source.packageLayer(layer.packages, fetched, signal) };
 }
 
-/** Runs all, and waits for all: when one fails the others are stopped before the package files are given back. */
+/** Runs all and waits for all: if one fails, the others stop before the package files are released. */
 async function buildAll<Item, Value>(
   items: readonly Item[],
   context: StepContext,

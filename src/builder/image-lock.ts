@@ -2,17 +2,17 @@ import { type Digest, digestOf } from "../oci/digest.ts";
 import { COMPRESSOR_IDENTITY } from "./layer-compression.ts";
 import type { PackageRequest, PackageSource, ResolvedPackage } from "./package-source.ts";
 
-/** Everything that an image depends on: equal locks give equal images, bit for bit. */
+/** Everything that an image depends on. Equal locks give equal images, byte for byte. */
 export interface ImageLock {
-  /** Canonical JSON: members in a fixed order, no blanks. */
+  /** Canonical JSON: members in a fixed order, without white space. */
   readonly bytes: Uint8Array;
   readonly digest: Digest;
 }
 
-/** Changes whenever equal inputs would give another image. */
+/** Change this when equal inputs would give a different image. */
 const FORMAT_VERSION = 1;
 
-/** The lock of a request that was resolved to `closure`, to be planned into at most `layerBudget` layers. */
+/** The lock of a request that resolved to `closure`, for a plan of at most `layerBudget` layers. */
 export function createLock(
   source: PackageSource,
   request: PackageRequest,

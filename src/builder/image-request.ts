@@ -5,17 +5,17 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { isDebianPackageName } from "./debian/package-name.ts";
 
-/** What an image name asks for. Two names that ask for the same give equal requests. */
+/** The request that an image name stands for. Names that ask for the same image give equal requests. */
 export interface ImageRequest {
   readonly source: "apt";
-  /** What was asked for and what the leading components add, each once, in ascending byte order. */
+  /** The named packages and those that leading components add; each once, in ascending byte order. */
   readonly packages: readonly string[];
   readonly platform: Platform;
-  /** The leading components that are no package names, in ascending byte order. */
+  /** The leading components that are not package names, in ascending byte order. */
   readonly metaPackages: readonly string[];
 }
 
-/** Most packages one name may ask for. */
+/** Maximum packages in one name. */
 export const MAX_REQUESTED_PACKAGES = 64;
 
 const PREFIX = "apt/";
@@ -26,23 +26,23 @@ const PACKAGE_SETS: Readonly<Record<string, readonly string[]>> = {
   shell: ["bash", "coreutils", "less", "moreutils", "nano"],
 };
 
-/** Leading components that choose what the image runs on. */
+/** Leading components that choose the platform. */
 const PLATFORMS: Readonly<Record<string, Platform>> = {
   amd64: { os: "linux", architecture: "amd64" },
   arm64: { os: "linux", architecture: "arm64" },
 };
 
-/** Whether a name is one to build from packages: by the text alone. Digests name what is stored already. */
+/** Whether a name stands for an image to build. Looks only at the text. A digest never does: it names stored content. */
 export function isImageRequest(repository: RepositoryName, reference: Reference): boolean {
   return repository.startsWith(PREFIX) && !isDigestReference(reference);
 }
 
 /**
- * What the name `repository:reference` asks for; `defaultPlatform` when the name does not choose one.
+ * Parses `repository:reference`. Uses `defaultPlatform` if the name does not choose a platform.
  *
- * `_plus` stands for `+`, which a repository name cannot spell and no Debian name confuses: `g_plus_plus` is `g++`.
+ * `_plus` stands for `+`, which repository names cannot contain: `g_plus_plus` is `g++`. No Debian name contains `_`.
  *
- * @throws {RegistryError} `manifest-unknown` when nothing of that tag can be built
+ * @throws {RegistryError} `manifest-unknown` when the tag cannot be built, or the name chooses several platforms
  * @throws {RegistryError} `package-unknown` when a component cannot be the name of a package
  */
 export function parseImageRequest(
@@ -51,7 +51,7 @@ export function parseImageRequest(
   defaultPlatform: Platform,
 ): ImageRequest {
   if (!isImageRequest(repository, reference)) {
-    throw new RegistryError("manifest-unknown", "this name is not one to build from packages");
+    throw new RegistryError("manifest-unknown", "no image is built under this name");
   }
   if (reference !== BUILDABLE_TAG) {
     throw new RegistryError("manifest-unknown", `only the tag ${BUILDABLE_TAG} is built on demand`, {
@@ -81,7 +81,7 @@ function packageName(component: string): string {
 function platformOf(meta: readonly string[]): Platform | undefined {
   const chosen = [...new Set(meta.filter((component) => Object.hasOwn(PLATFORMS, component)))];
   if (chosen.length > 1) {
-    throw new RegistryError("manifest-unknown", "a name chooses one platform", {
+    throw new RegistryError("manifest-unknown", "a name can choose only one platform", {
       detail: { platforms: chosen },
     });
   }
@@ -97,12 +97,16 @@ function checkedPackages(names: readonly string[]): readonly string[] {
     });
   }
   if (packages.length === 0) {
-    throw new RegistryError("package-unknown", "the name asks for no package", { detail: { packages } });
+    throw new RegistryError("package-unknown", "the name contains no package", { detail: { packages } });
   }
   if (packages.length > MAX_REQUESTED_PACKAGES) {
-    throw new RegistryError("package-unknown", `a name asks for at most ${MAX_REQUESTED_PACKAGES} packages`, {
-      detail: { limit: MAX_REQUESTED_PACKAGES },
-    });
+    throw new RegistryError(
+      "package-unknown",
+      `a name can contain at most ${MAX_REQUESTED_PACKAGES} packages`,
+      {
+        detail: { limit: MAX_REQUESTED_PACKAGES },
+      },
+    );
   }
   return packages;
 }

@@ -1,14 +1,14 @@
 import type { BuildLedger, CachedLayer } from "../metadata/metadata-store.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
+import { ConcurrencyLimit } from "../oci/concurrency-limit.ts";
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { ImageStore } from "../registry/image-store.ts";
-import { ConcurrencyLimit } from "./concurrency-limit.ts";
 import { COMPRESSOR_IDENTITY, compressArchive } from "./layer-compression.ts";
 import type { LayerContent } from "./package-source.ts";
 import { SharedWork } from "./shared-work.ts";
 
-/** A layer to be had: from the cache, or by making it. */
+/** A layer to take from the cache or to make. */
 export interface LayerOrder {
   readonly key: string;
   readonly make: (signal: AbortSignal) => LayerContent;
@@ -16,12 +16,12 @@ export interface LayerOrder {
 
 const LAYERS_AT_ONCE = 2;
 
-/** The cache key of a layer: a digest over everything its bytes depend on. `inputs` in their order. */
+/** The cache key of a layer: a digest over everything its bytes depend on, in the order of `inputs`. */
 export function layerKey(formatVersion: string, inputs: readonly string[]): string {
   return digestOf(JSON.stringify([formatVersion, COMPRESSOR_IDENTITY, ...inputs]));
 }
 
-/** Gets layers from the cache, and makes those that are missing, each once, however many ask for it. */
+/** Takes layers from the cache and makes missing ones, each once, however many builds need it. */
 export class LayerBuilder {
   readonly #store: ImageStore;
   readonly #ledger: BuildLedger;
@@ -33,7 +33,7 @@ export class LayerBuilder {
     this.#ledger = ledger;
   }
 
-  /** The cached layers among `keys` whose blob can be served. */
+  /** The cached layers among `keys` whose blobs can be served. */
   async findCached(keys: readonly string[]): Promise<ReadonlyMap<string, CachedLayer>> {
     const found = await this.#ledger.findLayers(keys);
     const servable = await Promise.all(
@@ -43,9 +43,9 @@ export class LayerBuilder {
   }
 
   /**
-   * Makes a layer, stores it, and only then records it in the cache.
+   * Makes a layer, stores it, and then records it in the cache.
    *
-   * Who asks while the same layer is being made gets that one; `onStart` is called by who makes it.
+   * Concurrent calls for the same layer share one result; only the call that makes the layer calls `onStart`.
    */
   build(order: LayerOrder, signal: AbortSignal, onStart: () => void): Promise<CachedLayer> {
     return this.#running.run(order.key, signal, (shared) =>
@@ -71,7 +71,7 @@ export class LayerBuilder {
   }
 }
 
-/** Breaks the stream when nobody wants it any more, so that what was stored of it is dropped. */
+/** Breaks the stream when no build needs it any more, so that the partial upload is removed. */
 async function* untilAborted(source: ByteSource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) {
     signal.throwIfAborted();

@@ -7,21 +7,21 @@ const LEVEL = 6;
 const BLOCK_BYTES = 1 << 18;
 
 /**
- * Names everything that decides a compressed layer's bytes besides the archive.
+ * Identifies everything besides the archive that a compressed layer's bytes depend on.
  *
- * The compressor is Bun's; its version and the processor's kind both may change what it writes.
+ * The compressor is Bun's; its output may depend on its version and on the processor.
  */
 export const COMPRESSOR_IDENTITY = `gzip-${LEVEL} bun-${Bun.version} ${process.arch}`;
 
-/** An archive on its way into the store: its compressed bytes, and the digest of the uncompressed ones. */
+/** An archive on its way to the store: its compressed bytes, and the digest of the uncompressed ones. */
 export interface CompressedArchive {
-  /** Iterated once; compressed off the main thread. */
+  /** May be iterated once; compressed outside the main thread. */
   readonly bytes: ByteSource;
-  /** Digest of the archive, once `bytes` has ended (image-spec config.md, "Layer DiffID"). */
+  /** Digest of the archive, available after `bytes` has ended (image-spec config.md, "Layer DiffID"). */
   diffId(): Digest;
 }
 
-/** Hashes and compresses an archive in one pass. The gzip header carries no time and no name. */
+/** Hashes and compresses an archive in one pass. The gzip header has no time and no name. */
 export function compressArchive(archive: ByteSource): CompressedArchive {
   const hash = new Bun.CryptoHasher("sha256");
   let diffId: Digest | undefined;
@@ -59,7 +59,7 @@ async function feed(
   gzip.end();
 }
 
-/** The same bytes in blocks of one size: headers would make the compressor's calls many and tiny. */
+/** Regroups bytes into blocks of one size, so that small headers do not cause many tiny calls of the compressor. */
 async function* inBlocks(source: ByteSource): AsyncGenerator<Uint8Array> {
   let block = new Uint8Array(BLOCK_BYTES);
   let filled = 0;

@@ -1,11 +1,11 @@
 import { digestOf, encodedOf } from "../oci/digest.ts";
 
-/** What the planner knows of a package. */
+/** A package, as the planner sees it. */
 export interface LayerPart {
   /** Unique among the parts of one plan. */
   readonly name: string;
   readonly sizeBytes: number;
-  /** Whether it is in every image; such parts are planned among themselves. */
+  /** Whether it is in every image; such parts are planned separately. */
   readonly base: boolean;
 }
 
@@ -15,9 +15,9 @@ const OTHER_ALONE_BYTES = 1 << 19;
 /**
  * Groups parts into at most `budget` layers (at least 1) so that related images have most layers in common.
  *
- * Pure: the same parts in any order give the same groups in the same order. Large parts stand alone. Small ones go
- * to a bucket chosen by their name, so that one part more changes the one bucket it falls into. Base parts have a
- * third of the budget to themselves: their groups are the same in every image.
+ * Pure: the same parts in any order give the same groups in the same order. A large part gets a group of its own. A
+ * small part goes to a bucket chosen by its name, so an additional part changes only one bucket. A third of the budget
+ * is for base parts: their groups are the same in every image.
  */
 export function planLayers<Part extends LayerPart>(
   parts: readonly Part[],
@@ -41,7 +41,7 @@ function planClass<Part extends LayerPart>(
   firstThreshold: number,
 ): readonly (readonly Part[])[] {
   const bucketCount = Math.max(1, Math.floor(budget / 4));
-  // Powers of two: the cut rarely moves, so that an image more or less does not regroup everything.
+  // Powers of two: the limit rarely moves, so one more package does not regroup everything.
   let threshold = firstThreshold;
   while (countAtLeast(parts, threshold) > budget - bucketCount) threshold *= 2;
   const alone = parts.filter((part) => part.sizeBytes >= threshold).map((part) => [part]);
@@ -56,7 +56,7 @@ function countAtLeast(parts: readonly LayerPart[], sizeBytes: number): number {
   return parts.filter((part) => part.sizeBytes >= sizeBytes).length;
 }
 
-/** By name, never by version: a package that is updated stays where it is. */
+/** Chooses a bucket by name, not version, so that an updated package stays in its bucket. */
 function bucketOf(name: string, bucketCount: number): number {
   return Number.parseInt(encodedOf(digestOf(name)).slice(0, 8), 16) % bucketCount;
 }

@@ -14,10 +14,10 @@ import { blobsOf } from "./image-assembly.ts";
 const LAYOUT = { imageLayoutVersion: "1.0.0" };
 
 /**
- * Writes a stored image as an OCI layout (image-spec image-layout.md) into `folder`, which is made when absent.
+ * Writes a stored image as an OCI layout (image-spec image-layout.md) into `folder`, which it creates if needed.
  *
- * Every blob is verified while it is written. The index, which makes the image visible, comes last and replaces
- * the one that was there; blobs that are there already stay.
+ * Verifies every blob while writing it. Writes the index last, because it makes the image visible; it replaces an
+ * existing index. Existing blobs stay.
  *
  * @throws {RegistryError} `manifest-unknown`
  */
@@ -28,7 +28,7 @@ export async function writeOciLayout(
   folder: string,
 ): Promise<void> {
   const manifest = await store.findManifest(repository, reference);
-  if (manifest === undefined) throw new RegistryError("manifest-unknown", "there is no such image to write");
+  if (manifest === undefined) throw new RegistryError("manifest-unknown", "no such image");
   const self = { digest: digestOf(manifest.bytes), size: manifest.bytes.byteLength };
   await mkdir(join(folder, "blobs", algorithmOf(self.digest)), { recursive: true });
   for (const blob of blobsOf(manifest.bytes)) {
@@ -81,7 +81,7 @@ async function writeBlob(folder: string, blob: BlobDescriptor, body: ByteBody): 
   }
   if (size !== blob.size || hash.hex() !== encodedOf(blob.digest)) {
     await unlink(`${path}.new`);
-    throw new RegistryError("digest-mismatch", "a stored blob is not what its digest says", {
+    throw new RegistryError("digest-mismatch", "a stored blob does not match its digest", {
       detail: { digest: blob.digest },
     });
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type BuildRegistry,
@@ -8,18 +8,21 @@ import {
 } from "../../test/support/build-registry.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
+import { blobKey } from "../content/blob-paths.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import { parseTag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
+import type { ImageWaiter } from "../registry/image-builder.ts";
 import type { ManifestPush } from "../registry/image-store.ts";
 import type { BuildProgress } from "./build-progress.ts";
 import { writeOciLayout } from "./oci-layout.ts";
 import type { OnDemandParts } from "./on-demand-builder.ts";
 
 const LATEST = parseTag("latest");
+const SOMEBODY: ImageWaiter = { callerKey: "somebody" };
 const BUILD_TIMEOUT_MS = 300_000;
 const HAS_APT = ["apt-get", "apt-cache", "dpkg-deb", "flock"].every((program) => Bun.which(program) !== null);
 const CAN_RUN_IMAGES = Bun.which("umoci") !== null && process.getuid?.() === 0;
@@ -84,7 +87,7 @@ describe("a host without apt", () => {
     });
     const found = await registry.builder.available();
     expect(found).toEqual({ available: false, reason: "not installed: apt-get, apt-cache, dpkg-deb, flock" });
-    const error = await faultOf(registry.builder.ensure(parseRepositoryName("apt/curl"), LATEST));
+    const error = await faultOf(registry.builder.ensure(parseRepositoryName("apt/curl"), LATEST, SOMEBODY));
     expect(error.fault).toBe("build-unavailable");
   });
 });
@@ -106,7 +109,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
   beforeAll(async () => {
     folder = await temporaryFolder("apt-images");
     registry = await open("one");
-    await registry.builder.ensure(name("apt/curl/git"), LATEST);
+    await registry.builder.ensure(name("apt/curl/git"), LATEST, SOMEBODY);
   }, BUILD_TIMEOUT_MS);
 
   afterAll(async () => {
@@ -116,13 +119,13 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
 
   it("are there the second time without a package manager being started", async () => {
     const { startedCount } = registry.runner;
-    await registry.builder.ensure(name("apt/curl/git"), LATEST);
+    await registry.builder.ensure(name("apt/curl/git"), LATEST, SOMEBODY);
     expect(registry.runner.startedCount).toBe(startedCount);
   });
 
   it("are the same under a name that orders the packages otherwise, and no layer is made for it", async () => {
     const events: BuildProgress[] = [];
-    await registry.builder.ensure(name("apt/git/curl"), LATEST, undefined, (event) => events.push(event));
+    await registry.builder.ensure(name("apt/git/curl"), LATEST, SOMEBODY, (event) => events.push(event));
     expect(await digestOfImage(registry, "apt/git/curl")).toBe(await digestOfImage(registry, "apt/curl/git"));
     expect(events.map((event) => event.kind)).toEqual(["resolve-started", "resolve-done", "image-done"]);
   });
@@ -134,8 +137,13 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
       const events: BuildProgress[] = [];
       const tell = (event: BuildProgress): void => void events.push(event);
       const leaver = new AbortController();
-      const leaving = other.builder.ensure(name("apt/git/curl"), LATEST, leaver.signal, tell);
-      const staying = other.builder.ensure(name("apt/git/curl"), LATEST, undefined, tell);
+      const leaving = other.builder.ensure(
+        name("apt/git/curl"),
+        LATEST,
+        { ...SOMEBODY, signal: leaver.signal },
+        tell,
+      );
+      const staying = other.builder.ensure(name("apt/git/curl"), LATEST, SOMEBODY, tell);
       leaver.abort(new Error("gone"));
       await expect(leaving).rejects.toThrow("gone");
       await staying;
@@ -148,7 +156,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
   it(
     "share at least nine tenths of what they have in common with a related image",
     async () => {
-      await registry.builder.ensure(name("apt/curl/git/jq"), LATEST);
+      await registry.builder.ensure(name("apt/curl/git/jq"), LATEST, SOMEBODY);
       const first = await layersOf(registry, "apt/curl/git");
       const second = new Set((await layersOf(registry, "apt/curl/git/jq")).map((layer) => layer.digest));
       const sum = (layers: readonly Layer[]): number =>
@@ -166,10 +174,10 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     const [referrer] = await registry.ledger.listReferrers(
       name("apt/curl/git"),
       subject.digest,
-      {},
+      { artifactType: MediaType.slipwayLock },
       { limit: 10 },
     );
-    expect(referrer?.artifactType).toBe(MediaType.slipwayLock);
+    expect(referrer).toBeDefined();
     const artifact = await registry.store.findManifest(name("apt/curl/git"), referrer?.digest ?? LATEST);
     const { layers } = JSON.parse(new TextDecoder().decode(artifact?.bytes)) as {
       readonly layers: Descriptor[];
@@ -182,14 +190,18 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
   });
 
   it("that nobody can build say why", async () => {
-    const unknown = await faultOf(registry.builder.ensure(name("apt/curl/nosuchpkg-a/nosuchpkg-b"), LATEST));
+    const unknown = await faultOf(
+      registry.builder.ensure(name("apt/curl/nosuchpkg-a/nosuchpkg-b"), LATEST, SOMEBODY),
+    );
     expect(unknown.fault).toBe("package-unknown");
     expect(unknown.detail).toEqual({ packages: ["nosuchpkg-a", "nosuchpkg-b"] });
     // apt would read the plus as a wish to install curl.
-    expect((await faultOf(registry.builder.ensure(name("apt/curl_plus"), LATEST))).fault).toBe(
+    expect((await faultOf(registry.builder.ensure(name("apt/curl_plus"), LATEST, SOMEBODY))).fault).toBe(
       "package-unknown",
     );
-    const conflict = await faultOf(registry.builder.ensure(name("apt/exim4-daemon-light/postfix"), LATEST));
+    const conflict = await faultOf(
+      registry.builder.ensure(name("apt/exim4-daemon-light/postfix"), LATEST, SOMEBODY),
+    );
     expect(conflict.fault).toBe("package-conflict");
     expect(JSON.stringify(conflict.detail)).toContain("Conflicts: mail-transport-agent");
     expect(JSON.stringify(conflict.detail)).not.toContain(folder.path);
@@ -198,7 +210,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
   it("are resolved again when they are old, and stay when nothing changed", async () => {
     await using impatient = await open("one", { refreshSeconds: 0 });
     const events: BuildProgress[] = [];
-    await impatient.builder.ensure(name("apt/curl/git"), LATEST, undefined, (event) => events.push(event));
+    await impatient.builder.ensure(name("apt/curl/git"), LATEST, SOMEBODY, (event) => events.push(event));
     expect(events.at(-1)).toMatchObject({ kind: "image-done", outcome: "unchanged" });
   });
 
@@ -210,7 +222,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
       refreshSeconds: 0,
     });
     const digest = await digestOfImage(helpless, "apt/curl/git");
-    await helpless.builder.ensure(name("apt/curl/git"), LATEST);
+    await helpless.builder.ensure(name("apt/curl/git"), LATEST, SOMEBODY);
     expect(await digestOfImage(helpless, "apt/curl/git")).toBe(digest ?? "none");
   });
 
@@ -218,7 +230,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     const pushed = name("apt/pushed");
     await registry.store.pushManifest(pushed, EMPTY_INDEX);
     const { startedCount } = registry.runner;
-    await registry.builder.ensure(pushed, LATEST);
+    await registry.builder.ensure(pushed, LATEST, SOMEBODY);
     expect(registry.runner.startedCount).toBe(startedCount);
     expect((await registry.store.findManifest(pushed, LATEST))?.mediaType).toBe(MediaType.ociIndex);
   });
@@ -232,7 +244,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
           await registry.store.pushManifest(contested, EMPTY_INDEX);
         }),
       });
-      await slow.builder.ensure(contested, LATEST);
+      await slow.builder.ensure(contested, LATEST, SOMEBODY);
       expect((await registry.store.findManifest(contested, LATEST))?.mediaType).toBe(MediaType.ociIndex);
       expect(await registry.ledger.findBuiltImage(contested, LATEST)).toBeUndefined();
     },
@@ -254,7 +266,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     });
     const pushed = name("apt/pushed/once");
     await registry.store.pushManifest(pushed, EMPTY_INDEX);
-    for (let pull = 0; pull < 3; pull += 1) await counting.builder.ensure(pushed, LATEST);
+    for (let pull = 0; pull < 3; pull += 1) await counting.builder.ensure(pushed, LATEST, SOMEBODY);
     expect(lookCount).toBe(1);
   });
 
@@ -268,9 +280,9 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
             throw new RegistryError("build-failed", "broken off");
         }),
       });
-      expect((await faultOf(failing.builder.ensure(broken, LATEST))).fault).toBe("build-failed");
+      expect((await faultOf(failing.builder.ensure(broken, LATEST, SOMEBODY))).fault).toBe("build-failed");
       expect(await digestOfImage(registry, broken)).toBeUndefined();
-      await registry.builder.ensure(broken, LATEST);
+      await registry.builder.ensure(broken, LATEST, SOMEBODY);
       expect(await registry.ledger.findBuiltImage(broken, LATEST)).toBeDefined();
     },
     BUILD_TIMEOUT_MS,
@@ -284,9 +296,26 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
       const digest = parseDigest(layer?.digest ?? "");
       expect(await registry.ledger.unlinkBlob(damaged, digest)).toBe(true);
       await using impatient = await open("one", { refreshSeconds: 0 });
-      await impatient.builder.ensure(damaged, LATEST);
+      await impatient.builder.ensure(damaged, LATEST, SOMEBODY);
       expect(await registry.ledger.findLinkedBlob(damaged, digest)).toBeDefined();
       expect(await digestOfImage(registry, damaged)).toBe(await digestOfImage(registry, "apt/curl/git"));
+    },
+    BUILD_TIMEOUT_MS,
+  );
+
+  it(
+    "are built again at once when the file of a layer is lost, in the image and in the layer cache",
+    async () => {
+      const damaged = name("apt/git/curl");
+      const before = await digestOfImage(registry, damaged);
+      const [layer] = await layersOf(registry, damaged);
+      const digest = parseDigest(layer?.digest ?? "");
+      const file = join(folder.path, "one", "content", blobKey(digest));
+      await rm(file);
+      await using restarted = await open("one");
+      await restarted.builder.ensure(damaged, LATEST, SOMEBODY);
+      expect((await stat(file)).size).toBe(layer?.size ?? -1);
+      expect(await digestOfImage(registry, damaged)).toBe(before ?? "none");
     },
     BUILD_TIMEOUT_MS,
   );
@@ -300,7 +329,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
 
   describeWith("unpacked and run", CAN_RUN_IMAGES, "no umoci, or not run as root", () => {
     const unpack = async (image: string): Promise<string> => {
-      await registry.builder.ensure(name(image), LATEST);
+      await registry.builder.ensure(name(image), LATEST, SOMEBODY);
       const layout = join(folder.path, `layout-${image.replaceAll("/", "-")}`);
       await writeOciLayout(registry.store, name(image), LATEST, layout);
       const bundle = `${layout}-bundle`;

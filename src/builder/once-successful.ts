@@ -1,5 +1,5 @@
 /**
- * The same work, run once for all callers. A failure reaches those who waited for it and is then forgotten: the next
+ * Runs work once for all callers and keeps the result. A failure reaches the callers that waited for it; the next
  * caller runs the work again.
  */
 export function onceSuccessful<Value>(work: () => Promise<Value>): () => Promise<Value> {

@@ -2,12 +2,12 @@ import type { ByteSource } from "../oci/byte-source.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { ProgressListener } from "./build-progress.ts";
 
-/** Whether a source can be used on this host, and which version of it, or why not. */
+/** Whether a source works on this host: its version, or why not. */
 export type SourceAvailability =
   | { readonly available: true; readonly detail: string }
   | { readonly available: false; readonly reason: string };
 
-/** What a closure is asked for. */
+/** A request to resolve: which packages, for which platform. */
 export interface PackageRequest {
   readonly packages: readonly string[];
   readonly platform: Platform;
@@ -22,53 +22,64 @@ export interface ResolvedPackage {
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly installedSizeBytes: number;
-  /** Whether the distribution lets other packages rely on it without saying so. */
+  /** Whether the distribution lets other packages depend on it without declaring it. */
   readonly essential: boolean;
-  /** Whether it is in every image of this source and platform, whatever was asked for. */
+  /** Whether it is in every image of this source and platform. */
   readonly base: boolean;
 }
 
-/** What a long step reports to and is stopped by. */
+/** Progress and cancellation of a long step. */
 export interface StepContext {
   readonly progress: ProgressListener;
   readonly signal: AbortSignal;
 }
 
-/** Verified package files on this host, kept until disposed of. */
+/** Verified package files on this host; dispose to remove them. */
 export interface FetchedPackages extends AsyncDisposable {
-  /** The file of a package that was fetched. */
+  /** The path of a fetched package. */
   file(resolved: ResolvedPackage): string;
 }
 
-/** A layer about to be made: its bytes, and what was learned from them. */
+/** A layer in the making: its bytes, and the facts found in them. */
 export interface LayerContent {
-  /** The uncompressed archive. Iterated once. */
+  /** The uncompressed archive; may be iterated once. */
   readonly archive: ByteSource;
-  /** What {@link PackageSource.topLayer} needs to know of the layer's packages; complete once the archive ended. */
+  /** The facts of the layer's packages that {@link PackageSource.topLayer} needs; complete after the archive ended. */
   facts(): string;
 }
 
-/** How an image of certain packages is run, and the time it bears. */
+/** The settings to run an image, and its timestamp. */
 export interface ImageSettings {
-  /** Newest modification among the files, so that equal images bear equal times. */
+  /** Newest modification time of the files, so that equal images have equal timestamps. */
   readonly createdAt: Date;
   readonly environment: readonly string[];
   readonly command?: readonly string[];
 }
 
-/** A package manager that resolves, downloads and unpacks. It runs nothing out of the packages. */
+/** A package manager that resolves, downloads and unpacks packages. It runs nothing from the packages. */
 export interface PackageSource {
   /** First component of the names it serves. */
   readonly name: string;
-  /** Changes whenever the same packages would give other layers. */
+  /** Change this when the same packages would give different layers. */
   readonly formatVersion: string;
 
   available(): Promise<SourceAvailability>;
 
   /**
+   * Checks that all packages of a request exist, without resolving it. That is cheap: once the package lists are loaded
+   * it starts no program. A request that passes may still not resolve.
+   *
+   * Resolves to the revision of the package lists, which changes when they are refreshed.
+   *
+   * @throws {RegistryError} `package-unknown`, naming all of them; `build-failed`, `build-unavailable`, `storage-full`,
+   * `storage-unavailable`
+   */
+  check(request: PackageRequest, signal?: AbortSignal): Promise<number>;
+
+  /**
    * The closure of a request, in ascending order of name.
    *
-   * @throws {RegistryError} `package-unknown`, `package-conflict`, `build-failed`, `build-unavailable`
+   * @throws {RegistryError} `package-unknown`, `package-conflict`, `build-failed`, `build-unavailable`, `storage-full`
    */
   resolve(request: PackageRequest, context: StepContext): Promise<readonly ResolvedPackage[]>;
 
@@ -83,14 +94,14 @@ export interface PackageSource {
     context: StepContext,
   ): Promise<FetchedPackages>;
 
-  /** The layer that holds `packages`; depends on nothing but their bytes. */
+  /** The layer with `packages`; depends only on their bytes. */
   packageLayer(
     packages: readonly ResolvedPackage[],
     fetched: FetchedPackages,
     signal: AbortSignal,
   ): LayerContent;
 
-  /** The last layer: what no package holds alone, made from the facts of all package layers in their order. */
+  /** The last layer, with what belongs to no single package, made from the facts of all package layers in order. */
   topLayer(platform: Platform, facts: readonly string[]): LayerContent;
 
   settings(facts: readonly string[]): ImageSettings;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { ConcurrencyLimit } from "./concurrency-limit.ts";
+import { ConcurrencyLimit } from "../oci/concurrency-limit.ts";
 import { SharedWork } from "./shared-work.ts";
 
 describe("shared work", () => {

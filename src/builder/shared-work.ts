@@ -5,15 +5,15 @@ interface Flight<Value> {
 }
 
 /**
- * Runs work once per key, however many ask for it meanwhile.
+ * Runs work once per key, and shares the result with all concurrent callers.
  *
- * Who goes away leaves the work to the others; it is aborted only when nobody waits any more.
+ * A caller that goes away leaves the work to the others; the work is aborted when no caller is left.
  */
 export class SharedWork<Value> {
   readonly #flights = new Map<string, Flight<Value>>();
 
   /**
-   * The result of the work under `key`, which is started unless it runs already.
+   * The result of the work under `key`; starts it unless it is running.
    *
    * @throws the work's own error, or `signal`'s reason as soon as it is aborted
    */
@@ -48,9 +48,9 @@ export class SharedWork<Value> {
   }
 
   #abandon(key: string, flight: Flight<Value>): void {
-    // A newcomer must not join work that is being aborted.
+    // A new caller must not join work that is being aborted.
     this.#forget(key, flight);
-    flight.controller.abort(new Error("nobody waits for this any more"));
+    flight.controller.abort(new Error("no caller is left"));
   }
 
   #forget(key: string, flight: Flight<Value>): void {

@@ -9,25 +9,25 @@ import { Circuit, type CircuitOptions } from "./circuit.ts";
 import type { DescriptorCache } from "./descriptor-cache.ts";
 
 const DEFAULT_CIRCUIT: CircuitOptions = { deadlineMs: 50, probeIntervalMs: 500 };
-/** Milliseconds that a start of the server waits for the cache. */
+/** How long startup waits for the cache, in milliseconds. */
 const START_DEADLINE_MS = 2_000;
-/** Milliseconds between two log lines about a cache that keeps failing. */
+/** Minimum time between two log lines about a cache that keeps failing, in milliseconds. */
 const LOG_INTERVAL_MS = 10_000;
 
 /**
- * Blob links with a descriptor cache in front: the one place where the cache and the authority meet.
+ * Blob links with a descriptor cache in front of the authority, which is the metadata store.
  *
- * The authority decides; the cache only spares it the question. A cache that fails or is slow costs a request at
- * most `deadlineMs`, then nothing until a probe finds it well.
+ * The authority decides; the cache saves queries. A slow or failing cache delays one request by at most
+ * `deadlineMs`. After that, requests skip the cache until a probe succeeds.
  *
- * A stale yes would serve a blob that was deleted, so three things keep one from arising:
+ * A stale entry would serve a deleted blob. Three rules prevent that:
  *
- * - A delete clears before and after the authority's transaction: after, so that nothing is left; before, so that
- *   a process killed in between leaves nothing either.
- * - A miss takes a ticket before it reads the authority, and every clear voids the repository's tickets. So what
- *   was read before a delete cannot be filled in after it, whichever instance did either.
- * - A clear that failed is owed: the repository is remembered, and before the cache is asked anything again, all
- *   that it knows of that repository is cleared.
+ * - A delete clears the cache before and after the authority's transaction: after it, so that no entry remains;
+ *   before it, so that no entry remains if the process is killed in between.
+ * - A miss takes a ticket before it reads the authority. Every clear invalidates the repository's tickets. So a
+ *   value read before a delete cannot be cached after it, on any instance.
+ * - If a clear fails, the repository becomes a pending clear. The cache is not used again until everything it
+ *   knows of that repository is cleared.
  */
 export class CachingStatter implements BlobLinks, Disposable {
   readonly #authority: BlobLinks;
@@ -35,7 +35,7 @@ export class CachingStatter implements BlobLinks, Disposable {
   readonly #log: Logger;
   readonly #circuit: Circuit;
   readonly #counters = new CacheCounters();
-  readonly #owed = new Set<RepositoryName>();
+  readonly #pendingClears = new Set<RepositoryName>();
   #loggedAt = Number.NEGATIVE_INFINITY;
   #unlogged = 0;
 
@@ -45,17 +45,17 @@ export class CachingStatter implements BlobLinks, Disposable {
     this.#log = log;
     this.#circuit = new Circuit(circuit, {
       probe: () => this.#settle(),
-      isSettled: () => this.#owed.size === 0,
+      isSettled: () => this.#pendingClears.size === 0,
       onFailure: (error) => this.#failed(error),
     });
   }
 
-  /** Resolves once the cache is in use, or is found not to be well: then it is left out until it is. */
+  /** Resolves once the cache works, or has failed: requests then skip it until it works. */
   async start(): Promise<void> {
     await this.#circuit.attempt(() => this.#cache.check(), performance.now() + START_DEADLINE_MS);
   }
 
-  /** How the cache has served. */
+  /** Counts of hits, misses and failures. */
   counts(): CacheCounts {
     return this.#counters.snapshot();
   }
@@ -73,7 +73,7 @@ export class CachingStatter implements BlobLinks, Disposable {
     return cached;
   }
 
-  /** Resolves once no answer comes from what the cache knew of this link before, whether or not the cache is well. */
+  /** Resolves once no request is answered from an old cache entry for this link, even if the cache is failing. */
   forget(repository: RepositoryName, digest: Digest): Promise<void> {
     return this.#clear(repository, new Set([digest]));
   }
@@ -87,7 +87,7 @@ export class CachingStatter implements BlobLinks, Disposable {
     const digests = new Set([digest, blob?.digest ?? digest]);
     await this.#clear(repository, digests);
     const unlinked = await this.#authority.unlinkBlob(repository, digest);
-    // Also when there was no link: the delete that removed it may have died before it could clear.
+    // Clear even if there was no link: an earlier delete may have died before it could clear.
     await this.#clear(repository, digests);
     return unlinked;
   }
@@ -99,12 +99,12 @@ export class CachingStatter implements BlobLinks, Disposable {
     return this.#authority.listRepositoriesLinking(digest, page);
   }
 
-  /** Ends probing; the cache itself is the caller's to close. */
+  /** Stops probing. The caller closes the cache. */
   [Symbol.dispose](): void {
     this.#circuit[Symbol.dispose]();
   }
 
-  /** What the cache says, or will say; `undefined` as well when it failed at once. */
+  /** The cache's answer or its promise; `undefined` on a miss, or if the cache failed at once. */
   #lookUp(repository: RepositoryName, digest: Digest): ReturnType<DescriptorCache["find"]> {
     try {
       return this.#cache.find(repository, digest);
@@ -129,7 +129,7 @@ export class CachingStatter implements BlobLinks, Disposable {
     const ticket = await this.#circuit.attempt(() => this.#cache.prepareFill(repository), deadline);
     const found = await this.#authority.findLinkedBlob(repository, digest);
     if (found !== undefined && ticket !== undefined) {
-      // Nobody waits: the caller has its answer, and the circuit sees to it that a fill ends.
+      // Do not wait: the caller has its answer, and the circuit limits how long a fill takes.
       void this.#fill(() => this.#cache.fill(repository, digest, found, ticket.value));
     }
     return found;
@@ -143,23 +143,23 @@ export class CachingStatter implements BlobLinks, Disposable {
     const cleared = await this.#circuit.attempt(() =>
       Promise.all([...digests].map((digest) => this.#cache.clear(repository, digest))),
     );
-    // The circuit is open now, so that no look-up here meets what could not be cleared.
-    if (cleared === undefined) this.#owed.add(repository);
+    // The circuit is open now, so no look-up reads the entry that could not be cleared.
+    if (cleared === undefined) this.#pendingClears.add(repository);
   }
 
-  /** Pays what is owed; rejects while the cache cannot be trusted. */
+  /** Runs the pending clears; rejects while the cache cannot be trusted. */
   async #settle(): Promise<void> {
     await this.#cache.check();
-    for (const repository of this.#owed) {
-      this.#owed.delete(repository);
+    for (const repository of this.#pendingClears) {
+      this.#pendingClears.delete(repository);
       try {
         await this.#cache.clear(repository);
       } catch (error) {
-        this.#owed.add(repository);
+        this.#pendingClears.add(repository);
         throw error;
       }
     }
-    this.#log.info({ cache: this.#cache.name }, "descriptor cache answers again");
+    this.#log.info({ cache: this.#cache.name }, "descriptor cache works again");
   }
 
   #failed(error: unknown): void {

@@ -1,4 +1,4 @@
-/** How long a call may take, and how often a broken backend is tried again. */
+/** How long a call may take, and how often to probe a broken backend. */
 export interface CircuitOptions {
   /** Milliseconds after which a call counts as failed. */
   readonly deadlineMs: number;
@@ -6,26 +6,26 @@ export interface CircuitOptions {
   readonly probeIntervalMs: number;
 }
 
-/** What a circuit stands before. */
+/** The backend that a circuit protects callers from. */
 export interface CircuitBackend {
-  /** Proves that the backend can be trusted again, and puts right what was missed meanwhile. */
+  /** Checks that the backend can be trusted again, and does what was missed in the meantime. */
   readonly probe: () => Promise<void>;
-  /** Whether nothing is left to put right; asked in the very moment in which the circuit would close. */
+  /** Whether nothing is left to do; called at the moment when the circuit would close. */
   readonly isSettled: () => boolean;
-  /** Hears of every failure, a probe's included. */
+  /** Called for every failure, including those of probes. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** A call took longer than it may. What it was to do may yet happen. */
+/** A call took too long. Its effect may still happen. */
 class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 
 /**
- * Stands between callers and a backend that they can do without.
+ * Protects callers from a backend that they can do without.
  *
- * One failure opens the circuit: from then on nobody waits for the backend. While it is open, a probe runs in the
- * background, one at a time; the first one that succeeds closes it again.
+ * One failure opens the circuit; callers then no longer wait for the backend. While it is open, probes run in the
+ * background, one at a time. The first one that succeeds closes it.
  */
 export class Circuit implements Disposable {
   readonly #options: CircuitOptions;
@@ -45,9 +45,9 @@ export class Circuit implements Disposable {
   }
 
   /**
-   * What `call` resolves to; `undefined` when it failed, took too long, or was not made. Never rejects.
+   * The result of `call`; `undefined` if it failed, took too long, or was not made. Never rejects.
    *
-   * `deadline` is the time, as `performance.now()` tells it, at which waiting ends, so that several calls can share one.
+   * `deadline` is a time on the clock of `performance.now()`; several calls can share one.
    */
   async attempt<Result>(
     call: () => Promise<Result> | Result,
@@ -63,7 +63,7 @@ export class Circuit implements Disposable {
     }
   }
 
-  /** When the calls of a request that begins now must have ended. */
+  /** The deadline for the calls of a request that begins now. */
   newDeadline(): number {
     return performance.now() + this.#options.deadlineMs;
   }
@@ -75,7 +75,7 @@ export class Circuit implements Disposable {
     this.#schedule();
   }
 
-  /** Ends probing. */
+  /** Stops probing. */
   [Symbol.dispose](): void {
     this.#disposed = true;
     clearTimeout(this.#timer);
@@ -99,7 +99,7 @@ export class Circuit implements Disposable {
   }
 }
 
-/** A probe may have more to do than a call, and nobody waits for it. */
+/** A probe may have more to do than a call, and no request waits for it. */
 const PROBE_DEADLINE_MS = 10_000;
 
 async function withDeadline<Result>(call: Promise<Result>, deadline: number): Promise<Result> {

@@ -2,23 +2,23 @@ import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
-/** Leave to fill one entry with what the authority says from now on; opaque, and void once anything of that repository is cleared. */
+/** Permission to fill one entry with what the authority says from now on. Opaque; invalid once the repository is cleared. */
 export type FillTicket = string & { readonly brand: "FillTicket" };
 
 /**
- * Remembers which repository links which blob, so that the hot path asks no database.
+ * Cache of which repository links which blob, so that the hot path needs no database query.
  *
- * Two separate facts, either of which may be there without the other: a repository's membership, and a blob's own
- * descriptor. {@link find} answers only from both. Never holds a "no". An implementation may forget anything at
- * any time, and after {@link clear} resolved must never answer from what was known before it.
+ * It keeps two facts apart: that a repository links a blob, and the blob's descriptor. {@link find} needs both. It
+ * never caches absence. An implementation may forget anything at any time. After {@link clear} resolves, it must
+ * never answer from what it knew before.
  */
 export interface DescriptorCache {
   /** Short name for logs and counters, such as `redis`. */
   readonly name: string;
 
   /**
-   * The blob, when the cache knows both that the repository links `digest` and what it is. A cache in this process
-   * answers at once, without a promise: nobody need watch over how long it takes.
+   * The blob, if the cache knows both its link and its descriptor. A cache in this process answers without a promise,
+   * so callers need no time limit.
    */
   find(
     repository: RepositoryName,
@@ -26,14 +26,14 @@ export interface DescriptorCache {
   ): Promise<BlobDescriptor | undefined> | BlobDescriptor | undefined;
 
   /**
-   * Leave to fill, taken before the authority is asked: what it then says is remembered only when nobody, on any
-   * instance that shares the cache, cleared anything of the repository in between.
+   * Permission to fill. Take it before you ask the authority: {@link fill} then stores the answer only if no instance
+   * cleared anything of the repository in between.
    */
   prepareFill(repository: RepositoryName): Promise<FillTicket>;
 
   /**
-   * Remembers that the repository links the blob, under `digest` and its canonical one. Does nothing when the
-   * ticket is no longer good.
+   * Stores that the repository links the blob, under `digest` and its canonical digest. Does nothing if the ticket is
+   * no longer valid.
    */
   fill(
     repository: RepositoryName,
@@ -43,12 +43,12 @@ export interface DescriptorCache {
   ): Promise<void>;
 
   /**
-   * Forgets that the repository links `digest`; when that is the canonical digest, every other one of that blob is
-   * forgotten with it. Without a digest, forgets all that the repository links. Other repositories keep theirs.
-   * Tickets of the repository are void.
+   * Forgets that the repository links `digest`. For a canonical digest, also forgets all other digests of that blob.
+   * Without a digest, forgets all links of the repository. Other repositories keep theirs. Invalidates the
+   * repository's tickets.
    */
   clear(repository: RepositoryName, digest?: Digest): Promise<void>;
 
-  /** Resolves when the cache answers and what it holds may be trusted, having put that right where it was not. */
+  /** Resolves when the cache works and its content can be trusted; first removes content that cannot. */
   check(): Promise<void>;
 }

@@ -4,30 +4,30 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { DescriptorCache, FillTicket } from "./descriptor-cache.ts";
 
-/** How much the cache holds, and when it forgets. */
+/** How many entries the cache keeps, and when it forgets them all. */
 export interface MemoryDescriptorCacheOptions {
-  /** Memberships kept, and as many descriptors; those unused the longest go first. */
+  /** Maximum links, and as many descriptors; the least recently used are dropped first. */
   readonly maxEntries: number;
   /**
-   * A number that moves whenever another process changed what the cache is filled from; everything is forgotten
-   * then. Called on every look-up. `undefined` while it cannot be told: then nothing is answered or filled.
+   * A number that changes when another process changes the authority; the cache then forgets everything. Called on
+   * every look-up. While it is `undefined`, the cache answers and stores nothing.
    */
   readonly epoch?: () => number | undefined;
 }
 
-/** That a repository links a blob; one and the same object under all digests by which it does. */
+/** A repository's link to a blob; the same object under every digest of the blob. */
 interface Membership {
   readonly canonical: Digest;
 }
 
-/** Memberships and descriptors in this process's memory. */
+/** Descriptor cache in this process's memory. */
 export class MemoryDescriptorCache implements DescriptorCache {
   readonly name = "memory";
   readonly #epoch: (() => number | undefined) | undefined;
   readonly #members: LRUCache<string, Membership>;
   readonly #sizes: LRUCache<Digest, number>;
   #filledAt: number | undefined;
-  /** Moves at every clear, so that an answer read before it is not filled in after it. */
+  /** Changes at every clear, so that a value read before a clear is not stored after it. */
   #generation = 0;
 
   constructor(options: MemoryDescriptorCacheOptions) {
@@ -41,7 +41,7 @@ export class MemoryDescriptorCache implements DescriptorCache {
     const member = this.#members.get(linkKey(repository, digest));
     if (member === undefined) return undefined;
     const { canonical } = member;
-    // Clearing the canonical digest is enough to clear the others, because they answer only along with it.
+    // Clearing the canonical digest also clears the others, because they need it to answer.
     if (canonical !== digest && this.#members.get(linkKey(repository, canonical)) !== member)
       return undefined;
     const size = this.#sizes.get(canonical);
@@ -77,10 +77,10 @@ export class MemoryDescriptorCache implements DescriptorCache {
     for (const key of [...this.#members.keys()]) if (key.startsWith(prefix)) this.#members.delete(key);
   }
 
-  /** Memory is always there. */
+  /** Does nothing: memory always works. */
   async check(): Promise<void> {}
 
-  /** Forgets everything when the epoch moved; false when the epoch is unknown. */
+  /** Forgets everything if the epoch changed; false if the epoch is unknown. */
   #isCurrent(): boolean {
     if (this.#epoch === undefined) return true;
     const epoch = this.#epoch();
@@ -98,7 +98,7 @@ export class MemoryDescriptorCache implements DescriptorCache {
   }
 }
 
-/** A repository's name holds no `@`, so no two pairs share a key. */
+/** A repository name contains no `@`, so every pair has its own key. */
 function linkKey(repository: RepositoryName, digest: string): string {
   return `${repository}@${digest}`;
 }

@@ -2,7 +2,7 @@ import { RedisClient, type RedisOptions } from "bun";
 import { ANY_MEMBERS_PATTERN, INCARNATION_KEY } from "./redis-keys.ts";
 import type { RedisScript } from "./redis-scripts.ts";
 
-/** Where Redis is. */
+/** Address of a Redis server. */
 export interface RedisConnectionOptions {
   /** Such as `redis://user:password@host:6379/0`; `rediss:` for TLS. */
   readonly url: string;
@@ -10,22 +10,22 @@ export interface RedisConnectionOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 1_000;
-/** Keys that one step of a scan looks at. */
+/** Keys to read in one step of a scan. */
 const SCAN_COUNT = 5_000;
 
 /**
- * A connection that is either up and checked, or refuses every command at once. It never reconnects by itself and
- * queues nothing: who uses it decides when to {@link check}.
+ * A Redis connection that is either checked and up, or rejects every command at once. It never reconnects by itself
+ * and queues nothing: the caller decides when to {@link check}.
  *
- * A server process that restarts may load data from before its last clears, and so may a replica that takes over.
- * Therefore a key in the data names the process that it is good for. A check that finds another name first removes
- * every membership.
+ * A Redis that restarts, or a replica that takes over, may have data from before the last clears. So a key in the
+ * data names the server process that the data is valid for. If a check finds another process, it removes all
+ * memberships first.
  */
 export class RedisConnection implements Disposable {
   readonly #options: RedisConnectionOptions;
   #client: RedisClient | undefined;
   #connecting: RedisClient | undefined;
-  /** How far the data of a new server process has been rid of memberships. */
+  /** How far the scan that removes the memberships of a new server process has come. */
   #purge: { readonly process: string; cursor: string } | undefined;
 
   constructor(options: RedisConnectionOptions) {
@@ -38,7 +38,7 @@ export class RedisConnection implements Disposable {
     return this.#client.send(command, [...parameters]);
   }
 
-  /** Runs a script, which the server keeps from then on. */
+  /** Runs a script; the server keeps its text for later calls. */
   async run(script: RedisScript, keys: readonly string[], parameters: readonly string[]): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...parameters];
     try {
@@ -49,7 +49,7 @@ export class RedisConnection implements Disposable {
     }
   }
 
-  /** Connects anew, and makes sure that the server's data lacks no clear. */
+  /** Connects again, and makes sure that the data has seen every clear. */
   async check(): Promise<void> {
     this.#drop();
     const client = new RedisClient(this.#options.url, {
@@ -61,7 +61,7 @@ export class RedisConnection implements Disposable {
     this.#connecting = client;
     await client.connect();
     await this.#trust(client);
-    // A later check, or the end, has closed this client meanwhile.
+    // A later check, or dispose, has closed this client in the meantime.
     if (this.#connecting !== client) throw new Error("superseded by another connection");
     client.onclose = () => {
       if (this.#client === client) this.#client = undefined;
@@ -86,13 +86,13 @@ export class RedisConnection implements Disposable {
   async #trust(client: RedisClient): Promise<void> {
     const information = String(await client.send("INFO", ["server"]));
     const process = /^run_id:(\S+)/m.exec(information)?.[1];
-    if (process === undefined) throw new Error("the server does not say which process it is");
+    if (process === undefined) throw new Error("the server does not report its run_id");
     if ((await client.send("GET", [INCARNATION_KEY])) === process) return;
     await this.#removeMemberships(client, process);
     await client.send("SET", [INCARNATION_KEY, process]);
   }
 
-  /** Goes on where an earlier check of the same server process was cut short. */
+  /** Continues where an earlier check of the same server process stopped. */
   async #removeMemberships(client: RedisClient, process: string): Promise<void> {
     if (this.#purge?.process !== process) this.#purge = { process, cursor: "0" };
     const purge = this.#purge;

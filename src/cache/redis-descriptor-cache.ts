@@ -7,22 +7,22 @@ import { RedisConnection, type RedisConnectionOptions } from "./redis-connection
 import { blobKey, leaseKey, memberKey, membersKey } from "./redis-keys.ts";
 import { CLEAR, FILL, TAKE_LEASE } from "./redis-scripts.ts";
 
-/** Longest time between a miss and its fill; what takes longer is not filled. */
+/** Maximum seconds between a miss and its fill; later fills are dropped. */
 const LEASE_SECONDS = 30;
 
 /**
- * Memberships and descriptors in a Redis that several instances share, under Distribution's keys and fields.
+ * Descriptor cache in a Redis that several instances share, with Distribution's keys and fields.
  *
- * Tickets are leases: a text under the repository's lease key, which every clear removes. A fill needs it to be there
- * still, so neither an eviction nor an emptied server lets an old answer in. An alias answers only while its canonical
- * digest is a member as well. Nothing expires by itself: run Redis with a `maxmemory` and `allkeys-lru`. Not for a
- * Redis cluster, whose scripts may not use keys of several slots.
+ * A ticket is a lease: a text under the repository's lease key, which every clear removes. A fill needs the lease to
+ * exist still, so an old value is not stored after an eviction or on an emptied server. An alias answers only while
+ * its canonical digest is also a member. Entries do not expire: run Redis with `maxmemory` and `allkeys-lru`. Does not
+ * work on a Redis cluster, where a script cannot use keys of several slots.
  */
 export class RedisDescriptorCache implements DescriptorCache, Disposable {
   readonly name = "redis";
   readonly #redis: RedisConnection;
 
-  /** Not connected yet: nothing is answered before {@link check} has resolved once. */
+  /** Creates the cache without a connection; it answers nothing until {@link check} has resolved once. */
   constructor(options: RedisConnectionOptions) {
     this.#redis = new RedisConnection(options);
   }
@@ -78,7 +78,7 @@ export class RedisDescriptorCache implements DescriptorCache, Disposable {
     return this.#redis.check();
   }
 
-  /** Whether the canonical digest is a member, and was filled under this alias since it last was cleared. */
+  /** Whether the canonical digest is a member and was stored under this alias since the last clear. */
   async #isAlias(repository: RepositoryName, alias: Digest, canonical: Digest): Promise<boolean> {
     const [isMember, filledAs] = await Promise.all([
       this.#redis.send("SISMEMBER", membersKey(repository), canonical),
@@ -93,12 +93,12 @@ export class RedisDescriptorCache implements DescriptorCache, Disposable {
   }
 }
 
-/** Redis answers a question with 1 or 0, and by its later protocol with a boolean. */
+/** Reads a yes or no from Redis: 1 or 0, or a boolean in newer versions of the protocol. */
 function isYes(answer: unknown): boolean {
   return answer === 1 || answer === true;
 }
 
-/** Anything but a digest and a size counts as unknown, as it does for Distribution. */
+/** Reads a stored descriptor; anything but a digest and a size counts as unknown, as in Distribution. */
 function parseDescriptor(fields: unknown): BlobDescriptor | undefined {
   if (!Array.isArray(fields)) return undefined;
   const [digest, size] = fields as readonly unknown[];

@@ -1,31 +1,31 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
-/** Hash of what a blob is: `digest` (the canonical one), `size`, `mediatype`. Distribution's name and fields. */
+/** Hash with a blob's descriptor: `digest` (canonical), `size`, `mediatype`. Distribution uses the same name and fields. */
 export function blobKey(digest: Digest): string {
   return `blobs::${digest}`;
 }
 
-/** Set of the digests that the repository links. Distribution's name. */
+/** Set of the digests that the repository links. Distribution uses the same name. */
 export function membersKey(repository: RepositoryName): string {
   return `repository::${repository}::blobs`;
 }
 
 /**
- * Hash of what a blob is to this repository: `mediatype`, Distribution's name and field; and for a canonical digest
- * `alias`, ours: the other digest under which it was filled.
+ * Hash with what this repository knows of a blob: `mediatype`, as in Distribution, and for a canonical digest our
+ * own `alias`, the other digest under which it was stored.
  */
 export function memberKey(repository: RepositoryName, digest: Digest): string {
   return `${membersKey(repository)}::${digest}`;
 }
 
-/** Matches the keys of every repository's memberships and of nothing else. */
+/** Pattern that matches the membership keys of all repositories and nothing else. */
 export const ANY_MEMBERS_PATTERN = "repository::*::blobs";
 
-/** Text that every fill of the repository must know, for as long as nothing of it is cleared. */
+/** Lease of a repository: a text that every fill must know, until the next clear. */
 export function leaseKey(repository: RepositoryName): string {
   return `repository::${repository}::lease`;
 }
 
-/** The server process whose data is known to lack no clear; see `redis-connection.ts`. */
+/** The Redis process whose data has seen every clear; see `redis-connection.ts`. */
 export const INCARNATION_KEY = "slipway::incarnation";

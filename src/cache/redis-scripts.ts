@@ -1,4 +1,4 @@
-/** A script that Redis runs as one step, by the name under which the server keeps it. */
+/** A script that Redis runs atomically, and the name under which the server keeps it. */
 export interface RedisScript {
   readonly text: string;
   readonly sha1: string;
@@ -8,7 +8,7 @@ function script(text: string): RedisScript {
   return { text, sha1: new Bun.CryptoHasher("sha1").update(text).digest("hex") };
 }
 
-/** KEYS lease; ARGV a new token, its life in seconds. Gives the token that is good now. */
+/** KEYS lease; ARGV a new token, its lifetime in seconds. Returns the token that is valid now. */
 export const TAKE_LEASE = script(`
 local token = redis.call("GET", KEYS[1])
 if token then return token end
@@ -18,7 +18,7 @@ return ARGV[1]
 
 /**
  * KEYS lease, members, blob and member of the digest, blob and member of the canonical digest; ARGV token, digest,
- * canonical digest, size, media type. Gives 0, and does nothing, when the token is no longer good.
+ * canonical digest, size, media type. Returns 0 and does nothing if the token is no longer valid.
  */
 export const FILL = script(`
 if redis.call("GET", KEYS[1]) ~= ARGV[1] then return 0 end
@@ -32,7 +32,7 @@ if ARGV[2] ~= ARGV[3] then redis.call("HSET", KEYS[6], "alias", ARGV[2]) end
 return 1
 `);
 
-/** KEYS lease, members, member; ARGV digest. What the blob is stays: other repositories may link it. */
+/** KEYS lease, members, member; ARGV digest. Keeps the blob's descriptor: other repositories may link it. */
 export const CLEAR = script(`
 redis.call("DEL", KEYS[1], KEYS[3])
 redis.call("SREM", KEYS[2], ARGV[1])

@@ -8,12 +8,12 @@ import type { CachingStatter } from "./caching-statter.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
 import { UnlinkFeed } from "./unlink-feed.ts";
 
-/** What shared links are made of. */
+/** The parts of shared links. */
 export interface SharedLinksParts {
   readonly authority: BlobLinks & UnlinkLog;
-  /** The authority with a cache in front that instances share, if there is one. */
+  /** The authority, with a shared cache in front if there is one. */
   readonly shared: CachingStatter | undefined;
-  /** Descriptors kept in this process. */
+  /** The cache in this process. */
   readonly maxEntries: number;
   readonly log: Logger;
 }
@@ -21,13 +21,13 @@ export interface SharedLinksParts {
 const LOG_INTERVAL_MS = 10_000;
 
 /**
- * Blob links for one of several instances: remembered in this process, then in the cache that all share, then asked
- * of the authority.
+ * Blob links for one of several instances: looked up in this process, then in the shared cache, then in the
+ * authority.
  *
- * Neither cache answers but while the log of unlinks is followed closely, and a delete resolves only when every
- * instance has heard of it or trusts its caches no longer. So a deleted blob is served by none, though the cache was
- * away, an instance hung, or the one that deleted it died before it could tell. That costs each delete the
- * {@link UnlinkFeed}'s time, and nothing else anything.
+ * The caches answer only while this instance follows the log of unlinks closely. A delete resolves once every
+ * instance has seen it or no longer trusts its caches. So no instance serves a deleted blob, even if the cache was
+ * down, an instance hung, or the deleting instance died. Each delete waits for the {@link UnlinkFeed}; other requests
+ * do not.
  */
 export class SharedLinks implements BlobLinks, Disposable {
   readonly #authority: BlobLinks;
@@ -45,7 +45,7 @@ export class SharedLinks implements BlobLinks, Disposable {
         await this.#near.clear(repository, digest);
         await shared?.forget(repository, digest);
       },
-      // Answers under way fill the one that is thrown away.
+      // Answers that are on their way fill the old cache, which is dropped.
       forgetAll: () => {
         this.#near = new MemoryDescriptorCache({ maxEntries });
       },
@@ -65,7 +65,7 @@ export class SharedLinks implements BlobLinks, Disposable {
 
   async unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
     const unlinked = await (this.#shared ?? this.#authority).unlinkBlob(repository, digest);
-    // Also when there was no link: the delete that removed it may have died a moment ago.
+    // Clear even if there was no link: an earlier delete may have died a moment ago.
     await this.#feed.outlast();
     return unlinked;
   }
@@ -77,7 +77,7 @@ export class SharedLinks implements BlobLinks, Disposable {
     return this.#authority.listRepositoriesLinking(digest, page);
   }
 
-  /** Ends following the log; what it is made of is the caller's to close. */
+  /** Stops following the log. The caller closes the parts. */
   [Symbol.dispose](): void {
     this.#feed[Symbol.dispose]();
   }
@@ -94,6 +94,6 @@ export class SharedLinks implements BlobLinks, Disposable {
     const now = performance.now();
     if (now - this.#loggedAt < LOG_INTERVAL_MS) return;
     this.#loggedAt = now;
-    log.warn({ err: error }, "cannot tell what other instances delete; asking the database each time");
+    log.warn({ err: error }, "cannot follow the deletes of other instances; asking the database every time");
   }
 }

@@ -2,37 +2,36 @@ import type { UnlinkLog } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
-/** How closely the log is followed. */
+/** How closely to follow the log. */
 export interface UnlinkFeedOptions {
-  /** Milliseconds between two looks at the log. */
+  /** Time between two reads of the log, in milliseconds. */
   readonly intervalMs: number;
-  /** Milliseconds for which a look at the log is good. */
+  /** How long a read of the log stays valid, in milliseconds. */
   readonly trustMs: number;
 }
 
-/** What hears of unlinks. Each call resolves once nothing is answered any more from what was known before. */
+/** Receives unlinks. Each call resolves once no request is answered from what was known before. */
 export interface UnlinkListener {
   /** Forgets that the repository links the blob. */
   readonly forget: (repository: RepositoryName, digest: Digest) => Promise<void>;
-  /** Forgets what this process alone remembers, since the feed may have missed some unlinks. */
+  /** Forgets everything that only this process caches, because the feed may have missed unlinks. */
   readonly forgetAll: () => void;
-  /** Hears of every look at the log that failed. */
+  /** Called when a read of the log failed. */
   readonly onFailure: (error: unknown) => void;
 }
 
 const DEFAULT_OPTIONS: UnlinkFeedOptions = { intervalMs: 40, trustMs: 150 };
-/** Looks at the log end when nobody has asked for so long. */
+/** Stops reading the log after this time without a request, in milliseconds. */
 const IDLE_MS = 5_000;
-/** Unlinks heard of at a time. */
+/** Maximum unlinks to read at a time. */
 const BATCH = 100;
 
 /**
- * Tells what this process remembers of blob links, and what every other instance has deleted meanwhile.
+ * Follows the log of unlinks, so that this process knows what other instances have deleted.
  *
- * What is remembered may be used while {@link isCurrent}: that is, for a short time after a look at the log found
- * nothing that was not forgotten. Whoever deletes waits for that time to pass ({@link outlast}); from then on no
- * instance answers from before the delete, whether it is busy, hung, or cut off from Redis. Only durations count,
- * which every host measures for itself: clocks need not agree.
+ * Cached links may be used while {@link isCurrent}: for a short time after each read of the log. A delete waits until
+ * that time has passed ({@link outlast}); after that no instance answers from before the delete, even if it is busy,
+ * hung, or cut off from Redis. Each host measures durations by itself, so clocks do not have to agree.
  */
 export class UnlinkFeed implements Disposable {
   readonly #log: UnlinkLog;
@@ -50,7 +49,7 @@ export class UnlinkFeed implements Disposable {
     this.#options = options;
   }
 
-  /** Whether what is remembered may be used now. Asking keeps the feed going. */
+  /** Whether cached links may be used now. Each call keeps the feed running. */
   isCurrent(): boolean {
     const now = performance.now();
     this.#askedAt = now;
@@ -58,13 +57,13 @@ export class UnlinkFeed implements Disposable {
     return now < this.#currentUntil;
   }
 
-  /** Resolves when no instance trusts a look at the log any more that was taken before now. */
+  /** Resolves when no instance trusts a read of the log from before this call. */
   async outlast(): Promise<void> {
     // A timer may come a millisecond early.
     await Bun.sleep(this.#options.trustMs + 2);
   }
 
-  /** Ends looking at the log. */
+  /** Stops reading the log. */
   [Symbol.dispose](): void {
     this.#disposed = true;
     this.#currentUntil = Number.NEGATIVE_INFINITY;
@@ -90,7 +89,7 @@ export class UnlinkFeed implements Disposable {
     if (!this.#disposed) this.#currentUntil = lookedAt + this.#options.trustMs;
   }
 
-  /** Goes through what is new; from the oldest that is kept, when the feed has not seen what came before that. */
+  /** Reads what is new; starts at the oldest entry kept if the feed missed what came before it. */
   async #catchUp(latest: number): Promise<void> {
     let position = this.#position ?? Number.NaN;
     while (position !== latest) {

@@ -3,8 +3,8 @@ import type { BuildProgress } from "../builder/build-progress.ts";
 const MIB = 1024 * 1024;
 
 /**
- * Shows a build as it goes on: on a terminal one line that changes for each running step, elsewhere a line for each
- * step that ended.
+ * Shows the progress of a build: on a terminal, one changing line for the running step; elsewhere, a line for each
+ * finished step.
  */
 export class BuildDisplay {
   readonly #output: NodeJS.WriteStream;
@@ -46,14 +46,14 @@ export class BuildDisplay {
     }
   }
 
-  /** Says why there is no image; shown even when quiet. */
+  /** Shows why the build failed, even with `--quiet`. */
   fail(message: string, detail: unknown): void {
     this.close();
     this.#output.write(`slipway: ${message}\n`);
     if (detail !== undefined) this.#output.write(`${describeDetail(detail)}\n`);
   }
 
-  /** Ends a line that is still open. */
+  /** Clears the changing line. */
   close(): void {
     if (this.#open) this.#output.write("\r\x1b[K");
     this.#open = false;

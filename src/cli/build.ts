@@ -7,9 +7,9 @@ import { parseRepositoryName, type RepositoryName } from "../oci/repository-name
 import { BuildDisplay } from "./build-display.ts";
 import { type Command, type CommandContext, ExitCode, UsageError } from "./command.ts";
 
-/** `slipway build NAME`: builds as a pull would, without one. */
+/** `slipway build NAME`: builds an image as a pull would. */
 export const buildCommand: Command = {
-  summary: "Builds the image of a name such as apt/curl/git, as a pull of it would",
+  summary: "Builds the image of a name such as apt/curl/git, as a pull would",
   arguments: "NAME[:TAG]",
   options: {
     output: {
@@ -24,25 +24,26 @@ export const buildCommand: Command = {
   run: build,
 };
 
-/** Faults that say that there can be no such image, whoever asks again. */
+/** Faults of names that cannot be built; trying again does not help. */
 const UNKNOWN: ReadonlySet<Fault> = new Set(["manifest-unknown", "package-unknown", "package-conflict"]);
 
 async function build({ config, log, positionals, options }: CommandContext): Promise<ExitCode> {
   const { repository, tag } = parseImageName(positionals[0] ?? "");
   const folder = parseOutput(options.output);
-  // The display tells what these lines would.
+  // The display shows what these log lines would.
   if (log.level === "info") log.level = "warn";
   const display = new BuildDisplay(process.stderr, options.quiet === true);
   await using slipway = await compose(config, log);
   const { builder, images } = slipway;
-  if (builder === undefined) throw new UsageError("the builder is switched off: see builder.enabled");
+  if (builder === undefined) throw new UsageError("the builder is disabled; set builder.enabled to true");
   if (!builder.claims(repository, tag))
-    throw new UsageError(`no package source builds ${repository}: try apt/curl`);
+    throw new UsageError(`no package source builds ${repository}; try apt/curl`);
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
-    await builder.ensure(repository, tag, interrupted.signal, (event) => display.show(event));
+    const waiter = { callerKey: "cli", signal: interrupted.signal };
+    await builder.ensure(repository, tag, waiter, (event) => display.show(event));
     if (folder !== undefined) await writeOciLayout(images, repository, tag, folder);
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;

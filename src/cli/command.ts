@@ -1,20 +1,20 @@
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log.ts";
 
-/** What `slipway` ends with; scripts rely on these. */
+/** Exit codes of `slipway`; scripts rely on these. */
 export const ExitCode = {
   ok: 0,
-  /** What was asked for did not succeed. */
+  /** The command failed. */
   failed: 1,
-  /** The command line or the configuration cannot be used. */
+  /** The command line or the configuration has mistakes. */
   usage: 2,
-  /** There is no such image: an unknown package, packages that conflict, or a name that says nothing. */
+  /** No such image: an unknown package, conflicting packages, or a name that cannot be built. */
   unknownImage: 3,
 } as const;
 
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-/** What a command runs with. */
+/** The input of a command. */
 export interface CommandContext {
   readonly config: Config;
   readonly log: Logger;
@@ -22,11 +22,11 @@ export interface CommandContext {
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
 }
 
-/** An option of a command, as `node:util` parses it. */
+/** An option of a command; `node:util` parses it. */
 export interface CommandOption {
   readonly type: "string" | "boolean";
   readonly short?: string;
-  /** How its value is called in the help; absent for switches. */
+  /** The name of its value in the help; absent for switches. */
   readonly value?: string;
   readonly help: string;
 }
@@ -34,16 +34,16 @@ export interface CommandOption {
 /** One command of the program. */
 export interface Command {
   readonly summary: string;
-  /** What follows the command's name, such as `NAME`. */
+  /** The arguments, for the help, such as `NAME`. */
   readonly arguments: string;
   readonly options: Readonly<Record<string, CommandOption>>;
-  /** What the command line must hold besides options. */
+  /** How many arguments the command takes. */
   readonly positionals: { readonly least: number; readonly most: number };
-  /** Severity logged unless the configuration says otherwise; commands that draw progress are quiet. */
+  /** Runs the command. */
   run(context: CommandContext): Promise<ExitCode>;
 }
 
-/** A command line that cannot be used. */
+/** A mistake in the command line. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

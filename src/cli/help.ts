@@ -24,7 +24,7 @@ export function programHelp(commands: Readonly<Record<string, Command>>): string
     "Commands:",
     ...table(rows),
     "",
-    "slipway COMMAND --help tells more. Exit status: 0 done, 1 failed, 2 unusable command line",
+    "Run slipway COMMAND --help for details. Exit codes: 0 success, 1 failure, 2 bad command line",
     "or configuration, 3 no such image.",
     "",
   ].join("\n");

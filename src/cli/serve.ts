@@ -1,27 +1,46 @@
 import { compose, type Slipway } from "../compose.ts";
+import { storageFailure } from "../oci/storage-error.ts";
+import { OPEN_ACCESS } from "../registry/access-policy.ts";
 import { VERSION } from "../version.ts";
 import { type Command, type CommandContext, ExitCode } from "./command.ts";
 
-/** `slipway serve`: the registry, until a signal ends it. */
+/** `slipway serve`: runs the registry until a signal stops it. */
 export const serveCommand: Command = {
   summary: "Serves the registry until SIGTERM or SIGINT",
   arguments: "",
-  options: {},
+  options: {
+    "accept-data-loss": {
+      type: "boolean",
+      help: "Starts even if the metadata or the blobs are missing",
+    },
+  },
   positionals: { least: 0, most: 0 },
   run: serve,
 };
 
-async function serve({ config, log }: CommandContext): Promise<ExitCode> {
+/** How long running requests may take after the data is lost, in milliseconds. */
+const LOST_DRAIN_MS = 1000;
+
+async function serve({ config, log, options }: CommandContext): Promise<ExitCode> {
   const ended = nextSignal();
-  await using slipway = await compose(config, log);
+  const acceptDataLoss = options["accept-data-loss"] === true;
+  await using slipway = await compose(config, log, OPEN_ACCESS, { acceptDataLoss });
   const server = slipway.serve();
   process.stdout.write(`${await banner(slipway, server.url)}\n`);
-  log.info({ signal: await ended }, "stopping");
+  const end = await Promise.race([ended, slipway.lost]);
+  if (typeof end !== "string") {
+    const { driver, key } = end;
+    const remedy = storageFailure(end)?.remedy;
+    log.fatal({ driver, key, err: end }, `the registry's storage is gone; stopping: ${remedy}`);
+    await server.stop(LOST_DRAIN_MS);
+    return ExitCode.failed;
+  }
+  log.info({ signal: end }, "stopping");
   await server.stop(config.http.drainTimeoutSeconds * 1000);
   return ExitCode.ok;
 }
 
-/** The first signal to end. Later ones change nothing: a supervisor's and a launcher's often come together. */
+/** Resolves to the first stop signal. Later ones change nothing: a supervisor and a launcher often both send one. */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));

@@ -67,7 +67,7 @@ catalog: { maxentries: 50 }
       "version: 0.1\nstorage: { inmemory: {}, cache: { layerinfo: inmemory } }",
     );
     expect(tree).toMatchObject({ cache: { driver: "memory" } });
-    expect(warnings).toEqual(["storage.cache.layerinfo: is deprecated, say storage.cache.blobdescriptor"]);
+    expect(warnings).toEqual(["storage.cache.layerinfo: is deprecated; use storage.cache.blobdescriptor"]);
   });
 
   it.each([

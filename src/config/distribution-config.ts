@@ -1,29 +1,29 @@
 import { DISTRIBUTION_RULES, type DistributionRule } from "./distribution-rules.ts";
 import { isTree, setAt, type Tree } from "./tree.ts";
 
-/** A configuration of Distribution's in our own terms. */
+/** A Distribution configuration, translated to Slipway's settings. */
 export interface TranslatedConfig {
-  /** What the schema is to check. */
+  /** Settings for the schema to check. */
   readonly tree: Tree;
-  /** What was left aside, each by its path; the registry is no less safe for it. */
+  /** Settings that were ignored safely, each with its path. */
   readonly warnings: readonly string[];
-  /** What cannot be left aside; any of these stops the start. */
+  /** Settings that cannot be ignored; with any of these the server does not start. */
   readonly problems: readonly string[];
 }
 
-/** What Distribution does unless it is told otherwise, where our own default differs. */
+/** Distribution's defaults, where Slipway's differ. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   "registry.deletes": false,
   "http.tagPageSize": 1000,
   "cache.driver": "none",
 };
 
-/** Whether a configuration file is one of Distribution's: those have a version, and ours have none. */
+/** Whether a configuration file is Distribution's: only those have a version. */
 export function isDistributionConfig(tree: Tree): boolean {
   return "version" in tree;
 }
 
-/** Takes a configuration of Distribution's, version 0.1, as it is. */
+/** Translates a Distribution configuration, version 0.1. */
 export function translateDistribution(source: Tree): TranslatedConfig {
   const warnings: string[] = [];
   const problems: string[] = [];
@@ -31,11 +31,11 @@ export function translateDistribution(source: Tree): TranslatedConfig {
   if (String(source.version) !== "0.1") problems.push(`version: ${String(source.version)} is not supported`);
   for (const { path, value } of leaves(expandNames(source), [])) {
     const rule = ruleFor(path);
-    if (rule === undefined) warnings.push(`${path}: is unknown and left aside`);
+    if (rule === undefined) warnings.push(`${path}: is unknown and ignored`);
     else apply(rule, path, value, source, { settings, warnings, problems });
   }
   if (isTree(source.storage) && isTree(source.storage.cache) && "layerinfo" in source.storage.cache) {
-    warnings.push("storage.cache.layerinfo: is deprecated, say storage.cache.blobdescriptor");
+    warnings.push("storage.cache.layerinfo: is deprecated; use storage.cache.blobdescriptor");
   }
   const tree: Tree = {};
   for (const [path, value] of Object.entries(settings)) setAt(tree, path.split("."), value);
@@ -68,7 +68,7 @@ function apply(
   }
 }
 
-/** `storage: inmemory` and `auth: silly` are short for a mapping with that one key. */
+/** Expands short forms: `storage: inmemory` means a mapping with that one key. */
 function expandNames(source: Tree): Tree {
   const expanded = { ...source };
   for (const key of ["storage", "auth"]) {
@@ -78,7 +78,7 @@ function expandNames(source: Tree): Tree {
   return expanded;
 }
 
-/** Every mapping and value with its path, a mapping before what it holds; lists count as values. */
+/** Every mapping and value with its path; a mapping comes before its content. Lists count as values. */
 function* leaves(tree: Tree, above: readonly string[]): Generator<{ path: string; value: unknown }> {
   for (const [key, value] of Object.entries(tree)) {
     const path = [...above, key];
@@ -88,7 +88,7 @@ function* leaves(tree: Tree, above: readonly string[]): Generator<{ path: string
   }
 }
 
-/** The rule of the longest path that covers this one. */
+/** The rule with the longest path that covers this one. */
 function ruleFor(path: string): DistributionRule | undefined {
   const keys = path.split(".");
   for (let length = keys.length; length > 0; length -= 1) {
@@ -96,7 +96,7 @@ function ruleFor(path: string): DistributionRule | undefined {
     const rule =
       DISTRIBUTION_RULES[prefix.join(".")] ?? DISTRIBUTION_RULES[[...prefix.slice(0, -1), "*"].join(".")];
     const coversWhole = length === keys.length;
-    // A rule that uses a mapping says nothing of the other keys in it.
+    // A rule that uses a mapping does not apply to the other keys in it.
     if (rule !== undefined && (coversWhole || rule.kind !== "use")) return rule;
   }
   return undefined;

@@ -3,12 +3,12 @@ import { isTree, type Tree } from "./tree.ts";
 
 const PREFIX = "REGISTRY_";
 
-/** Variables of Distribution's that set nothing in its configuration. */
+/** Distribution's variables that are not settings. */
 const OTHER: ReadonlySet<string> = new Set(["REGISTRY_CONFIGURATION_PATH"]);
 
 /**
- * Puts `REGISTRY_…` variables over a configuration of Distribution's, in their own order, as Distribution does: a
- * variable's words are keys from the top, whatever their case, a number is a list's index, and its value is YAML.
+ * Applies `REGISTRY_…` variables to a Distribution configuration, in sorted order, as Distribution does. The words of
+ * a variable's name are keys from the top, in any case; a number is an index of a list; the value is YAML.
  */
 export function applyDistributionEnvironment(
   tree: Tree,
@@ -35,7 +35,7 @@ function setAt(tree: Tree, words: readonly string[], value: unknown): void {
   else setAt(child as Tree, rest, value);
 }
 
-/** Sets one element, or the one after the last; any further one names nothing and is left aside. */
+/** Sets one element of a list, or appends the next one; ignores any index beyond that. */
 function setInList(list: unknown[], [word = "", ...rest]: readonly string[], value: unknown): void {
   const index = Number(word);
   if (!Number.isInteger(index) || index > list.length) return;

@@ -1,31 +1,31 @@
 import type { Tree } from "./tree.ts";
 
-/** What becomes of one key of Distribution's configuration. */
+/** How to read one key of Distribution's configuration. */
 export type DistributionRule =
-  /** Sets these settings of ours. */
+  /** Sets these settings of Slipway. */
   | {
       readonly kind: "use";
-      readonly settings: (value: unknown, all: Tree) => Readonly<Record<string, unknown>>;
+      readonly settings: (value: unknown, source: Tree) => Readonly<Record<string, unknown>>;
     }
-  /** We have no such thing and the registry is no less safe for it. */
+  /** Slipway has no such setting, and ignoring it is safe. */
   | { readonly kind: "warn"; readonly reason: string }
-  /** Leaving it aside would open or break what the operator closed. */
+  /** Ignoring it would break something, or open what the operator closed. */
   | { readonly kind: "refuse"; readonly reason: string }
-  /** Means nothing here, and nobody need know. */
+  /** Has no meaning here; ignored without a warning. */
   | { readonly kind: "ignore" };
 
 const use = (
-  settings: (value: unknown, all: Tree) => Readonly<Record<string, unknown>>,
+  settings: (value: unknown, source: Tree) => Readonly<Record<string, unknown>>,
 ): DistributionRule => ({
   kind: "use",
   settings,
 });
 const setting = (path: string): DistributionRule => use((value) => ({ [path]: value }));
-const warn = (reason = "is not supported and left aside"): DistributionRule => ({ kind: "warn", reason });
+const warn = (reason = "is not supported; ignored"): DistributionRule => ({ kind: "warn", reason });
 const refuse = (reason: string): DistributionRule => ({ kind: "refuse", reason });
 const ignore: DistributionRule = { kind: "ignore" };
 
-/** Refuses a value that switches something on, and lets one pass that does not. */
+/** Refuses a value that turns something on; accepts any other. */
 const refuseIf = (isOn: (value: unknown) => boolean, reason: string): DistributionRule =>
   use((value) => {
     if (isOn(value)) throw new Error(reason);
@@ -33,13 +33,13 @@ const refuseIf = (isOn: (value: unknown) => boolean, reason: string): Distributi
   });
 
 /**
- * Every key that Distribution knows, by its path; `*` is any one key, and a rule answers for all below it.
- * The longest path wins.
+ * Every key that Distribution knows, by its path. `*` stands for any one key. A rule also applies to all keys below
+ * it, unless they have a rule of their own.
  */
 export const DISTRIBUTION_RULES: Readonly<Record<string, DistributionRule>> = {
   version: ignore,
   "log.level": setting("log.level"),
-  loglevel: use((value, all) => (hasLogLevel(all) ? {} : { "log.level": value })),
+  loglevel: use((value, source) => (hasLogLevel(source) ? {} : { "log.level": value })),
   log: warn(),
 
   "storage.filesystem": use(() => ({ "content.driver": "filesystem" })),
@@ -48,16 +48,16 @@ export const DISTRIBUTION_RULES: Readonly<Record<string, DistributionRule>> = {
   "storage.inmemory": use(() => ({ "content.driver": "memory" })),
   ...s3Rules("storage.s3"),
   ...s3Rules("storage.s3aws"),
-  "storage.gcs": refuse("there is no driver for this store"),
-  "storage.azure": refuse("there is no driver for this store"),
+  "storage.gcs": refuse("Slipway has no driver for this store"),
+  "storage.azure": refuse("Slipway has no driver for this store"),
   "storage.delete.enabled": setting("registry.deletes"),
-  "storage.redirect.disable": use((value, all) =>
-    usesS3(all) ? { "content.redirect": value !== true } : {},
+  "storage.redirect.disable": use((value, source) =>
+    usesS3(source) ? { "content.redirect": value !== true } : {},
   ),
-  "storage.cache.blobdescriptor": use((value, all) => cacheSettings(value, all)),
-  "storage.cache.layerinfo": use((value, all) => cacheSettings(value, all)),
-  "storage.cache.blobdescriptorsize": use((value, all) => {
-    const kept = cacheOf(all) === "inmemory" && Number(value) > 0;
+  "storage.cache.blobdescriptor": use((value, source) => cacheSettings(value, source)),
+  "storage.cache.layerinfo": use((value, source) => cacheSettings(value, source)),
+  "storage.cache.blobdescriptorsize": use((value, source) => {
+    const kept = cacheOf(source) === "inmemory" && Number(value) > 0;
     return kept ? { "cache.maxEntries": value } : {};
   }),
   "storage.maintenance.uploadpurging.enabled": use((value) => {
@@ -66,30 +66,35 @@ export const DISTRIBUTION_RULES: Readonly<Record<string, DistributionRule>> = {
   "storage.maintenance.uploadpurging.age": use((value) => ({
     "registry.uploadExpirySeconds": seconds(value),
   })),
-  "storage.maintenance.uploadpurging": warn("uploads are looked through every hour"),
-  "storage.maintenance.readonly.enabled": refuseIf((value) => value === true, "there is no read-only mode"),
+  "storage.maintenance.uploadpurging": warn("is not supported; expired uploads are removed every hour"),
+  "storage.maintenance.readonly.enabled": refuseIf(
+    (value) => value === true,
+    "Slipway has no read-only mode",
+  ),
   "storage.tag": ignore,
-  storage: refuse("there is no such store"),
+  storage: refuse("Slipway does not know this store"),
 
   "auth.none": ignore,
-  auth: refuse("there are no users yet, so anybody could do what this forbids"),
+  auth: refuse("Slipway has no access control yet, so anyone could do what this forbids"),
   middleware: warn(),
 
   "http.addr": use((value) => address(String(value))),
-  "http.net": refuseIf((value) => value !== "tcp", "only TCP is listened on"),
+  "http.net": refuseIf((value) => value !== "tcp", "Slipway listens on TCP only"),
   "http.prefix": refuseIf((value) => value !== "/" && value !== "", "paths cannot have a prefix"),
   "http.host": warn("Location headers are relative, so no host is needed"),
   "http.relativeurls": ignore,
   "http.secret": ignore,
   "http.draintimeout": use((value) => ({ "http.drainTimeoutSeconds": Math.max(1, seconds(value)) })),
-  "http.tls": refuse("TLS is not served; put a proxy in front and leave this out"),
+  "http.tls": refuse("Slipway does not serve TLS; put a proxy in front of it and remove this"),
   http: warn(),
 
-  "redis.addrs": use((_, all) => redisSettings(all)),
+  "redis.addrs": use((_, source) => redisSettings(source)),
   "redis.username": ignore,
   "redis.password": ignore,
   "redis.db": ignore,
-  "redis.tls": refuse("the connection would not be encrypted; use rediss:// in our own configuration"),
+  "redis.tls": refuse(
+    "the connection would not be encrypted; use cache.url with rediss:// in a Slipway configuration",
+  ),
   redis: warn(),
 
   "catalog.maxentries": use((value) => ({ "http.catalogPageSize": Number(value) > 0 ? value : 1000 })),
@@ -105,7 +110,7 @@ export const DISTRIBUTION_RULES: Readonly<Record<string, DistributionRule>> = {
   compatibility: warn(),
   "proxy.remoteurl": refuseIf(
     (value) => Boolean(value),
-    "there is no pull-through mode; pushes would be taken",
+    "Slipway has no pull-through mode and would accept pushes",
   ),
   proxy: ignore,
 };
@@ -124,7 +129,7 @@ function s3Rules(path: string): Readonly<Record<string, DistributionRule>> {
     storageclass: use((value) => (value === "NONE" ? {} : { "content.storageClass": value })),
     encrypt: use((value) => (value === true ? { "content.encryption": "AES256" } : {})),
     keyid: use((value) => ({ "content.encryption": "aws:kms", "content.encryptionKeyId": value })),
-    secure: refuseIf((value) => value === false, "say http:// in regionendpoint instead"),
+    secure: refuseIf((value) => value === false, "write http:// in regionendpoint instead"),
     skipverify: refuseIf((value) => value === true, "certificates are always verified"),
   };
   const driver = { [path]: use(() => ({ "content.driver": "s3", "content.redirect": true })) };
@@ -136,36 +141,36 @@ function at(tree: unknown, ...keys: readonly string[]): unknown {
   return keys.reduce<unknown>((node, key) => (node as Tree | undefined)?.[key], tree);
 }
 
-function hasLogLevel(all: Tree): boolean {
-  return at(all, "log", "level") !== undefined;
+function hasLogLevel(source: Tree): boolean {
+  return at(source, "log", "level") !== undefined;
 }
 
-function usesS3(all: Tree): boolean {
-  return at(all, "storage", "s3") !== undefined || at(all, "storage", "s3aws") !== undefined;
+function usesS3(source: Tree): boolean {
+  return at(source, "storage", "s3") !== undefined || at(source, "storage", "s3aws") !== undefined;
 }
 
-function cacheOf(all: Tree): unknown {
-  return at(all, "storage", "cache", "blobdescriptor") ?? at(all, "storage", "cache", "layerinfo");
+function cacheOf(source: Tree): unknown {
+  return at(source, "storage", "cache", "blobdescriptor") ?? at(source, "storage", "cache", "layerinfo");
 }
 
-function cacheSettings(value: unknown, all: Tree): Readonly<Record<string, unknown>> {
-  if (value !== cacheOf(all)) return {};
+function cacheSettings(value: unknown, source: Tree): Readonly<Record<string, unknown>> {
+  if (value !== cacheOf(source)) return {};
   if (value === "inmemory") return { "cache.driver": "memory" };
   if (value === "redis") return { "cache.driver": "redis" };
-  throw new Error(`there is no descriptor cache ${String(value)}`);
+  throw new Error(`unknown descriptor cache ${String(value)}`);
 }
 
-/** Redis is for the descriptor cache alone here; without that it is not used. */
-function redisSettings(all: Tree): Readonly<Record<string, unknown>> {
-  if (cacheOf(all) !== "redis") return {};
-  const addresses = at(all, "redis", "addrs");
+/** Slipway uses Redis only for the descriptor cache. */
+function redisSettings(source: Tree): Readonly<Record<string, unknown>> {
+  if (cacheOf(source) !== "redis") return {};
+  const addresses = at(source, "redis", "addrs");
   const [address, ...others] = Array.isArray(addresses) ? addresses : [];
   if (typeof address !== "string" || others.length > 0)
-    throw new Error("one Redis server is wanted, not a cluster");
-  const [user, password] = [at(all, "redis", "username"), at(all, "redis", "password")];
+    throw new Error("name one Redis server; clusters are not supported");
+  const [user, password] = [at(source, "redis", "username"), at(source, "redis", "password")];
   const part = (text: unknown) => (text === undefined ? "" : encodeURIComponent(String(text)));
   const credentials = user === undefined && password === undefined ? "" : `${part(user)}:${part(password)}@`;
-  return { "cache.url": `redis://${credentials}${address}/${Number(at(all, "redis", "db") ?? 0)}` };
+  return { "cache.url": `redis://${credentials}${address}/${Number(at(source, "redis", "db") ?? 0)}` };
 }
 
 /** Distribution listens on every address when none is named. */
@@ -186,7 +191,7 @@ function seconds(value: unknown): number {
   if (typeof value === "number") return Math.ceil(value / 1e9);
   const parts = [...String(value).matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map(([whole]) => whole).join("") !== String(value)) {
-    throw new Error(`is no duration: ${String(value)}`);
+    throw new Error(`is not a duration: ${String(value)}`);
   }
   return Math.ceil(
     parts.reduce((sum, [, number, unit = ""]) => sum + Number(number) * (UNIT_SECONDS[unit] ?? 0), 0),

@@ -1,4 +1,4 @@
-/** The process's environment: the one place that reads it. */
+/** The process's environment. Nothing else reads it. */
 export function environment(): Readonly<Record<string, string | undefined>> {
   return process.env;
 }

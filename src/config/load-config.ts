@@ -7,7 +7,7 @@ import { type Config, ConfigSchema } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
 import { isTree, setAt, type Tree } from "./tree.ts";
 
-/** A configuration that cannot be used; the message lists every problem, each by its path. */
+/** A configuration with mistakes. The message lists every problem with its path. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly problems: readonly string[];
@@ -18,21 +18,21 @@ export class ConfigError extends Error {
   }
 }
 
-/** Variables of ours that set nothing in the configuration. */
+/** `SLIPWAY_…` variables that are not settings. */
 const OTHER_VARIABLES: readonly string[] = ["SLIPWAY_CONFIG"];
 
-/** A configuration, and what an operator should know of it. */
+/** A configuration and its warnings. */
 export interface LoadedConfig {
   readonly config: Config;
-  /** What a file of Distribution's says that is left aside, each by its path. */
+  /** Settings of a Distribution configuration that were ignored, each with its path. */
   readonly warnings: readonly string[];
 }
 
 /**
- * The configuration from a YAML file, if one is named, with environment variables over it.
+ * Reads the configuration: a YAML file, if one is named, overridden by environment variables.
  *
- * `file` is a path; without it `SLIPWAY_CONFIG` names one, and without that there is none. A file of Distribution's
- * (version 0.1) is taken as it is, with its own `REGISTRY_…` variables over it, and ours over those.
+ * `file` is a path; without it, `SLIPWAY_CONFIG` names the file, if set. The file may be Distribution's (version 0.1);
+ * its `REGISTRY_…` variables then override it, and `SLIPWAY_…` variables override both.
  *
  * @throws {ConfigError} listing every problem at once, each with its path
  */
@@ -65,11 +65,11 @@ function readTree(path: string): Tree {
     throw new ConfigError([`${path}: ${error instanceof Error ? error.message : String(error)}`]);
   }
   if (value === null) return {};
-  if (!isTree(value)) throw new ConfigError([`${path}: is no mapping`]);
+  if (!isTree(value)) throw new ConfigError([`${path}: is not a mapping`]);
   return value;
 }
 
-/** Sets what variables say; answers with the variables of ours that name no setting. */
+/** Applies the variables; returns the `SLIPWAY_…` variables that name no setting. */
 function applyEnvironment(
   tree: Tree,
   environment: Readonly<Record<string, string | undefined>>,
@@ -85,7 +85,7 @@ function applyEnvironment(
   return problems;
 }
 
-/** A variable is text; where the schema wants something else it is read as YAML. */
+/** Reads a variable as text, or as YAML if the schema wants something else. */
 function parseVariable(text: string, schema: z.ZodType): unknown {
   if (schema.safeParse(text).success) return text;
   try {
@@ -97,7 +97,7 @@ function parseVariable(text: string, schema: z.ZodType): unknown {
 
 function describe(issue: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => `${[...issue.path, key].join(".")}: is no setting`).join("\n  ");
+    return issue.keys.map((key) => `${[...issue.path, key].join(".")}: is not a setting`).join("\n  ");
   }
   return `${issue.path.join(".") || "configuration"}: ${issue.message}`;
 }

@@ -10,150 +10,194 @@ const DAY = 86_400;
 const Http = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address to listen on"),
   port: z.int().min(0).max(65_535).default(5000).describe("Port to listen on; 0 picks a free one"),
-  idleTimeoutSeconds: seconds(60, 255).describe("A connection without a byte for so long is closed"),
-  drainTimeoutSeconds: seconds(30, 3600).describe("How long running requests may take after SIGTERM"),
+  idleTimeoutSeconds: seconds(60, 255).describe("Closes a connection after this long without traffic"),
+  drainTimeoutSeconds: seconds(30, 3600).describe("How long running requests may continue after SIGTERM"),
+  bodyMemoryBytes: z
+    .int()
+    .min(8 * MEBIBYTE)
+    .default(104 * MEBIBYTE)
+    .describe(
+      "Memory for request bodies that arrive faster than they are stored; requests beyond it get 429",
+    ),
+  memoryTargetBytes: z
+    .int()
+    .min(64 * MEBIBYTE)
+    .default(192 * MEBIBYTE)
+    .describe(
+      "Resident memory to stay under: when the server needs much of it for other things, fewer request bodies are let in, but never less than half of `bodyMemoryBytes`",
+    ),
   catalogPageSize: z
     .int()
     .min(1)
     .max(10_000)
     .default(1000)
-    .describe("Most repositories in one page of the catalog"),
-  tagPageSize: z.int().min(1).max(1_000_000).default(100_000).describe("Most tags in one page"),
-  referrersPageSize: z.int().min(1).max(10_000).default(1000).describe("Most referrers in one page"),
+    .describe("Maximum repositories in one page of the catalog"),
+  tagPageSize: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(100_000)
+    .describe("Maximum tags in one page; pages are also limited to 256 KiB"),
+  referrersPageSize: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1000)
+    .describe("Maximum referrers in one page; pages are also limited to 256 KiB, or one referrer"),
 });
 
 const Log = z.strictObject({
-  level: z.enum(LOG_LEVELS).default("info").describe("Least severity that is logged"),
+  level: z.enum(LOG_LEVELS).default("info").describe("Lowest severity to log"),
 });
 
 const Content = z.discriminatedUnion("driver", [
   z.strictObject({
-    driver: z.literal("filesystem").describe("Keeps blobs in a folder"),
-    root: z.string().min(1).optional().describe("The folder; `content` in the data folder unless given"),
+    driver: z.literal("filesystem").describe("Stores blobs in a folder"),
+    root: z.string().min(1).optional().describe("Folder for blobs; default `content` in the data folder"),
     directWrites: z
       .boolean()
       .default(true)
       .describe(
-        "Writes large uploads past the system's page cache, where the file system can: pushes cost less and crowd nothing out of memory, and the first pull of a blob reads it from the disk",
+        "Writes large uploads directly to disk, bypassing the page cache, if the file system supports it. Pushes cost less and leave cached files in memory; the first pull of a blob then reads from disk",
       ),
   }),
   z.strictObject({
-    driver: z.literal("memory").describe("Keeps blobs in memory, and loses them at the end"),
-    maxBytes: bytes(1024 * MEBIBYTE).describe("Most bytes held"),
+    driver: z.literal("memory").describe("Stores blobs in memory; they are lost when the server is stopping"),
+    maxBytes: bytes(1024 * MEBIBYTE).describe("Maximum bytes to store"),
   }),
   z.strictObject({
-    driver: z.literal("s3").describe("Keeps blobs in a bucket of an S3-compatible store"),
-    bucket: z.string().min(1).describe("The bucket"),
-    region: z.string().min(1).default("us-east-1").describe("Its region"),
-    endpoint: z.url().optional().describe("URL of the store; that of AWS unless given"),
+    driver: z.literal("s3").describe("Stores blobs in a bucket of an S3-compatible store"),
+    bucket: z.string().min(1).describe("Name of the bucket"),
+    region: z.string().min(1).default("us-east-1").describe("Region of the bucket"),
+    endpoint: z.url().optional().describe("URL of the store; default AWS"),
     forcePathStyle: z
       .boolean()
       .default(false)
-      .describe("Puts the bucket into the path, as most stores but AWS want"),
+      .describe("Puts the bucket in the path; most stores other than AWS need this"),
     accessKeyId: z
       .string()
       .min(1)
       .optional()
-      .describe("Key; from the host's own AWS configuration unless given"),
-    secretAccessKey: z.string().min(1).optional().describe("Its secret"),
+      .describe("Access key; default from the host's AWS configuration"),
+    secretAccessKey: z.string().min(1).optional().describe("Secret of the access key"),
     root: z.string().default("").describe("Prefix of every object's key"),
     partBytes: z
       .int()
       .min(5 * MEBIBYTE)
       .max(5120 * MEBIBYTE)
       .default(16 * MEBIBYTE)
-      .describe("Size of an upload's parts"),
+      .describe("Size of each part of an upload"),
     storageClass: z.string().min(1).optional().describe("Storage class of new objects"),
-    encryption: z.enum(["AES256", "aws:kms"]).optional().describe("Encryption of new objects at rest"),
-    encryptionKeyId: z
-      .string()
-      .min(1)
-      .optional()
-      .describe("Key for aws:kms; the account's default unless given"),
-    redirect: z.boolean().default(false).describe("Sends clients to the store for blobs, by presigned URL"),
-    redirectEndpoint: z.url().optional().describe("URL of the store as clients reach it"),
+    encryption: z.enum(["AES256", "aws:kms"]).optional().describe("Encryption at rest for new objects"),
+    encryptionKeyId: z.string().min(1).optional().describe("Key for aws:kms; default the account's key"),
+    redirect: z
+      .boolean()
+      .default(false)
+      .describe("Redirects blob downloads to the store with presigned URLs"),
+    redirectEndpoint: z.url().optional().describe("URL of the store for clients, used in redirects"),
   }),
 ]);
 
 const Metadata = z.discriminatedUnion("engine", [
   z.strictObject({
-    engine: z.literal("sqlite").describe("Keeps metadata in one file"),
+    engine: z.literal("sqlite").describe("Stores metadata in one file"),
     path: z
       .string()
       .min(1)
       .optional()
-      .describe("The file; `metadata.sqlite` in the data folder unless given"),
+      .describe("Metadata file; default `metadata.sqlite` in the data folder"),
   }),
   z.strictObject({
-    engine: z.literal("postgres").describe("Keeps metadata in PostgreSQL, for several instances"),
+    engine: z
+      .literal("postgres")
+      .describe("Stores metadata in PostgreSQL, so that several instances can share it"),
     url: z
       .string()
-      .regex(/^postgres(ql)?:\/\//, "is no postgres:// URL")
+      .regex(/^postgres(ql)?:\/\//, "is not a postgres:// URL")
       .describe("postgres://USER:PASSWORD@HOST:PORT/DATABASE"),
-    readConnections: z.int().min(1).max(1000).default(4).describe("Connections for look-ups"),
-    writeConnections: z.int().min(1).max(1000).default(8).describe("Connections for transactions"),
+    readConnections: z.int().min(1).max(1000).default(4).describe("Number of connections for reads"),
+    writeConnections: z.int().min(1).max(1000).default(8).describe("Number of connections for writes"),
   }),
 ]);
 
 const Cache = z.discriminatedUnion("driver", [
   z.strictObject({
-    driver: z.literal("memory").describe("Remembers descriptors in this process"),
-    maxEntries: z.int().min(1).default(100_000).describe("Most descriptors held"),
+    driver: z.literal("memory").describe("Caches descriptors in this process"),
+    maxEntries: z.int().min(1).default(100_000).describe("Maximum descriptors to cache"),
   }),
   z.strictObject({
-    driver: z.literal("redis").describe("Remembers descriptors in Redis, for several instances"),
+    driver: z.literal("redis").describe("Caches descriptors in Redis, so that several instances share them"),
     url: z
       .string()
-      .regex(/^rediss?:\/\//, "is no redis:// URL")
+      .regex(/^rediss?:\/\//, "is not a redis:// URL")
       .describe("redis://USER:PASSWORD@HOST:PORT/DATABASE"),
-    deadlineMs: z.int().min(1).max(10_000).default(50).describe("A request waits no longer for the cache"),
+    deadlineMs: z.int().min(1).max(10_000).default(50).describe("How long a request waits for the cache"),
   }),
-  z.strictObject({ driver: z.literal("none").describe("Asks the metadata each time") }),
+  z.strictObject({ driver: z.literal("none").describe("Caches no descriptors") }),
 ]);
 
 const Registry = z.strictObject({
-  deletes: z.boolean().default(true).describe("Lets clients delete blobs, manifests and tags"),
-  sparseManifests: z
-    .boolean()
-    .default(false)
-    .describe("Takes a manifest although content that it names is missing"),
-  uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe("Upload sessions older than this are dropped"),
+  deletes: z.boolean().default(true).describe("Allows clients to delete blobs, manifests and tags"),
+  sparseManifests: z.boolean().default(false).describe("Accepts manifests that name missing content"),
+  uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe(
+    "Removes uploads that are older than this and unfinished",
+  ),
   smallBlobCacheBytes: bytes(32 * MEBIBYTE).describe(
-    "Memory for small blobs, such as image configs; 0 keeps none",
+    "Memory for a cache of small blobs, such as image configs; 0 disables it",
   ),
-  manifestCacheBytes: bytes(32 * MEBIBYTE).describe(
-    "Memory for manifests that are served often; 0 keeps none",
-  ),
+  manifestCacheBytes: bytes(32 * MEBIBYTE).describe("Memory for a cache of manifests; 0 disables it"),
 });
 
 const Apt = z.strictObject({
-  enabled: z.boolean().default(true).describe("Builds images from Debian packages where the host has apt"),
+  enabled: z.boolean().default(true).describe("Builds images from Debian packages if the host has apt"),
   essential: z
     .boolean()
     .default(true)
-    .describe("Adds Debian's essential packages, which others rely on unsaid"),
+    .describe("Adds Debian's essential packages, which other packages need without declaring it"),
   include: z
     .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/))
     .default(["ca-certificates", "netbase"])
-    .describe("Packages that every image holds"),
-  listMaxAgeSeconds: seconds(DAY, 365 * DAY).describe("Package lists older than this are fetched anew"),
-  sourcesFile: z.string().min(1).optional().describe("An apt sources file to use in place of the host's own"),
+    .describe("Packages to add to every image"),
+  listMaxAgeSeconds: seconds(DAY, 365 * DAY).describe(
+    "Downloads package lists again when they are older than this",
+  ),
+  sourcesFile: z.string().min(1).optional().describe("apt sources file to use instead of the host's"),
 });
 
 const Builder = z.strictObject({
-  enabled: z.boolean().default(true).describe("Builds images that nobody pushed"),
-  maxLayers: z.int().min(2).max(120).default(94).describe("Most layers of an image"),
-  parallelBuilds: z.int().min(1).max(64).default(2).describe("Images built at once; further ones wait"),
+  enabled: z.boolean().default(true).describe("Builds images on demand"),
+  maxLayers: z.int().min(2).max(120).default(94).describe("Maximum layers in an image"),
+  parallelBuilds: z.int().min(1).max(64).default(2).describe("Maximum images to build at the same time"),
+  maxWaiting: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(256)
+    .describe("Maximum images that may wait to be built; requests beyond that get 429"),
+  maxWaitingPerClient: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(64)
+    .describe("Maximum images that may wait to be built for one client; requests beyond that get 429"),
+  failureSeconds: z
+    .int()
+    .min(0)
+    .max(DAY)
+    .default(60)
+    .describe(
+      "How long a failed build is not tried again; errors that may pass, such as network errors, count for at most 10 seconds",
+    ),
   refreshSeconds: seconds(DAY, 365 * DAY).describe(
-    "A built image older than this is resolved anew when it is pulled",
+    "Checks for newer packages when a pulled image is older than this",
   ),
-  timeoutSeconds: seconds(1800, DAY).describe("A build that takes longer fails"),
+  timeoutSeconds: seconds(1800, DAY).describe("Maximum time for one build"),
   apt: Apt.prefault({}),
 });
 
-/** Everything an operator can set, with its bounds and defaults. Unknown keys are errors. */
+/** All settings, with their bounds and defaults. Unknown keys are errors. */
 export const ConfigSchema = z.strictObject({
-  data: z.string().min(1).default("./data").describe("Folder for all that is kept"),
+  data: z.string().min(1).default("./data").describe("Folder for all data"),
   http: Http.prefault({}),
   log: Log.prefault({}),
   content: Content.prefault({ driver: "filesystem" }),

@@ -1,19 +1,19 @@
 import { z } from "zod";
 import { ConfigSchema } from "./schema.ts";
 
-/** One thing that can be set: where it stands in the file, and its variable. */
+/** One setting: its place in the file, and its variable. */
 export interface Setting {
   /** Keys from the top, such as `["http", "port"]`. */
   readonly path: readonly string[];
   /** Such as `SLIPWAY_HTTP_PORT`. */
   readonly variable: string;
   readonly description: string;
-  /** Of a member of several, which one: `driver: filesystem`. */
+  /** The choice that the setting belongs to, such as `driver: filesystem`. */
   readonly only: string | undefined;
   readonly schema: z.ZodType;
 }
 
-/** Every setting of the schema, in its order. The one place that makes variables' names. */
+/** All settings, in the order of the schema. Nothing else makes the names of variables. */
 export const SETTINGS: readonly Setting[] = collect(ConfigSchema, [], undefined);
 
 function collect(schema: z.ZodType, path: readonly string[], only: string | undefined): readonly Setting[] {
@@ -33,7 +33,7 @@ function collect(schema: z.ZodType, path: readonly string[], only: string | unde
   return [{ path, variable: variableOf(path), description: schema.description ?? "", only, schema }];
 }
 
-/** The schema without its default or optional wrapping. */
+/** The schema without its wrapping as default or optional. */
 function unwrap(schema: z.ZodType): z.ZodType {
   const wrapped =
     schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional;

@@ -1,4 +1,4 @@
-/** A mapping as YAML gives it. */
+/** A YAML mapping. */
 export type Tree = { [key: string]: unknown };
 
 /** Whether a value is a mapping. */
@@ -6,7 +6,7 @@ export function isTree(value: unknown): value is Tree {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Sets what stands at `path`, making the mappings on the way. */
+/** Sets the value at `path`; creates the mappings on the way. */
 export function setAt(tree: Tree, path: readonly string[], value: unknown): void {
   let node = tree;
   for (const key of path.slice(0, -1)) {

@@ -2,15 +2,18 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { errorCode } from "./storage-failure.ts";
 
-/** What a write past the page cache begins at and holds a multiple of: the largest block of today's disks. */
+/**
+ * Writes past the page cache start at a multiple of this and have such a length: the largest block size of today's
+ * disks.
+ */
 const BLOCK = 4096;
-/** Writes smaller than this are better gathered by the system. */
+/** Smaller writes go through the page cache, which gathers them. */
 const SMALLEST_DIRECT_WRITE = 1 << 20;
 
-/** How systems say that a file, or a write, cannot pass the cache. */
+/** Error codes of systems that cannot write past the cache. */
 const REFUSALS: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP"]);
 
-/** Whether files are written past the system's page cache, until the file system says that it cannot. */
+/** Whether to write past the system's page cache. It stays on until the file system reports that it cannot. */
 export class DirectWrites {
   #possible: boolean;
 
@@ -22,17 +25,17 @@ export class DirectWrites {
     return this.#possible;
   }
 
-  /** Tells that the file system, or the disk's block size, does not allow it. */
+  /** Turns it off, because the file system or the disk's block size does not allow it. */
   refuse(): void {
     this.#possible = false;
   }
 }
 
 /**
- * A file that is written at its end.
+ * Appends to a file.
  *
- * Large writes go past the page cache: they cost the processor half as much, and do not crowd out of memory what
- * others are pulling. They are no more durable than others until the file is synced.
+ * Large writes go past the page cache. They need half as much CPU time, and do not evict what others are pulling.
+ * Like other writes, they are durable only after a sync.
  */
 export class AppendFile implements AsyncDisposable {
   readonly handle: FileHandle;
@@ -47,17 +50,17 @@ export class AppendFile implements AsyncDisposable {
     this.#directWrites = directWrites;
   }
 
-  /** Opens a file that exists; the caller disposes of it. */
+  /** Opens an existing file. The caller disposes of it. */
   static async open(path: string, directWrites: DirectWrites): Promise<AppendFile> {
     return new AppendFile(path, await open(path, "r+"), directWrites);
   }
 
-  /** Bytes written so far that went into the page cache, and not to the disk yet for all one knows. */
+  /** Bytes written to the page cache so far, which may not be on the disk yet. */
   get cachedBytes(): number {
     return this.#cachedBytes;
   }
 
-  /** Writes at `position` as much as the system takes at once; resolves to how many bytes that was. */
+  /** Writes at `position` as much as the system accepts at once. Resolves to the number of bytes written. */
   async write(bytes: Uint8Array, position: number): Promise<number> {
     const { byteLength } = bytes;
     const isWhole = byteLength % BLOCK === 0 && position % BLOCK === 0;

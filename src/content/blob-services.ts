@@ -3,73 +3,127 @@ import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { DigestAlgorithm } from "../oci/content-hash.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { UploadId } from "./content-driver.ts";
+import type { ListedUpload, StoredBlob, UploadId } from "./content-driver.ts";
 
-/** What the store knows content by: its canonical digest, and its size in bytes. */
+/** Identifies stored content: its canonical digest, and its size in bytes. */
 export interface BlobDescriptor {
   readonly digest: Digest;
   readonly size: number;
 }
 
-/** Opens verified content. Whoever calls has already decided that the caller may read it. */
+/** Opens verified content. Check access before you call this. */
 export interface BlobProvider {
-  /**
-   * The blob's bytes, whole or in part.
-   *
-   * @throws {StorageError} when the content is not there or not of that size: a descriptor is a promise that it is
-   */
-  open(descriptor: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody>;
+  /** The blob's bytes, whole or in part; `undefined` when {@link holds} is false. */
+  open(descriptor: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody | undefined>;
 
-  /** Whether content of that digest and size is stored, by the store's own word. */
-  holds(descriptor: BlobDescriptor): Promise<boolean>;
+  /**
+   * The bytes of a range in small pieces, each read only when it is asked for.
+   *
+   * @throws {StorageError} if the content is missing, or ends while it is read
+   */
+  read(descriptor: BlobDescriptor, range: ByteRange): ByteSource;
+
+  /** Whether content of that size is stored under the digest and can be opened, as far as the store knows. */
+  holds(descriptor: BlobDescriptor): Awaitable<boolean>;
 }
 
-/** Tells where content can be fetched without going through the registry. */
+/** Finds URLs from which clients can fetch content directly. */
 export interface BlobLocator {
   /**
-   * A URL from which anybody can GET the blob, ranges included, for a while; `undefined` when it is to be opened and
-   * sent. Says nothing of whether the content is there.
+   * A URL from which anyone can GET the blob or ranges of it for a while; `undefined` if the registry has to send it.
+   * Does not check whether the content exists.
    */
   locate(descriptor: BlobDescriptor): Promise<string | undefined>;
 }
 
-/** Takes content in. What is not committed is never visible. */
+/** Receives content. Nothing is visible before it is committed. */
 export interface BlobIngester {
-  /** Begins an upload; `algorithm` also hashes with another algorithm than the canonical one on the fly. */
+  /** Starts an upload. With `algorithm`, its bytes are hashed with that algorithm too while they arrive. */
   create(algorithm?: DigestAlgorithm): Promise<BlobUpload>;
-  /** Takes up an upload where it stands, after a restart too; `undefined` when there is none of that id. */
+  /** Continues an upload, even after a restart; `undefined` if there is no upload with that id. */
   resume(id: UploadId): Promise<BlobUpload | undefined>;
-  /** Every upload in progress with the time of its last change, in no order; those too that nobody remembers. */
-  listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>;
+  /** The upload with that id, without checking that it exists. If it does not, its methods throw `upload-unknown`. */
+  uploadOf(id: UploadId): BlobUpload;
+  /** Every upload in progress, in no order, including those without a session. */
+  listUploads(): AsyncIterable<ListedUpload>;
 }
 
-/** One upload in progress. Calls on one id from several requests run one after the other. */
+/** Lists everything that is stored, whether or not the metadata knows it. */
+export interface ContentListing {
+  /** Every blob, in ascending order of digest. */
+  listBlobs(): AsyncIterable<StoredBlob>;
+  /** Every upload in progress, in no order. */
+  listUploads(): AsyncIterable<ListedUpload>;
+}
+
+/** What a client claims about the bytes of an upload. */
+export interface BlobClaim {
+  /** In any registered algorithm. */
+  readonly digest: Digest;
+  readonly size?: number;
+}
+
+/** The last chunk of an upload. */
+export interface LastChunk {
+  readonly source: ByteSource;
+  /** Its offset, if the client states one. */
+  readonly offset?: number;
+}
+
+/**
+ * Records a durably stored blob. It is called before the upload is dropped, while no other request works on the
+ * upload. If it fails, the commit fails.
+ */
+export type RecordBlob = (blob: BlobDescriptor) => Promise<void>;
+
+/**
+ * One upload in progress. Requests for the same id take turns and wait a few seconds for each other at most.
+ *
+ * A client that sends nothing for a few seconds loses its turn if another request waits.
+ */
 export interface BlobUpload {
   readonly id: UploadId;
-  /** Bytes taken so far. */
+
+  /**
+   * Bytes stored so far. Does not wait for other requests. Bytes that {@link commitWith} appends count only after it
+   * has succeeded.
+   */
   size(): Promise<number>;
 
   /**
-   * Appends `source`; resolves to the new size.
+   * Appends `source`; resolves to the new size. `confirm` is called last, while no other request works on the upload.
+   * If it fails, the append fails.
    *
-   * @throws {RegistryError} `upload-out-of-order` when `offset` is given and is not the current size
-   * @throws {RegistryError} `upload-unknown` when the upload ended meanwhile
+   * @throws {RegistryError} `upload-out-of-order` if `offset` is given and is not the current size
+   * @throws {RegistryError} `upload-unknown` if the upload ended before the call, `upload-cancelled` if it ended
+   * during the call
+   * @throws {RegistryError} `upload-busy` if another request works on it, or took it over
    */
-  append(source: ByteSource, offset?: number): Promise<number>;
+  append(source: ByteSource, offset?: number, confirm?: () => Promise<void>): Promise<number>;
 
   /**
-   * Verifies the content against what the client claims it is, and publishes it durably.
+   * Verifies the content against the client's claim, and publishes it durably.
    *
-   * The claimed digest may be of any registered algorithm; the answer carries the canonical one. On a mismatch the
-   * upload stays as it is, so that the client can try again.
+   * The claimed digest may have any registered algorithm; the result has the canonical one. After a mismatch the
+   * upload is unchanged, so the client can try again.
    *
-   * @throws {RegistryError} `digest-mismatch`, `size-mismatch`, `upload-unknown`
+   * @throws {RegistryError} `digest-mismatch`, `size-mismatch`, `upload-unknown`, `upload-cancelled`, `upload-busy`
    */
-  commit(claimed: { readonly digest: Digest; readonly size?: number }): Promise<BlobDescriptor>;
+  commit(claimed: BlobClaim, record?: RecordBlob): Promise<BlobDescriptor>;
 
-  /** As {@link commit} when the bytes' maker is trusted and nobody has claimed a digest. */
+  /**
+   * Appends the last chunk and commits. If either fails, the upload has the size it had before.
+   *
+   * @throws {RegistryError} what {@link append} and {@link commit} throw
+   */
+  commitWith(last: LastChunk, claimed: BlobClaim, record?: RecordBlob): Promise<BlobDescriptor>;
+
+  /** Commits like {@link commit}, but without a claimed digest; for trusted sources. */
   commitUnclaimed(): Promise<BlobDescriptor>;
 
-  /** Ends the upload and drops its bytes; false when it had ended already. */
-  cancel(): Promise<boolean>;
+  /**
+   * Ends the append that runs in this process, and drops the upload's bytes. If a request of another process keeps
+   * working on the upload for a few seconds, the bytes stay, and this throws `upload-busy`.
+   */
+  cancel(): Promise<void>;
 }

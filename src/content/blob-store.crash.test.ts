@@ -4,6 +4,7 @@ import { bytesOf, chunks } from "../../test/contracts/content-driver-samples.ts"
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { PATTERN } from "../../test/support/upload-process.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
+import { uploadKey } from "./blob-paths.ts";
 import { BlobStore } from "./blob-store.ts";
 import type { UploadId } from "./content-driver.ts";
 import { FilesystemDriver } from "./filesystem-driver.ts";
@@ -25,12 +26,16 @@ async function killedWriter(
     printed.push(...text.split("\n").slice(0, -1));
     text = text.slice(text.lastIndexOf("\n") + 1);
     if (printed.length < lines) continue;
-    if (mode === "append") await Bun.sleep(60);
+    if (mode === "append") await someBytes(join(root, uploadKey(printed[0] as UploadId)));
     writer.kill("SIGKILL");
     break;
   }
   await writer.exited;
   return printed;
+}
+
+async function someBytes(path: string): Promise<void> {
+  for (let i = 0; i < 500 && Bun.file(path).size === 0; i++) await Bun.sleep(10);
 }
 
 it("has every blob whose commit resolved, after the process is killed right then", async () => {

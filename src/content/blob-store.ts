@@ -1,30 +1,47 @@
+import { type Awaitable, whenReady } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteBody } from "../oci/byte-source.ts";
+import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { DigestAlgorithm } from "../oci/content-hash.ts";
 import { KeyedLock } from "../oci/keyed-lock.ts";
 import type { WorkLocks } from "../oci/work-locks.ts";
-import type { BlobDescriptor, BlobIngester, BlobLocator, BlobProvider, BlobUpload } from "./blob-services.ts";
-import { type ContentDriver, StorageError, type UploadId } from "./content-driver.ts";
+import type {
+  BlobDescriptor,
+  BlobIngester,
+  BlobLocator,
+  BlobProvider,
+  BlobUpload,
+  ContentListing,
+} from "./blob-services.ts";
+import {
+  type ContentDriver,
+  type ListedUpload,
+  StorageError,
+  type StoredBlob,
+  type UploadId,
+} from "./content-driver.ts";
 import type { HashThread } from "./hash-thread.ts";
 import { StoredUpload, type UploadContext } from "./stored-upload.ts";
 import { UploadHash, UploadHashes } from "./upload-hash.ts";
 import { createUploadId, isUploadId } from "./upload-id.ts";
+import { type UploadPatience, UploadTurns } from "./upload-turns.ts";
 
-/** How a blob store is bounded, and whom it shares its uploads with. */
+/** Limits of a blob store, and its parts. */
 export interface BlobStoreOptions {
   /**
-   * Open uploads whose hash is kept in memory, 4,096 unless told. Committing one that was crowded out, or begun
-   * before a restart, reads it once more.
+   * Maximum open uploads whose hash is kept in memory; default 4,096. A commit reads an upload again if its hash was
+   * evicted or lost in a restart.
    */
   readonly maxUploadHashes?: number;
-  /** Keeps requests on one upload apart; those of this process unless told, which is enough for a single instance. */
+  /** Keeps requests for one upload apart. The default covers this process, which is enough for a single instance. */
   readonly locks?: WorkLocks;
-  /** Hashes large uploads, so that this thread serves others meanwhile; the caller's to dispose of. */
+  /** Hashes large uploads, so that this thread can serve other requests. The caller disposes of it. */
   readonly hashThread?: HashThread;
+  /** How long requests for one upload wait for each other. */
+  readonly patience?: UploadPatience;
 }
 
-/** The content store: verified blobs and resumable uploads over any driver. Knows no repository. */
-export class BlobStore implements BlobProvider, BlobLocator, BlobIngester {
+/** The content store: verified blobs and resumable uploads over any driver. It knows nothing of repositories. */
+export class BlobStore implements BlobProvider, BlobLocator, BlobIngester, ContentListing {
   readonly #driver: ContentDriver;
   readonly #uploads: UploadContext;
 
@@ -32,25 +49,26 @@ export class BlobStore implements BlobProvider, BlobLocator, BlobIngester {
     this.#driver = driver;
     this.#uploads = {
       driver,
-      locks: options.locks ?? new KeyedLock(),
+      turns: new UploadTurns(options.locks ?? new KeyedLock(), options.patience),
       hashes: new UploadHashes(options.maxUploadHashes ?? 4096),
       hashThread: options.hashThread,
     };
   }
 
-  async open(descriptor: BlobDescriptor, range?: ByteRange): Promise<ByteBody> {
-    const { digest, size } = descriptor;
-    const body = await this.#driver.open(digest, size, range);
-    if (body === undefined) throw new StorageError(this.#driver.name, "open", digest, "not stored");
-    return body;
+  open({ digest, size }: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody | undefined> {
+    return this.#driver.open(digest, size, range);
+  }
+
+  read(descriptor: BlobDescriptor, range: ByteRange): ByteSource {
+    return this.#driver.read(descriptor.digest, descriptor.size, range);
   }
 
   async locate(descriptor: BlobDescriptor): Promise<string | undefined> {
     return this.#driver.locate?.(descriptor.digest);
   }
 
-  async holds(descriptor: BlobDescriptor): Promise<boolean> {
-    return (await this.#driver.stat(descriptor.digest))?.size === descriptor.size;
+  holds({ digest, size }: BlobDescriptor): Awaitable<boolean> {
+    return whenReady(this.#driver.stat(digest), (stored) => stored?.size === size);
   }
 
   async create(algorithm?: DigestAlgorithm): Promise<BlobUpload> {
@@ -68,7 +86,15 @@ export class BlobStore implements BlobProvider, BlobLocator, BlobIngester {
     return new StoredUpload(id, this.#uploads);
   }
 
-  listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }> {
+  uploadOf(id: UploadId): BlobUpload {
+    return new StoredUpload(id, this.#uploads);
+  }
+
+  listBlobs(): AsyncIterable<StoredBlob> {
+    return this.#driver.list();
+  }
+
+  listUploads(): AsyncIterable<ListedUpload> {
     return this.#driver.listUploads();
   }
 }

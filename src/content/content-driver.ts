@@ -3,10 +3,12 @@ import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 
-/** Text that names one upload inside a driver: letters, digits and `-`, at most 64 of them. */
+export { StorageError } from "../oci/storage-error.ts";
+
+/** The id of an upload inside a driver: at most 64 letters, digits and `-`. */
 export type UploadId = string & { readonly brand: "UploadId" };
 
-/** One stored blob, as a listing tells it. */
+/** An entry in a listing of blobs. */
 export interface StoredBlob {
   readonly digest: Digest;
   readonly size: number;
@@ -14,62 +16,80 @@ export interface StoredBlob {
   readonly modifiedAt: Date;
 }
 
-/** Where an upload stands. */
-export interface UploadState {
-  /** Bytes so far that would survive a restart of this process. */
+/** An entry in a listing of uploads. */
+export interface ListedUpload {
+  readonly id: UploadId;
   readonly size: number;
-  /** Opaque; another text whenever the upload's bytes may be others, whichever process wrote them. */
+  /** When its bytes last changed. */
+  readonly modifiedAt: Date;
+}
+
+/** The state of an upload. */
+export interface UploadState {
+  /** Bytes that would survive a restart of this process. */
+  readonly size: number;
+  /** Opaque text that changes whenever the upload's bytes may have changed, whichever process wrote them. */
   readonly revision: string;
 }
 
 /**
  * Bytes by canonical digest, and the uploads that become them.
  *
- * Knows nothing of repositories, manifests or HTTP, and verifies no digest: `content/blob-store.ts` does, once for
- * every driver. Absence is `undefined`; a backend that fails throws {@link StorageError}.
+ * Knows nothing of repositories, manifests or HTTP, and verifies no digests: `content/blob-store.ts` does that for
+ * all drivers. Absence is `undefined`; a failing backend throws StorageError.
  */
 export interface ContentDriver extends AsyncDisposable {
   /** Short name for logs and errors, such as `filesystem`. */
   readonly name: string;
 
-  /** Size in bytes of the blob, or `undefined` when it is not stored. */
-  stat(digest: Digest): Promise<{ readonly size: number } | undefined>;
-
   /**
-   * Opens a blob of exactly `size` bytes, whole or in part; `undefined` when it is not stored.
-   *
-   * Resolves once the backend accepted the read, so failures precede response headers; a later failure errors the
-   * stream, which never ends short. The caller drains or cancels it.
-   *
-   * @throws {StorageError} when what is stored has another size
+   * Size of the blob in bytes; `undefined` if it is not stored or cannot be opened. A remote backend may answer with
+   * what it knew a few seconds ago.
    */
-  open(digest: Digest, size: number, range?: ByteRange): Promise<ByteBody | undefined>;
+  stat(digest: Digest): Awaitable<{ readonly size: number } | undefined>;
 
   /**
-   * A URL from which anybody can GET the blob for a while, ranges included; `undefined` when clients are to read
-   * through the registry. A driver without such URLs does not have this.
+   * Opens a blob of exactly `size` bytes, or a part of it; `undefined` if none of that size is stored.
+   *
+   * Resolves once the backend accepted the read, so most failures come before the response headers. After a later
+   * failure the stream fails; it never ends early. The caller drains or cancels it.
+   */
+  open(digest: Digest, size: number, range?: ByteRange): Awaitable<ByteBody | undefined>;
+
+  /**
+   * The bytes of a range of a blob of exactly `size` bytes, in small pieces, each read only when it is asked for.
+   *
+   * It is for many slow clients: it takes the memory of one piece only.
+   *
+   * @throws {StorageError} if the blob is not stored with that size, or ends while it is read
+   */
+  read(digest: Digest, size: number, range: ByteRange): ByteSource;
+
+  /**
+   * A URL from which anyone can GET the blob or ranges of it for a while; `undefined` if clients have to read through
+   * the registry. Drivers without such URLs do not have this method.
    */
   locate?(digest: Digest): Promise<string | undefined>;
 
-  /** Removes a blob; removing what is absent succeeds. */
+  /** Removes a blob, if there is one. */
   delete(digest: Digest): Promise<void>;
 
   /** Every blob, in ascending order of digest, those after `after` when it is given. */
   list(after?: Digest): AsyncIterable<StoredBlob>;
 
-  /** Begins an upload of no bytes. Ids are never used twice. */
+  /** Starts an empty upload. Ids are never used twice. */
   createUpload(id: UploadId): Promise<void>;
 
-  /** Where an upload stands, or `undefined` for no such upload. */
+  /** The state of an upload; `undefined` if there is none. */
   statUpload(id: UploadId): Promise<UploadState | undefined>;
 
   /**
-   * Appends all of `source` at `offset`, which is the upload's size; resolves to where the upload then stands.
+   * Appends all of `source` at `offset`, which is the upload's size. Resolves to the new state.
    *
-   * `tap` sees each byte once, in order and in pieces of any size; a piece stays as it is until what `tap` gave
-   * resolves. Holds a bounded number of bytes whatever the speed of the source, of the store and of `tap`, and none of
-   * the source's own buffers. When the source throws, what it gave before stays and
-   * its very error is rethrown. One append at a time: the caller holds the upload's lock.
+   * `tap` gets each byte once, in order and in pieces of any size. A piece does not change until the promise from
+   * `tap` resolves. The driver holds a limited number of bytes, however fast or slow the source, the store and `tap`
+   * are, and none of the source's own buffers. If the source throws, the bytes before that are kept and the same
+   * error is rethrown. One append at a time: the caller holds the upload's lock.
    */
   appendUpload(
     id: UploadId,
@@ -78,43 +98,39 @@ export interface ContentDriver extends AsyncDisposable {
     tap: (piece: Uint8Array) => Awaitable<void>,
   ): Promise<UploadState>;
 
-  /** The upload's bytes so far, from the first. */
+  /**
+   * Cuts the upload to `size` bytes. Resolves to the new state.
+   *
+   * The caller holds the upload's lock, as for an append.
+   *
+   * @throws {StorageError} if there is no such upload, or it has fewer bytes
+   */
+  truncateUpload(id: UploadId, size: number): Promise<UploadState>;
+
+  /** All bytes of the upload so far. */
   readUpload(id: UploadId): ByteSource;
 
   /**
-   * Publishes a whole upload under `digest`, replacing what is there; the upload is gone afterwards.
+   * Publishes an upload under `digest`, and replaces an existing blob. The upload no longer exists afterwards.
    *
-   * Atomic and durable: once resolved the blob survives a power cut, and no reader ever sees part of it.
+   * Atomic and durable: no reader ever sees a part of the blob, and once this resolves, the blob survives a power
+   * cut.
    *
-   * @throws {StorageError} when the upload is no longer at `revision`: another process wrote to it
+   * @throws {StorageError} if the upload is no longer at `revision`, because another process wrote to it
    */
   publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void>;
 
-  /**
-   * Whether a blob of exactly `size` bytes is stored; when so, it is as durable as if it were published now, and
-   * its {@link StoredBlob.modifiedAt} is now where the backend can tell it so.
-   */
-  renewBlob(digest: Digest, size: number): Promise<boolean>;
-
-  /** Drops an upload and its bytes; dropping what is absent succeeds. */
+  /** Drops an upload and its bytes, if it exists. */
   discardUpload(id: UploadId): Promise<void>;
 
-  /** Every upload in progress with the time of its last change, in no order. */
-  listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }>;
-}
+  /** Every upload in progress, in no order. */
+  listUploads(): AsyncIterable<ListedUpload>;
 
-/** A backend that did not do what it was asked: which one, doing what, on what. */
-export class StorageError extends Error {
-  override readonly name = "StorageError";
-  readonly driver: string;
-  readonly operation: string;
-  readonly key: string;
-
-  constructor(driver: string, operation: string, key: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`${driver}: ${operation} ${key}: ${reason}`, { cause });
-    this.driver = driver;
-    this.operation = operation;
-    this.key = key;
-  }
+  /**
+   * Checks that the store is still the one that was opened. Drivers that cannot lose it unnoticed do not have this
+   * method.
+   *
+   * @throws {StorageError} condition `gone`
+   */
+  checkPresence?(): void;
 }

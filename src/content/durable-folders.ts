@@ -1,7 +1,7 @@
 import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Makes what the system holds for one path durable; rejects when the disk did not. */
+/** Makes the data of one path durable; rejects if the disk fails. */
 export type SyncFolder = (path: string) => Promise<void>;
 
 /** Syncs a folder's entries to the disk. */
@@ -17,22 +17,22 @@ export async function syncFolder(path: string): Promise<void> {
 /**
  * Folders under one root that survive a power cut once they are synced.
  *
- * Remembers which of the shared upper folders this process has synced, because a folder that already exists may
- * have been made a moment ago by another process or upload that has not synced it yet. They are few: one per
- * algorithm and two hex digits.
+ * It remembers which of the shared upper folders this process has synced. An existing folder may have been created a
+ * moment ago by another process or upload that has not synced it yet. There are few: one per algorithm and two hex
+ * digits.
  */
 export class DurableFolders {
   readonly #root: string;
   readonly #sync: SyncFolder;
   readonly #durable = new Set<string>();
 
-  /** `root` exists and is durable itself. */
+  /** `root` must exist and be durable. */
   constructor(root: string, sync: SyncFolder) {
     this.#root = root;
     this.#sync = sync;
   }
 
-  /** Makes the folder and what is missing above it. */
+  /** Creates the folder and its missing parents. */
   async create(folder: string): Promise<void> {
     const first = await mkdir(folder, { recursive: true });
     for (let path = folder; first !== undefined && path.length >= first.length; path = dirname(path)) {
@@ -40,7 +40,7 @@ export class DurableFolders {
     }
   }
 
-  /** Makes the folder's entries durable, and every folder's own entry on the way up to the root. */
+  /** Makes the folder's entries durable, and the entries of all its parents up to the root. */
   async settle(folder: string): Promise<void> {
     const parent = dirname(folder);
     const upper: string[] = [];

@@ -3,31 +3,31 @@ import type { Awaitable } from "../oci/awaitable.ts";
 import type { AppendFile } from "./append-file.ts";
 import type { GatherBuffers } from "./gather-buffers.ts";
 
-/** How many bytes are written between two early flushes, so that the disk works while bytes still come in. */
+/** Bytes between two early flushes, so that the disk works while bytes still arrive. */
 const FLUSH_INTERVAL = 16 << 20;
 
-/** Makes a file's bytes and size durable; rejects when the disk did not. */
+/** Makes a file's bytes and size durable; rejects if the disk fails. */
 export type SyncData = (handle: FileHandle) => Promise<void>;
 
-/** Sees bytes before they are written; they stay as they are until it resolves. */
+/** Gets bytes before they are written. They do not change until it resolves. */
 export type Tap = (piece: Uint8Array) => Awaitable<void>;
 
-/** What a {@link FileAppender} works with. */
+/** The parts of a {@link FileAppender}. */
 export interface FileAppenderParts {
   readonly file: AppendFile;
-  /** Where the file ends. */
+  /** The size of the file. */
   readonly position: number;
-  /** The caller's to dispose of, when the appender has finished. */
+  /** The caller disposes of them after the appender has finished. */
   readonly buffers: GatherBuffers;
   readonly tap: Tap;
   readonly syncData: SyncData;
 }
 
 /**
- * Writes at the end of a file, one write in flight while the next ones are gathered.
+ * Appends to a file: gathers the next bytes while one write runs.
  *
- * Copies what it is given into a few buffers: small chunks become few large writes, what is held does not depend on
- * how the source cuts its chunks, and a moment's wait for the disk, or for whoever taps, does not stop the source.
+ * Copies chunks into a few buffers. So many small chunks become few large writes, the memory does not depend on the
+ * size of the chunks, and a short wait for the disk or the tap does not stop the source.
  */
 export class FileAppender {
   readonly #file: AppendFile;
@@ -38,9 +38,9 @@ export class FileAppender {
   #gathering: Uint8Array | undefined;
   #gathered = 0;
   #writing: Promise<void> = Promise.resolve();
-  /** Resolves when all that was submitted is written and tapped. */
+  /** Resolves when everything submitted is written and tapped. */
   #done: Promise<unknown> = Promise.resolve();
-  /** Resolves when the last buffer submitted is released, and so, in this order, every one. */
+  /** Resolves when the last submitted buffer is released. Buffers are released in order. */
   #released: Promise<void> = Promise.resolve();
   #flushedBytes = 0;
   #flushing: Promise<void> | undefined;
@@ -55,14 +55,14 @@ export class FileAppender {
     this.#syncData = syncData;
   }
 
-  /** Whether a flush failed: the system may have dropped bytes that it had taken, and says so only once. */
+  /** Whether a flush failed. The system may then have dropped bytes it had accepted, and reports that only once. */
   get flushFailed(): boolean {
     return this.#flushFailure !== undefined;
   }
 
   /**
-   * Takes the chunk; `undefined` when it was only gathered, else what to wait for before the next one. Rejects when
-   * a write failed.
+   * Takes the chunk. Returns `undefined` if it was only gathered, otherwise a promise to await before the next one.
+   * Rejects if a write failed.
    */
   write(chunk: Uint8Array): Promise<void> | undefined {
     if (this.#gathering !== undefined && chunk.byteLength < this.#buffers.size - this.#gathered) {
@@ -111,14 +111,14 @@ export class FileAppender {
     const written = this.#writing.then(() => this.#writeAll(buffer, length));
     this.#writing = written;
     this.#done = Promise.all([this.#done, written, tapped]);
-    // Whoever writes on, or finishes, hears of the failure; until then nobody waits for this promise.
+    // The next write, or the finish, reports the failure. Until then nobody awaits this promise.
     this.#done.catch(() => {
       this.#failed = true;
     });
     this.#released = Promise.allSettled([written, tapped]).then(() => this.#buffers.release(buffer));
   }
 
-  /** A tap that throws at once fails like one that rejects: the buffer is released all the same. */
+  /** A tap that throws is treated like one that rejects: the buffer is released too. */
   #tapped(piece: Uint8Array): Awaitable<void> {
     try {
       return this.#tap(piece);
@@ -149,7 +149,7 @@ export class FileAppender {
   }
 }
 
-/** Waits until the disk holds the file's bytes and its size. */
+/** Waits until the file's bytes and size are on the disk. */
 export function syncData(handle: FileHandle): Promise<void> {
   return handle.datasync();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { mkdir, readdir, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { contentDriverContract } from "../../test/contracts/content-driver.contract.ts";
 import {
@@ -47,12 +47,30 @@ describe("FilesystemDriver", () => {
     expect(await store.driver.open(digest, 7)).toBeInstanceOf(Blob);
   });
 
-  it("refuses a file that lost bytes rather than sending it short", async () => {
+  it("does not send a file that lost bytes, and replaces it", async () => {
     await using store = await createStore();
     const digest = await publishSample(store.driver, "content");
     await truncate(join(store.root, blobKey(digest)), 3);
-    await expect(store.driver.open(digest, 7)).rejects.toBeInstanceOf(StorageError);
-    expect(await store.driver.renewBlob(digest, 7)).toBe(false);
+    expect(await store.driver.open(digest, 7)).toBeUndefined();
+    await publishSample(store.driver, "content");
+    expect(await textOf(await store.driver.open(digest, 7))).toBe("content");
+  });
+
+  it("does not know what it cannot open: a folder, a link to itself", async () => {
+    await using store = await createStore();
+    const digest = await publishSample(store.driver, "content");
+    const path = join(store.root, blobKey(digest));
+    await rm(path);
+    await symlink(path, path);
+    for (let i = 0; i < 2; i++) expect(await store.driver.stat(digest)).toBeUndefined();
+    await publishSample(store.driver, "content");
+    expect(await store.driver.stat(digest)).toEqual({ size: 7 });
+    await rm(path);
+    await mkdir(path);
+    expect(await store.driver.stat(digest)).toBeUndefined();
+    expect(await store.driver.open(digest, 7)).toBeUndefined();
+    await publishSample(store.driver, "content");
+    expect(await store.driver.stat(digest)).toEqual({ size: 7 });
   });
 
   it("overwrites what a writer that died left beyond the offset", async () => {

@@ -5,22 +5,23 @@ import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import { UPLOADS_PREFIX } from "./blob-paths.ts";
-import type { ContentDriver, StoredBlob, UploadId, UploadState } from "./content-driver.ts";
+import type { ContentDriver, ListedUpload, StoredBlob, UploadId, UploadState } from "./content-driver.ts";
 import { DurableFolders, type SyncFolder, syncFolder } from "./durable-folders.ts";
 import { type SyncData, syncData } from "./file-appender.ts";
 import { FilesystemBlobs } from "./filesystem-blobs.ts";
 import { FilesystemUploads } from "./filesystem-uploads.ts";
+import { RootFolder } from "./root-folder.ts";
 import { reportingFailure } from "./storage-failure.ts";
 
 const NAME = "filesystem";
 
-/** Where the files lie, and how they are made durable. */
+/** Where the files are, and how to make them durable. */
 export interface FilesystemDriverOptions {
-  /** Folder for blobs and uploads, made when it is missing; all of it on one filesystem. */
+  /** Folder for blobs and uploads, created if missing. All of it must be on one filesystem. */
   readonly root: string;
-  /** Replaces the system calls that wait for the disk, to see what happens when they fail. */
+  /** Replaces the system calls that wait for the disk, so that tests can make them fail. */
   readonly sync?: DiskSync;
-  /** Whether large uploads are written past the page cache where the file system can do that; so unless told. */
+  /** Whether to write large uploads past the page cache if the file system can; default true. */
   readonly directWrites?: boolean;
 }
 
@@ -36,18 +37,21 @@ interface DiskSync {
  */
 export class FilesystemDriver implements ContentDriver {
   readonly name = NAME;
+  readonly #root: RootFolder;
   readonly #blobs: FilesystemBlobs;
   readonly #uploads: FilesystemUploads;
 
-  private constructor(root: string, sync: DiskSync, directWrites: boolean) {
-    this.#blobs = new FilesystemBlobs(NAME, root, new DurableFolders(root, sync.folder), sync.data);
+  private constructor(folder: RootFolder, sync: DiskSync, directWrites: boolean) {
+    this.#root = folder;
+    const root = folder.path;
+    this.#blobs = new FilesystemBlobs(NAME, root, new DurableFolders(root, sync.folder));
     this.#uploads = new FilesystemUploads(NAME, root, { syncData: sync.data, directWrites });
   }
 
   /**
-   * The driver over a folder, which exists durably once this resolves.
+   * Opens the driver over a folder. The folder exists durably once this resolves.
    *
-   * @throws {StorageError} when the folder cannot be made
+   * @throws {StorageError} if the folder cannot be created
    */
   static async open(options: FilesystemDriverOptions): Promise<FilesystemDriver> {
     const root = resolve(options.root);
@@ -55,16 +59,20 @@ export class FilesystemDriver implements ContentDriver {
     return reportingFailure(NAME, "open", root, async () => {
       const first = await mkdir(join(root, UPLOADS_PREFIX), { recursive: true });
       if (first !== undefined) await syncUpwards(root, dirname(first), sync.folder);
-      return new FilesystemDriver(root, sync, options.directWrites ?? true);
+      return new FilesystemDriver(new RootFolder(NAME, root), sync, options.directWrites ?? true);
     });
   }
 
-  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+  stat(digest: Digest): { readonly size: number } | undefined {
     return this.#blobs.stat(digest);
   }
 
-  async open(digest: Digest, size: number, range?: ByteRange): Promise<Blob | undefined> {
+  open(digest: Digest, size: number, range?: ByteRange): Blob | undefined {
     return this.#blobs.open(digest, size, range);
+  }
+
+  read(digest: Digest, size: number, range: ByteRange): ByteSource {
+    return this.#blobs.read(digest, size, range);
   }
 
   delete(digest: Digest): Promise<void> {
@@ -75,8 +83,9 @@ export class FilesystemDriver implements ContentDriver {
     return this.#blobs.list(after);
   }
 
-  createUpload(id: UploadId): Promise<void> {
-    return this.#uploads.create(id);
+  async createUpload(id: UploadId): Promise<void> {
+    this.#root.checkPresence();
+    await this.#uploads.create(id);
   }
 
   statUpload(id: UploadId): Promise<UploadState | undefined> {
@@ -92,32 +101,39 @@ export class FilesystemDriver implements ContentDriver {
     return this.#uploads.append(id, offset, source, tap);
   }
 
+  truncateUpload(id: UploadId, size: number): Promise<UploadState> {
+    return this.#uploads.truncate(id, size);
+  }
+
   readUpload(id: UploadId): ByteSource {
     return this.#uploads.read(id);
   }
 
   async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
     await reportingFailure(NAME, "publish", digest, async () => {
+      // Otherwise the blob's folders would be created where the lost root was.
+      this.#root.checkPresence();
       const path = await this.#uploads.settle(id, revision);
       await this.#blobs.place(path, digest);
       await this.#uploads.discard(id);
     });
   }
 
-  renewBlob(digest: Digest, size: number): Promise<boolean> {
-    return this.#blobs.renew(digest, size);
-  }
-
   discardUpload(id: UploadId): Promise<void> {
     return this.#uploads.discard(id);
   }
 
-  listUploads(): AsyncIterable<{ readonly id: UploadId; readonly modifiedAt: Date }> {
+  listUploads(): AsyncIterable<ListedUpload> {
     return this.#uploads.list();
   }
 
-  /** Holds nothing between calls. */
-  async [Symbol.asyncDispose](): Promise<void> {}
+  checkPresence(): void {
+    this.#root.checkPresence();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#root[Symbol.dispose]();
+  }
 }
 
 /** Syncs every folder from `lowest` up to and including `highest`. */

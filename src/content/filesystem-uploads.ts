@@ -3,28 +3,28 @@ import { join } from "node:path";
 import type { ByteSource } from "../oci/byte-source.ts";
 import { AppendFile, DirectWrites } from "./append-file.ts";
 import { DATA_NAME, UPLOADS_PREFIX, uploadFolder, uploadKey } from "./blob-paths.ts";
-import type { UploadId, UploadState } from "./content-driver.ts";
+import { type ListedUpload, StorageError, type UploadId, type UploadState } from "./content-driver.ts";
 import { FileAppender, type SyncData, type Tap } from "./file-appender.ts";
 import { type GatherBounds, privateBuffers, SharedBuffers } from "./gather-buffers.ts";
-import { absent, reportingFailure } from "./storage-failure.ts";
+import { absent, isAbsent, reportingFailure } from "./storage-failure.ts";
 import { isUploadId } from "./upload-id.ts";
 
-/** What the first few appends at a time gather in: large, so that the disk and the hash thread get large pieces. */
+/** Buffers of the first few concurrent appends: large, so that the disk and the hash thread get large pieces. */
 const LARGE_BUFFERS: GatherBounds = { size: 2 << 20, count: 8 };
 const MOST_LARGE_APPENDS = 4;
-/** What each further append gathers in. */
+/** Buffers of each further append. */
 const SMALL_BUFFERS: GatherBounds = { size: 64 << 10, count: 2 };
-/** Bytes of one read when an upload is read again. */
+/** Bytes to read at a time when an upload is read again. */
 const READ_SIZE = 512 << 10;
 
-/** How uploads get to the disk. */
+/** How to write uploads to the disk. */
 export interface FilesystemUploadsParts {
   readonly syncData: SyncData;
-  /** Whether large writes pass the system's page cache by, where the file system can do that. */
+  /** Whether large writes bypass the system's page cache if the file system can. */
   readonly directWrites: boolean;
 }
 
-/** The unpublished side of the filesystem driver: one file that grows for each upload. */
+/** The uploads of the filesystem driver: one growing file for each. */
 export class FilesystemUploads {
   readonly #driver: string;
   readonly #root: string;
@@ -39,10 +39,13 @@ export class FilesystemUploads {
     this.#syncData = syncData;
   }
 
-  /** Begins an upload; rejects when the id was used already. */
+  /** Starts an upload; rejects if the id is in use. */
   async create(id: UploadId): Promise<void> {
     await reportingFailure(this.#driver, "create upload", id, async () => {
-      await mkdir(join(this.#root, uploadFolder(id)));
+      await mkdir(join(this.#root, uploadFolder(id))).catch((error: unknown) => {
+        if (!isAbsent(error)) throw error;
+        throw new StorageError(this.#driver, "create upload", id, error, "gone");
+      });
       const handle = await open(this.#path(id), "wx");
       await handle.close();
     });
@@ -62,7 +65,7 @@ export class FilesystemUploads {
       reportingFailure(this.#driver, "append to upload", id, work);
     await using file = await report(() => AppendFile.open(this.#path(id), this.#directWrites));
     using buffers = this.#largeBuffers.enter() ?? privateBuffers(SMALL_BUFFERS);
-    // A writer that died may have left bytes beyond what it told anyone of.
+    // A writer that died may have left bytes that it never reported.
     await report(() => file.handle.truncate(offset));
     const syncData = this.#syncData;
     const appender = new FileAppender({ file, position: offset, buffers, tap, syncData });
@@ -72,13 +75,25 @@ export class FilesystemUploads {
         if (written !== undefined) await report(() => written);
       }
     } finally {
-      // When this fails as well, it is what the caller hears of: the source's bytes were not kept.
+      // If this fails too, the caller gets this error, because the source's bytes were not kept.
       await report(() => this.#finish(id, appender));
     }
     return await report(() => stateOf(file.handle));
   }
 
-  /** The upload's bytes, from the first. */
+  /** Cuts the upload's file; see {@link ContentDriver.truncateUpload}. */
+  async truncate(id: UploadId, size: number): Promise<UploadState> {
+    return reportingFailure(this.#driver, "truncate upload", id, async () =>
+      closing(await open(this.#path(id), "r+"), async (handle) => {
+        const before = await stateOf(handle);
+        if (before.size < size) throw new Error(`holds ${before.size} bytes, not ${size}`);
+        await handle.truncate(size);
+        return await stateOf(handle);
+      }),
+    );
+  }
+
+  /** All bytes of the upload. */
   async *read(id: UploadId): AsyncGenerator<Uint8Array> {
     const report = <Result>(work: () => Promise<Result>) =>
       reportingFailure(this.#driver, "read upload", id, work);
@@ -97,15 +112,15 @@ export class FilesystemUploads {
   }
 
   /**
-   * Makes the upload's bytes durable; resolves to the file that holds them.
+   * Makes the upload's bytes durable; resolves to their file.
    *
-   * An upload whose sync failed is dropped: the system forgets bytes it could not write, and reports that once.
+   * Drops an upload whose sync failed: the system forgets bytes that it could not write, and reports that only once.
    */
   async settle(id: UploadId, revision: string): Promise<string> {
     const path = this.#path(id);
     await closing(await open(path, "r+"), async (handle) => {
       const state = await stateOf(handle);
-      if (state.revision !== revision) throw new Error("another process wrote to the upload");
+      if (state.revision !== revision) throw this.#otherWriter(id);
       const now = new Date();
       await handle.utimes(now, now);
       try {
@@ -125,18 +140,17 @@ export class FilesystemUploads {
     );
   }
 
-  /** Every upload with the time of its last change. */
-  async *list(): AsyncGenerator<{ readonly id: UploadId; readonly modifiedAt: Date }> {
+  /** Every upload; an empty one if its file is missing. */
+  async *list(): AsyncGenerator<ListedUpload> {
     const report = <Result>(work: () => Promise<Result>) =>
       reportingFailure(this.#driver, "list uploads", UPLOADS_PREFIX, work);
     for (const id of await report(() => readdir(join(this.#root, UPLOADS_PREFIX)))) {
       if (!isUploadId(id)) continue;
       const folder = join(this.#root, uploadFolder(id));
-      // A process that died in between left a folder without a file, or a file that was already published.
-      const found = await report(
-        async () => (await stat(join(folder, DATA_NAME)).catch(absent)) ?? stat(folder).catch(absent),
-      );
-      if (found !== undefined) yield { id, modifiedAt: found.mtime };
+      const file = await report(() => stat(join(folder, DATA_NAME)).catch(absent));
+      // A process that died in between may have left a folder without a file.
+      const found = file ?? (await report(() => stat(folder).catch(absent)));
+      if (found !== undefined) yield { id, size: file?.size ?? 0, modifiedAt: found.mtime };
     }
   }
 
@@ -147,6 +161,10 @@ export class FilesystemUploads {
       if (appender.flushFailed) await this.discard(id);
       throw error;
     }
+  }
+
+  #otherWriter(id: UploadId): StorageError {
+    return new StorageError(this.#driver, "publish", id, "another process wrote to the upload", "busy");
   }
 
   #path(id: UploadId): string {

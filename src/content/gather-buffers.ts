@@ -1,24 +1,24 @@
 import type { Awaitable } from "../oci/awaitable.ts";
 
-/** Memory to gather bytes in, lent a buffer at a time. Whoever disposes of it has released every buffer. */
+/** Memory to gather bytes in, lent one buffer at a time. Release every buffer before you dispose of it. */
 export interface GatherBuffers extends Disposable {
   /** Bytes of each buffer. */
   readonly size: number;
-  /** A buffer to fill; comes when one is released while all are out. */
+  /** Resolves to a buffer to fill; waits if all are in use. */
   take(): Awaitable<Uint8Array>;
   /** Takes a buffer back. */
   release(buffer: Uint8Array): void;
 }
 
-/** Bounds of some buffers. */
+/** Size and number of buffers. */
 export interface GatherBounds {
   /** Bytes of each. */
   readonly size: number;
-  /** How many; 2 or more, since one is filled while another is written. */
+  /** How many, at least 2: one is filled while another is written. */
   readonly count: number;
 }
 
-/** Buffers that are made when first asked for, up to their number, and lent in the order in which they are asked for. */
+/** Buffers that are created when first needed, and lent in the order of the requests. */
 class LentBuffers {
   readonly #bounds: GatherBounds;
   readonly #make: (size: number) => Uint8Array;
@@ -46,7 +46,7 @@ class LentBuffers {
   }
 }
 
-/** Buffers for one user, whose memory goes with them. */
+/** Buffers for one user; their memory is freed with them. */
 export function privateBuffers(bounds: GatherBounds): GatherBuffers {
   const lent = new LentBuffers(bounds, (size) => Buffer.allocUnsafeSlow(size));
   return {
@@ -58,10 +58,10 @@ export function privateBuffers(bounds: GatherBounds): GatherBuffers {
 }
 
 /**
- * Large buffers in memory that threads can share, kept for good, for a few users at a time.
+ * Large buffers in memory that threads can share, kept for ever, for a few users at a time.
  *
- * A user fills one buffer at a time and is done with the others soon. So while there are more buffers than users,
- * each of them always gets the next one in the end, however slow another is.
+ * A user fills one buffer at a time and soon releases the others. So as long as there are more buffers than users,
+ * everyone gets the next one, however slow another user is.
  */
 export class SharedBuffers {
   readonly #bounds: GatherBounds;
@@ -76,7 +76,7 @@ export class SharedBuffers {
     this.#lent = new LentBuffers(bounds, (size) => new Uint8Array(new SharedArrayBuffer(size)));
   }
 
-  /** Lets one more user in until it disposes of what it gets; `undefined` when there are as many as may be. */
+  /** Admits one more user until it disposes of the result; `undefined` if there are enough users already. */
   enter(): GatherBuffers | undefined {
     if (this.#users === this.#maxUsers) return undefined;
     this.#users += 1;

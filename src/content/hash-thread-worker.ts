@@ -1,30 +1,30 @@
 /**
- * A thread that hashes, so that the server's own thread goes on serving meanwhile. Takes {@link HashRequest}s, and
+ * A thread that hashes, so that the server's own thread can serve requests. Receives {@link HashRequest}s, and
  * answers each {@link HashQuestion} with a {@link HashAnswer}.
  */
 import type { DigestAlgorithm } from "../oci/content-hash.ts";
 import { LocalHash } from "./local-hash.ts";
 
-/** What the thread is asked. Numbers name memory that was shared, and hashes that were begun. */
+/** A message to the thread. Numbers identify shared memory and hashes. */
 export type HashRequest =
   | { readonly kind: "share"; readonly memory: number; readonly buffer: SharedArrayBuffer }
   | { readonly kind: "begin"; readonly hash: number; readonly algorithms: readonly DigestAlgorithm[] }
   | { readonly kind: "end"; readonly hash: number }
   | (HashQuestion & { readonly question: number });
 
-/** What is answered. */
+/** An answer of the thread. */
 export type HashQuestion =
   | { readonly kind: "update"; readonly hash: number; readonly bytes: SharedPiece | Uint8Array }
   | { readonly kind: "digest"; readonly hash: number; readonly algorithm: DigestAlgorithm };
 
-/** Bytes in memory that both threads see; they stay as they are until the answer. */
+/** Bytes in memory that both threads share. They do not change until the answer. */
 export interface SharedPiece {
   readonly memory: number;
   readonly offset: number;
   readonly length: number;
 }
 
-/** That an update is done; of a digest, its hex; or what went wrong. */
+/** The end of an update, the hex of a digest, or what went wrong. */
 export interface HashAnswer {
   readonly question: number;
   readonly hex?: string;
@@ -37,7 +37,7 @@ const memories = new Map<number, SharedArrayBuffer>();
 const hashes = new Map<number, LocalHash>();
 
 self.onmessage = ({ data }: MessageEvent<HashRequest>) => {
-  // Nobody waits for an answer to the others: when they fail the thread is at its end, which its owner hears of.
+  // Nobody awaits an answer to the other messages. If one fails, the thread ends, and its owner is notified.
   if (!("question" in data)) return note(data);
   const { question } = data;
   try {
@@ -72,12 +72,12 @@ function answer(request: HashQuestion): { readonly hex?: string } {
 
 function known(number: number): LocalHash {
   const found = hashes.get(number);
-  if (found === undefined) throw new Error("there is no such hash");
+  if (found === undefined) throw new Error("unknown hash");
   return found;
 }
 
 function shared({ memory, offset, length }: SharedPiece): Uint8Array {
   const buffer = memories.get(memory);
-  if (buffer === undefined) throw new Error("there is no such memory");
+  if (buffer === undefined) throw new Error("unknown buffer");
   return new Uint8Array(buffer, offset, length);
 }

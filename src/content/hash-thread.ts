@@ -8,15 +8,15 @@ interface Waiting {
 
 /** Digests of a growing sequence of bytes that a {@link HashThread} computes. */
 export interface ThreadHash {
-  /** Whether the thread or an update failed: then the hash is worthless. */
+  /** Whether the thread or an update failed. The hash is then invalid. */
   readonly isBroken: boolean;
-  /** Hashes the next bytes, which must stay as they are until it resolves. Copies what is not in shared memory. */
+  /** Hashes the next bytes. Do not change them until it resolves. Copies them if they are not in shared memory. */
   update(bytes: Uint8Array): Promise<void>;
   /** The hash of the bytes so far in hex; more may follow. */
   hex(algorithm: DigestAlgorithm): Promise<string>;
 }
 
-/** A thread that computes any number of hashes, each asked for in order. Starts with the first of them. */
+/** A thread that computes any number of hashes. The first hash starts it. */
 export class HashThread implements Disposable {
   #worker: Worker | undefined;
   #failure: Error | undefined;
@@ -25,7 +25,7 @@ export class HashThread implements Disposable {
   readonly #memories = new WeakMap<SharedArrayBuffer, number>();
   readonly #waiting = new Map<number, Waiting>();
   #asked = 0;
-  /** The thread's side of a hash goes with ours, however that is lost. */
+  /** Frees the thread's part of a hash when ours is garbage-collected. */
   readonly #forgotten = new FinalizationRegistry<number>((hash) => this.#post({ kind: "end", hash }));
 
   /** Whether the thread failed and computes nothing any more. */
@@ -33,7 +33,7 @@ export class HashThread implements Disposable {
     return this.#failure !== undefined;
   }
 
-  /** A hash of no bytes yet, in each of the algorithms. */
+  /** Starts a hash in each of the algorithms. */
   begin(algorithms: Iterable<DigestAlgorithm>): ThreadHash {
     const hash = ++this.#begun;
     this.#post({ kind: "begin", hash, algorithms: [...algorithms] });
@@ -53,7 +53,7 @@ export class HashThread implements Disposable {
       },
       hex: async (algorithm) => {
         const { hex } = await this.#ask({ kind: "digest", hash, algorithm });
-        if (hex === undefined) throw new Error("the hash thread gave no digest");
+        if (hex === undefined) throw new Error("the hash thread returned no digest");
         return hex;
       },
     };
@@ -61,7 +61,7 @@ export class HashThread implements Disposable {
     return handle;
   }
 
-  /** Ends the thread; what is under way fails. */
+  /** Ends the thread; running work fails. */
   [Symbol.dispose](): void {
     this.#fail(new Error("the hash thread was ended"));
     this.#worker?.terminate();
@@ -94,7 +94,7 @@ export class HashThread implements Disposable {
       this.#worker ??= this.#start();
       this.#worker.postMessage(request);
     } catch (error) {
-      this.#fail(new Error("the hash thread cannot be had", { cause: error }));
+      this.#fail(new Error("the hash thread could not be started", { cause: error }));
     }
   }
 
@@ -107,7 +107,7 @@ export class HashThread implements Disposable {
       else waiting?.reject(new Error(data.failure));
     };
     worker.onerror = (event) => this.#fail(new Error(`the hash thread failed: ${event.message}`));
-    worker.addEventListener("close", () => this.#fail(new Error("the hash thread ended by itself")));
+    worker.addEventListener("close", () => this.#fail(new Error("the hash thread ended unexpectedly")));
     // A thread that waits for work must not keep the process alive.
     worker.unref();
     return worker;

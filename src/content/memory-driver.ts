@@ -2,23 +2,25 @@ import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
+import { PIECE_BYTES } from "../oci/piece-buffer.ts";
 import {
   type ContentDriver,
+  type ListedUpload,
   StorageError,
   type StoredBlob,
   type UploadId,
   type UploadState,
 } from "./content-driver.ts";
 
-/** How much the driver may hold. */
+/** Limits of the driver. */
 export interface MemoryDriverOptions {
-  /** Bytes of blobs and uploads together; an append beyond it fails. */
+  /** Maximum bytes of blobs and uploads together; an append beyond that fails. */
   readonly maxBytes: number;
 }
 
 interface MemoryBlob {
   readonly content: Blob;
-  modifiedAt: Date;
+  readonly modifiedAt: Date;
 }
 
 interface MemoryUpload {
@@ -40,17 +42,23 @@ export class MemoryDriver implements ContentDriver {
     this.#maxBytes = options.maxBytes;
   }
 
-  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
+  stat(digest: Digest): Awaitable<{ readonly size: number } | undefined> {
     const blob = this.#blobs.get(digest);
     return blob && { size: blob.content.size };
   }
 
-  async open(digest: Digest, size: number, range?: ByteRange): Promise<Blob | undefined> {
-    const blob = this.#blobs.get(digest);
-    if (blob !== undefined && blob.content.size !== size) {
-      throw new StorageError(this.name, "open", digest, `holds ${blob.content.size} bytes, expected ${size}`);
+  open(digest: Digest, size: number, range?: ByteRange): Awaitable<Blob | undefined> {
+    const content = this.#blobs.get(digest)?.content;
+    return content?.size === size ? content.slice(range?.start ?? 0, range?.end ?? size) : undefined;
+  }
+
+  async *read(digest: Digest, size: number, { start, end }: ByteRange): AsyncGenerator<Uint8Array> {
+    const content = await this.open(digest, size);
+    if (content === undefined)
+      throw new StorageError(this.name, "read", digest, `not stored with ${size} bytes`);
+    for (let position = start; position < end; position += PIECE_BYTES) {
+      yield await content.slice(position, Math.min(position + PIECE_BYTES, end)).bytes();
     }
-    return blob?.content.slice(range?.start ?? 0, range?.end ?? size);
   }
 
   async delete(digest: Digest): Promise<void> {
@@ -87,11 +95,12 @@ export class MemoryDriver implements ContentDriver {
       throw new StorageError(this.name, "append to upload", id, `holds ${upload.size} bytes, not ${offset}`);
     }
     for await (const chunk of source) {
-      // Dropped meanwhile: bytes that nobody will ever drop again must not be counted.
+      // The upload was dropped in the meantime, so nobody would ever subtract these bytes.
       this.#known(id, "append to upload");
       await tap(chunk);
       if (this.#held + chunk.byteLength > this.#maxBytes) {
-        throw new StorageError(this.name, "append to upload", id, `more than ${this.#maxBytes} bytes in all`);
+        const reason = `more than ${this.#maxBytes} bytes in total`;
+        throw new StorageError(this.name, "append to upload", id, reason, "full");
       }
       this.#held += chunk.byteLength;
       upload.chunks.push(new Uint8Array(chunk));
@@ -102,6 +111,24 @@ export class MemoryDriver implements ContentDriver {
     return stateOf(upload);
   }
 
+  async truncateUpload(id: UploadId, size: number): Promise<UploadState> {
+    const upload = this.#known(id, "truncate upload");
+    if (upload.size < size) {
+      throw new StorageError(this.name, "truncate upload", id, `holds ${upload.size} bytes, not ${size}`);
+    }
+    this.#held -= upload.size - size;
+    upload.size = size;
+    let left = size;
+    upload.chunks = upload.chunks.flatMap((chunk) => {
+      const kept = chunk.slice(0, left);
+      left -= kept.byteLength;
+      return kept.byteLength === 0 ? [] : [kept];
+    });
+    upload.revision += 1;
+    upload.modifiedAt = new Date();
+    return stateOf(upload);
+  }
+
   async *readUpload(id: UploadId): AsyncGenerator<Uint8Array> {
     yield* this.#known(id, "read upload").chunks;
   }
@@ -109,18 +136,11 @@ export class MemoryDriver implements ContentDriver {
   async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
     const upload = this.#known(id, "publish");
     if (stateOf(upload).revision !== revision) {
-      throw new StorageError(this.name, "publish", digest, "another process wrote to the upload");
+      throw new StorageError(this.name, "publish", digest, "another process wrote to the upload", "busy");
     }
-    await this.delete(digest);
+    this.#held -= this.#blobs.get(digest)?.content.size ?? 0;
     this.#uploads.delete(id);
     this.#blobs.set(digest, { content: new Blob(upload.chunks), modifiedAt: new Date() });
-  }
-
-  async renewBlob(digest: Digest, size: number): Promise<boolean> {
-    const blob = this.#blobs.get(digest);
-    if (blob?.content.size !== size) return false;
-    blob.modifiedAt = new Date();
-    return true;
   }
 
   async discardUpload(id: UploadId): Promise<void> {
@@ -128,8 +148,8 @@ export class MemoryDriver implements ContentDriver {
     this.#uploads.delete(id);
   }
 
-  async *listUploads(): AsyncGenerator<{ readonly id: UploadId; readonly modifiedAt: Date }> {
-    for (const [id, { modifiedAt }] of [...this.#uploads]) yield { id, modifiedAt };
+  async *listUploads(): AsyncGenerator<ListedUpload> {
+    for (const [id, { size, modifiedAt }] of [...this.#uploads]) yield { id, size, modifiedAt };
   }
 
   /** Forgets everything. */

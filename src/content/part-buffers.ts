@@ -1,20 +1,20 @@
-/** Who holds a buffer, and can be asked to give it up. */
+/** The holder of a buffer, which can be asked to give it up. */
 export interface BufferHolder {
-  /** When it got the buffer, as `performance.now()` tells it. */
+  /** When it got the buffer, on the clock of `performance.now()`. */
   readonly heldSince: number;
   /** Asks the holder to put its bytes elsewhere and release the buffer soon. */
   yieldBuffer(): void;
 }
 
-/** Milliseconds after which a holder that has not filled its buffer is asked to make room for one that waits. */
+/** How long a holder may fill a buffer before it has to yield it to a waiting one, in milliseconds. */
 const PATIENCE_MS = 1_000;
 const CHECK_INTERVAL_MS = 250;
 
 /**
- * A fixed number of buffers of one size, lent in the order they are asked for.
+ * A fixed number of buffers of one size, lent in the order of the requests.
  *
- * Slow clients cannot starve the others: while somebody waits, those that have held a buffer the longest are asked
- * to yield it. Their bytes gather in the buffers of their connections until it is their turn again.
+ * Slow clients cannot starve others. While somebody waits, those who have held a buffer the longest are asked to
+ * yield it. Their bytes then wait in their connections until it is their turn again.
  */
 export class PartBuffers {
   readonly size: number;
@@ -25,7 +25,9 @@ export class PartBuffers {
   #lent = 0;
   #check: ReturnType<typeof setInterval> | undefined;
 
-  /** As many buffers of `size` bytes as `budget` allows; two at least, so that one is filled while one is sent. */
+  /**
+   * Creates as many buffers of `size` bytes as `budget` allows, but at least two: one is filled while one is sent.
+   */
   constructor(size: number, budget: number) {
     this.size = size;
     this.#limit = Math.max(2, Math.floor(budget / size));
@@ -38,12 +40,12 @@ export class PartBuffers {
     return buffer;
   }
 
-  /** The holder no longer fills its buffer, which may still be in use. */
+  /** Call this when the holder no longer fills its buffer. The buffer may still be in use. */
   retire(holder: BufferHolder): void {
     this.#holders.delete(holder);
   }
 
-  /** Takes a buffer back that nobody uses any more. */
+  /** Takes back a buffer that is no longer in use. */
   release(buffer: Uint8Array<ArrayBuffer>): void {
     const next = this.#waiting.shift();
     if (next !== undefined) {
@@ -52,7 +54,7 @@ export class PartBuffers {
     }
     this.#lent -= 1;
     this.#free.push(buffer);
-    // Reused while there are uploads; afterwards the memory goes back at once, but for one buffer.
+    // Reused while there are uploads. Afterwards all memory but one buffer is freed at once.
     if (this.#lent === 0) for (const each of this.#free.splice(1)) each.buffer.transfer(0);
   }
 

@@ -1,7 +1,7 @@
 import { bareTag, type S3BucketOptions, S3Connection } from "./s3-connection.ts";
 import { S3Multiparts } from "./s3-multiparts.ts";
 
-/** One object as a listing tells it. */
+/** An entry in a listing of objects. */
 export interface S3Object {
   readonly key: string;
   readonly size: number;
@@ -10,9 +10,9 @@ export interface S3Object {
 }
 
 /**
- * The operations on one bucket that the driver is made of, each one request, with AWS's SDK behind them.
+ * The operations on a bucket that the driver uses. Each is one request through AWS's SDK.
  *
- * What is absent is `undefined`; every other failure is a {@link StorageError}, after the SDK's own retries.
+ * Absence is `undefined`; every other failure is a {@link StorageError}, after the SDK's own retries.
  */
 export class S3Bucket {
   readonly #connection: S3Connection;
@@ -23,12 +23,12 @@ export class S3Bucket {
     this.multiparts = new S3Multiparts(connection);
   }
 
-  /** The bucket; asks the server nothing yet. */
+  /** Creates the client; sends no request yet. */
   static async connect(options: S3BucketOptions): Promise<S3Bucket> {
     return new S3Bucket(await S3Connection.open(options));
   }
 
-  /** Resolves when the bucket is there and may be used. */
+  /** Resolves if the bucket exists and may be used. */
   async check(): Promise<void> {
     const { bucket, client, sdk } = this.#connection;
     await this.#connection.run("check bucket", bucket, () =>
@@ -51,7 +51,10 @@ export class S3Bucket {
     });
   }
 
-  /** Opens an object from `start` up to, not including, `end`; fails when its tag is no longer `etag`. */
+  /**
+   * Opens an object from `start` up to but not including `end`; `undefined` if there is none or it ends before
+   * `start`. Fails if its tag is no longer `etag`.
+   */
   async get(
     key: string,
     range?: { readonly start: number; readonly end: number },
@@ -77,7 +80,7 @@ export class S3Bucket {
     });
   }
 
-  /** Stores an object whole; resolves to its tag. With `absent`, fails when there is one already. */
+  /** Stores a complete object; resolves to its tag. With `absent`, fails if there is one already. */
   async put(key: string, body: Uint8Array, absent = false): Promise<string> {
     return this.#connection.run("put", key, async () => {
       const stored = await this.#connection.client.send(
@@ -93,7 +96,7 @@ export class S3Bucket {
     });
   }
 
-  /** Copies an object of at most 5 GiB inside the bucket, provided that its tag is `etag`. */
+  /** Copies an object of at most 5 GiB inside the bucket; fails if its tag is not `etag`. */
   async copy(from: string, etag: string, to: string): Promise<void> {
     await this.#connection.run("copy", to, () =>
       this.#connection.client.send(
@@ -101,7 +104,7 @@ export class S3Bucket {
           ...this.#connection.named(to),
           ...this.#connection.written,
           ...this.#connection.source(from, etag),
-          // Required where source and target are one object: the copy then renews its time.
+          // Required if source and target are the same object: the copy then renews its time.
           MetadataDirective: "REPLACE",
         }),
       ),
@@ -115,7 +118,10 @@ export class S3Bucket {
     );
   }
 
-  /** The objects whose keys begin with `prefix`, in ascending order of key, those after `after`; a page at a time. */
+  /**
+   * The objects whose keys begin with `prefix` and come after `after`, in ascending order of key. Reads a page at a
+   * time.
+   */
   async *list(prefix: string, after?: string): AsyncGenerator<S3Object> {
     for (let token: string | undefined, more = true; more; ) {
       const page = await this.#connection.run("list", prefix, () =>
@@ -142,7 +148,7 @@ export class S3Bucket {
     }
   }
 
-  /** A URL under which anybody may GET the object for that long. */
+  /** A URL from which anyone can GET the object for that long. */
   async presign(key: string, expiresInSeconds: number): Promise<string> {
     const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
     return this.#connection.run("presign", key, () =>
@@ -156,7 +162,7 @@ export class S3Bucket {
     );
   }
 
-  /** Drops the client's connections. */
+  /** Closes the client's connections. */
   close(): void {
     this.#connection.client.destroy();
   }

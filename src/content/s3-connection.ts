@@ -1,21 +1,22 @@
 import type { S3Client, S3ClientConfig } from "@aws-sdk/client-s3";
+import { s3Condition } from "./s3-condition.ts";
 import { reportingFailure } from "./storage-failure.ts";
 
 /** Name of the S3 driver in errors, logs and configuration. */
 export const S3_DRIVER = "s3";
 
-/** How a bucket is reached, and how objects are stored in it. */
+/** How to reach a bucket, and how to store objects in it. */
 export interface S3BucketOptions {
   readonly bucket: string;
-  /** Put before every key, such as `registry/`; nothing unless told. */
+  /** Prefix of every key, such as `registry/`; default none. */
   readonly prefix?: string;
-  /** AWS's name of the region; any text for a server that has none. */
+  /** AWS's name of the region; any text for servers without regions. */
   readonly region: string;
   /** Address of a server that is not AWS, such as `http://127.0.0.1:9000`. */
   readonly endpoint?: string;
-  /** Puts the bucket into the path rather than the host name, as most servers that are not AWS need. */
+  /** Puts the bucket into the path instead of the host name. Most servers other than AWS need this. */
   readonly forcePathStyle?: boolean;
-  /** Without them the SDK looks where AWS's own tools look: environment, files, the machine's role. */
+  /** Without keys, the SDK looks where AWS's own tools look: environment, files, the machine's role. */
   readonly credentials?: {
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
@@ -23,23 +24,23 @@ export interface S3BucketOptions {
   };
   readonly storageClass?: string;
   readonly encryption?: { readonly algorithm: "AES256" | "aws:kms"; readonly keyId?: string };
-  /** How often a request is tried in all; 5 unless told. Waits grow and vary at random in between. */
+  /** Maximum attempts of a request; default 5. The pauses between them grow and vary at random. */
   readonly maxAttempts?: number;
 }
 
-/** AWS's SDK, loaded. */
+/** The loaded SDK. */
 export type S3Sdk = typeof import("@aws-sdk/client-s3");
 
-/** Milliseconds for a request to be answered; a part's bytes are sent within it. */
+/** How long a request may take, in milliseconds, including the time to send a part's bytes. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-/** A bucket's name, keys and options in the SDK's words, and the SDK's failures in ours. */
+/** Translates a bucket's name, keys and options for the SDK, and the SDK's errors to ours. */
 export class S3Connection {
   readonly sdk: S3Sdk;
   readonly client: S3Client;
   readonly bucket: string;
   readonly prefix: string;
-  /** What every request says that creates an object. */
+  /** The options of every request that creates an object. */
   readonly written: Readonly<Record<string, string>>;
 
   private constructor(sdk: S3Sdk, client: S3Client, options: S3BucketOptions) {
@@ -54,7 +55,7 @@ export class S3Connection {
     };
   }
 
-  /** A connection; asks the server nothing yet. Loads the SDK, which only those pay for who use it. */
+  /** Creates a connection; sends no request yet. Loads the SDK, so only users of S3 pay for that. */
   static async open(options: S3BucketOptions): Promise<S3Connection> {
     const [sdk, { FetchHttpHandler }] = await Promise.all([
       import("@aws-sdk/client-s3"),
@@ -64,7 +65,7 @@ export class S3Connection {
       region: options.region,
       maxAttempts: options.maxAttempts ?? 5,
       requestHandler: new FetchHttpHandler({ requestTimeout: REQUEST_TIMEOUT_MS }),
-      // The payload's SHA-256 is signed already; other servers stumble over the further checksums.
+      // The payload's SHA-256 is signed already, and other servers fail on further checksums.
       requestChecksumCalculation: "WHEN_REQUIRED",
       responseChecksumValidation: "WHEN_REQUIRED",
       ...(options.endpoint && { endpoint: options.endpoint }),
@@ -74,27 +75,27 @@ export class S3Connection {
     return new S3Connection(sdk, new sdk.S3Client(config), options);
   }
 
-  /** An object by its key below the prefix. */
+  /** Names an object by its key below the prefix. */
   named(key: string): { readonly Bucket: string; readonly Key: string } {
     return { Bucket: this.bucket, Key: this.prefix + key };
   }
 
-  /** The object as the source of a copy, provided that its tag is `etag`. */
+  /** Names the source of a copy; the copy fails if its tag is not `etag`. */
   source(key: string, etag: string): { readonly CopySource: string; readonly CopySourceIfMatch: string } {
     const path = (this.prefix + key).split("/").map(encodeURIComponent).join("/");
     return { CopySource: `${this.bucket}/${path}`, CopySourceIfMatch: `"${etag}"` };
   }
 
   /**
-   * What `work` resolves to.
+   * Runs `work` and resolves to its result.
    *
-   * @throws {StorageError} for whatever it throws, after the SDK's own retries; `work` may be called several times
+   * @throws {StorageError} for anything it throws, after the SDK's own retries; `work` may be called several times
    */
   run<Result>(operation: string, key: string, work: () => Promise<Result>): Promise<Result> {
-    return reportingFailure(S3_DRIVER, operation, key, () => besideFolderRemoval(work));
+    return reportingFailure(S3_DRIVER, operation, key, () => besideFolderRemoval(work), s3Condition);
   }
 
-  /** As {@link run}; `undefined` when the server says that what was asked for is not there. */
+  /** Like {@link run}; `undefined` if the server answers that the object does not exist. */
   optional<Result>(operation: string, key: string, work: () => Promise<Result>): Promise<Result | undefined> {
     return this.run(operation, key, () =>
       work().catch((error: unknown) => {
@@ -105,12 +106,13 @@ export class S3Connection {
   }
 }
 
-/** Milliseconds to wait before each further try of what met a folder that was being removed. */
+/** Pauses before each retry of a request that met a folder being removed, in milliseconds. */
 const FOLDER_RETRY_DELAYS_MS = [5, 20, 80];
 
 /**
- * What `work` resolves to. Servers that keep objects as files remove a folder with its last object, and refuse with 409
- * what another request puts there in that moment (versitygw 1.8): that is tried again, which the SDK does not do.
+ * Runs `work`, and retries it after a 409, which the SDK does not do. Servers that store objects as files remove a
+ * folder with its last object. If another request stores an object there at that moment, they answer 409 (versitygw
+ * 1.8).
  */
 export async function besideFolderRemoval<Result>(work: () => Promise<Result>): Promise<Result> {
   for (const delayMs of FOLDER_RETRY_DELAYS_MS) {
@@ -124,12 +126,14 @@ export async function besideFolderRemoval<Result>(work: () => Promise<Result>): 
   return await work();
 }
 
-/** A tag without quotes: they come and go with server and operation. */
+/** Removes the quotes from a tag; whether it has any depends on server and operation. */
 export function bareTag(etag: string | undefined): string {
   return etag?.replaceAll('"', "") ?? "";
 }
 
+/** Whether an answer says that the object, or the range of it, does not exist. */
 function isNotFound(error: unknown): boolean {
   if (!(error instanceof Error) || !("$metadata" in error) || error.name === "NoSuchBucket") return false;
-  return (error.$metadata as { readonly httpStatusCode?: number }).httpStatusCode === 404;
+  const { httpStatusCode } = error.$metadata as { readonly httpStatusCode?: number };
+  return httpStatusCode === 404 || httpStatusCode === 416;
 }

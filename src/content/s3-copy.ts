@@ -1,13 +1,13 @@
 import type { S3Bucket, S3Object } from "./s3-bucket.ts";
 import type { S3Part } from "./s3-multiparts.ts";
 
-/** Largest object that is copied by one request; larger ones are copied in parts, several at once. */
+/** Largest object to copy with one request; larger ones are copied in parts, several at a time. */
 const SINGLE_COPY_BYTES = 256 << 20;
 const SMALLEST_PART = 64 << 20;
 const MOST_PARTS = 10_000;
 const PARALLEL_COPIES = 8;
 
-/** Copies an object of any size inside its bucket; the copy appears whole and at once. */
+/** Copies an object of any size inside its bucket. The copy becomes visible complete and at once. */
 export async function copyObject(
   bucket: S3Bucket,
   from: Pick<S3Object, "key" | "size" | "etag">,

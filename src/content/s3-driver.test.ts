@@ -164,6 +164,19 @@ for (const make of S3_MAKES) {
       }
     }, 20_000);
 
+    it("no longer knows a blob once an open found it lost, and knows it again once it was pushed", async () => {
+      const options = await createBucket();
+      await using driver = await open(options);
+      await using other = await open(options);
+      const digest = await publishSample(driver, "content");
+      expect(await driver.stat(digest)).toEqual({ size: 7 });
+      await other.delete(digest);
+      expect(await driver.open(digest, 7)).toBeUndefined();
+      expect(await driver.stat(digest)).toBeUndefined();
+      await publishSample(driver, "content");
+      expect(await driver.stat(digest)).toEqual({ size: 7 });
+    });
+
     it("takes a read up again where its connection broke, and errors when it cannot", async () => {
       const options = await createBucket();
       // More than the buffers on the way hold, so that the cut meets bytes still to come.

@@ -1,11 +1,12 @@
 import { LRUCache } from "lru-cache";
 import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
+import { type ByteBody, type ByteSource, chunksOf } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BLOBS_PREFIX, blobKey, digestOfBlobKey, UPLOADS_PREFIX, uploadFolder } from "./blob-paths.ts";
 import {
   type ContentDriver,
+  type ListedUpload,
   StorageError,
   type StoredBlob,
   type UploadId,
@@ -20,19 +21,20 @@ import { objectStream } from "./s3-object-stream.ts";
 import { S3PartWriter } from "./s3-part-writer.ts";
 import { readUploadBytes, sealUpload, unsealUpload } from "./s3-upload-sealing.ts";
 import { readUploadState, revisionOf, type S3UploadState, uploadedSize } from "./s3-upload-state.ts";
+import { truncateS3Upload } from "./s3-upload-truncation.ts";
 import { reportingFailure } from "./storage-failure.ts";
 
-/** The bucket, and how much memory uploads to it may take. */
+/** The bucket, and limits for uploads. */
 export interface S3DriverOptions extends S3BucketOptions {
-  /** Bytes of one part, 8 MiB unless told, 5 MiB at least; times 10,000 it is the largest blob. */
+  /** Bytes of one part; default 8 MiB, at least 5 MiB. A blob may have 10,000 parts. */
   readonly partSizeBytes?: number;
-  /** Bytes that all uploads hold at once, 32 MiB unless told; more uploads than that allows take turns. */
+  /** Memory of all uploads together in bytes; default 32 MiB. If it is used up, uploads take turns. */
   readonly bufferBytes?: number;
-  /** Lets clients fetch blobs from the bucket themselves. */
+  /** Lets clients fetch blobs directly from the bucket. */
   readonly redirect?: {
-    /** How long a URL is good for; 20 minutes unless told. */
+    /** How long a URL is valid; default 20 minutes. */
     readonly expiresInSeconds?: number;
-    /** The address under which clients reach the server, when it is another one than ours. */
+    /** The server's address for clients, if it differs from ours. */
     readonly endpoint?: string;
   };
 }
@@ -46,23 +48,27 @@ const DEFAULT_PART_SIZE = 8 << 20;
 const SMALLEST_PART_SIZE = 5 << 20;
 const DEFAULT_BUFFERS = 32 << 20;
 const DEFAULT_EXPIRY_SECONDS = 20 * 60;
-/** States of uploads that an append may go on from without asking the server once more. */
+/** Maximum states of uploads to remember, so that an append does not have to ask the server. */
 const MOST_KNOWN_STATES = 4096;
-/** Largest object that S3 copies in one request. */
-const LARGEST_COPY = 5 * 2 ** 30;
-/** Age at which a blob that is pushed again gets a new time; younger ones are young enough. */
-const RENEWAL_AGE_MS = 10 * 60_000;
+const MOST_KNOWN_BLOBS = 50_000;
+/** How long a blob that was found is assumed to exist, in milliseconds. */
+const PRESENCE_MS = 5_000;
 
 /**
  * Blobs as objects, under Distribution's layout, in a bucket that several instances share.
  *
- * Nothing is kept on this machine: an upload begun on one instance goes on at another, however the first one ended.
+ * It stores nothing on this machine: another instance can continue an upload, however the first one ended.
  */
 export class S3Driver implements ContentDriver {
   readonly name = S3_DRIVER;
   readonly #bucket: S3Bucket;
   readonly #redirect: RedirectTarget | undefined;
   readonly #buffers: PartBuffers;
+  /** Blobs found recently. Only {@link stat} uses it, for each HEAD of a blob. */
+  readonly #present = new LRUCache<Digest, { readonly size: number }>({
+    max: MOST_KNOWN_BLOBS,
+    ttl: PRESENCE_MS,
+  });
   readonly #states = new LRUCache<UploadId, S3UploadState>({ max: MOST_KNOWN_STATES });
 
   private constructor(bucket: S3Bucket, redirect: RedirectTarget | undefined, options: S3DriverOptions) {
@@ -73,9 +79,9 @@ export class S3Driver implements ContentDriver {
   }
 
   /**
-   * The driver over a bucket that exists.
+   * Opens the driver over an existing bucket.
    *
-   * @throws {StorageError} when it does not, or may not be used
+   * @throws {StorageError} if the bucket does not exist or may not be used
    */
   static async open(options: S3DriverOptions): Promise<S3Driver> {
     const bucket = await S3Bucket.connect(options);
@@ -90,19 +96,19 @@ export class S3Driver implements ContentDriver {
     return new S3Driver(bucket, redirect, options);
   }
 
-  async stat(digest: Digest): Promise<{ readonly size: number } | undefined> {
-    const found = await this.#bucket.head(blobKey(digest));
-    return found && { size: found.size };
+  stat(digest: Digest): Awaitable<{ readonly size: number } | undefined> {
+    return this.#present.get(digest) ?? this.#head(digest);
   }
 
   async open(digest: Digest, size: number, range?: ByteRange): Promise<ByteBody | undefined> {
     const key = blobKey(digest);
     const found = await this.#bucket.get(key, range);
+    this.#remember(digest, found?.object);
     if (found === undefined) return undefined;
     const { object, body } = found;
     if (object.size !== size) {
       await body.cancel();
-      throw new StorageError(S3_DRIVER, "open", digest, `holds ${object.size} bytes, expected ${size}`);
+      return undefined;
     }
     if (size === 0) return body;
     return objectStream(
@@ -112,12 +118,21 @@ export class S3Driver implements ContentDriver {
     );
   }
 
+  async *read(digest: Digest, size: number, range: ByteRange): AsyncGenerator<Uint8Array> {
+    const body = await this.open(digest, size, range);
+    if (body === undefined)
+      throw new StorageError(S3_DRIVER, "read", digest, `not stored with ${size} bytes`);
+    yield* chunksOf(body);
+  }
+
   async locate(digest: Digest): Promise<string | undefined> {
     return this.#redirect?.bucket.presign(blobKey(digest), this.#redirect.expiresInSeconds);
   }
 
-  delete(digest: Digest): Promise<void> {
-    return this.#bucket.delete(blobKey(digest));
+  async delete(digest: Digest): Promise<void> {
+    this.#present.delete(digest);
+    await this.#bucket.delete(blobKey(digest));
+    this.#present.delete(digest);
   }
 
   async *list(after?: Digest): AsyncGenerator<StoredBlob> {
@@ -143,7 +158,10 @@ export class S3Driver implements ContentDriver {
     source: ByteSource,
     tap: (piece: Uint8Array) => Awaitable<void>,
   ): Promise<UploadState> {
-    const state = this.#states.get(id) ?? (await this.#existing(id, "append to upload"));
+    // A status request in the meantime may have stored an older state.
+    const known = this.#states.get(id);
+    const isCurrent = known !== undefined && uploadedSize(known) === offset;
+    const state = isCurrent ? known : await this.#existing(id, "append to upload");
     this.#states.delete(id);
     if (uploadedSize(state) !== offset) {
       const reason = `holds ${uploadedSize(state)} bytes, not ${offset}`;
@@ -160,10 +178,23 @@ export class S3Driver implements ContentDriver {
         await report(() => writer.write(chunk));
       }
     } finally {
-      // When this fails as well, it is what the caller hears of: the source's bytes were not kept.
+      // If this fails too, the caller gets this error, because the source's bytes were not kept.
       appended = await report(() => writer.finish());
     }
     return this.#known(appended);
+  }
+
+  async truncateUpload(id: UploadId, size: number): Promise<UploadState> {
+    const state = await this.#existing(id, "truncate upload");
+    this.#states.delete(id);
+    if (uploadedSize(state) < size) {
+      const reason = `holds ${uploadedSize(state)} bytes, not ${size}`;
+      throw new StorageError(S3_DRIVER, "truncate upload", id, reason);
+    }
+    const truncated = await reportingFailure(S3_DRIVER, "truncate upload", id, () =>
+      truncateS3Upload(this.#bucket, state, size, this.#buffers.size),
+    );
+    return this.#known(truncated);
   }
 
   async *readUpload(id: UploadId): AsyncGenerator<Uint8Array> {
@@ -175,24 +206,15 @@ export class S3Driver implements ContentDriver {
   async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
     const state = await this.#existing(id, "publish");
     if (revisionOf(state) !== revision) {
-      throw new StorageError(S3_DRIVER, "publish", digest, "another process wrote to the upload");
+      throw new StorageError(S3_DRIVER, "publish", digest, "another process wrote to the upload", "busy");
     }
     const sealed = await reportingFailure(S3_DRIVER, "publish", digest, () =>
       sealUpload(this.#bucket, state),
     );
     if (sealed === undefined) await this.#bucket.put(blobKey(digest), new Uint8Array(0));
     else await copyObject(this.#bucket, sealed, blobKey(digest));
+    this.#remember(digest, { size: uploadedSize(state) });
     await this.discardUpload(id);
-  }
-
-  /** Renews the time of an old object by copying it onto itself; a server may leave it as it was. */
-  async renewBlob(digest: Digest, size: number): Promise<boolean> {
-    const key = blobKey(digest);
-    const found = await this.#bucket.head(key);
-    if (found?.size !== size) return false;
-    const isOld = Date.now() - found.modifiedAt.getTime() > RENEWAL_AGE_MS;
-    if (isOld && size <= LARGEST_COPY) await this.#bucket.copy(key, found.etag, key);
-    return true;
   }
 
   async discardUpload(id: UploadId): Promise<void> {
@@ -202,25 +224,36 @@ export class S3Driver implements ContentDriver {
       await this.#bucket.multiparts.abort(wholeKey(id, session.generation), session.multipartId);
     }
     const keys = await Array.fromAsync(this.#bucket.list(`${uploadFolder(id)}/`), ({ key }) => key);
-    // What makes the upload known goes last, so that a discard that is cut short can be repeated.
+    // Remove the session object last, so that an interrupted discard can be repeated.
     await Promise.all(keys.filter((key) => key !== sessionKey(id)).map((key) => this.#bucket.delete(key)));
     await this.#bucket.delete(sessionKey(id));
   }
 
-  async *listUploads(): AsyncGenerator<{ readonly id: UploadId; readonly modifiedAt: Date }> {
+  async *listUploads(): AsyncGenerator<ListedUpload> {
     let previous: UploadId | undefined;
     for await (const { key } of this.#bucket.list(`${UPLOADS_PREFIX}/`)) {
       const id = uploadIdOfKey(key);
       if (id === undefined || id === previous) continue;
       previous = id;
       const state = await readUploadState(this.#bucket, id);
-      if (state !== undefined) yield { id, modifiedAt: state.modifiedAt };
+      if (state !== undefined) yield { id, size: uploadedSize(state), modifiedAt: state.modifiedAt };
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#redirect?.bucket.close();
     this.#bucket.close();
+  }
+
+  async #head(digest: Digest): Promise<{ readonly size: number } | undefined> {
+    const found = await this.#bucket.head(blobKey(digest));
+    this.#remember(digest, found);
+    return found && { size: found.size };
+  }
+
+  #remember(digest: Digest, found: { readonly size: number } | undefined): void {
+    if (found === undefined) this.#present.delete(digest);
+    else this.#present.set(digest, { size: found.size });
   }
 
   #known(state: S3UploadState): UploadState {

@@ -2,17 +2,22 @@ import { UPLOADS_PREFIX, uploadFolder } from "./blob-paths.ts";
 import type { UploadId } from "./content-driver.ts";
 import { isUploadId } from "./upload-id.ts";
 
-/** The object whose presence is the upload, and which says how its parts are found; see `s3-upload-state.ts`. */
+/** The session object: an upload exists as long as it does. It says where the parts are; see `s3-upload-state.ts`. */
 export function sessionKey(id: UploadId): string {
   return `${uploadFolder(id)}/session`;
 }
 
-/** The object of the bytes that fall short of a part, the first of which is byte `offset` of the upload. */
+/** The object with the bytes after the last full part. The first of them is byte `offset` of the upload. */
 export function tailKey(id: UploadId, offset: number): string {
-  return `${uploadFolder(id)}/tail-${offset}`;
+  return `${tailPrefix(id)}${offset}`;
 }
 
-/** The object that the upload's parts become when it is sealed for the nth time. */
+/** The prefix of the keys of all the upload's tails. */
+export function tailPrefix(id: UploadId): string {
+  return `${uploadFolder(id)}/tail-`;
+}
+
+/** The object that the upload's parts form when it is sealed for the nth time. */
 export function wholeKey(id: UploadId, generation: number): string {
   return `${uploadFolder(id)}/whole-${generation}`;
 }

@@ -8,7 +8,7 @@ export interface S3Part {
   readonly modifiedAt: Date;
 }
 
-/** Which object a part's bytes are copied from, as long as it has that tag. */
+/** The object to copy a part from; the copy fails if it has another tag. */
 export interface S3CopySource {
   readonly key: string;
   readonly etag: string;
@@ -22,7 +22,7 @@ export class S3Multiparts {
     this.#connection = connection;
   }
 
-  /** Begins a multipart upload to `key`; resolves to its id. */
+  /** Starts a multipart upload to `key`; resolves to its id. */
   async create(key: string): Promise<string> {
     return this.#connection.run("create multipart upload", key, async () => {
       const created = await this.#connection.client.send(
@@ -31,12 +31,12 @@ export class S3Multiparts {
           ...this.#connection.written,
         }),
       );
-      if (created.UploadId === undefined) throw new Error("the server gave no upload id");
+      if (created.UploadId === undefined) throw new Error("the server returned no upload id");
       return created.UploadId;
     });
   }
 
-  /** Uploads one part, replacing one of that number; resolves to its tag. */
+  /** Uploads one part, and replaces one with the same number; resolves to its tag. */
   async uploadPart(key: string, uploadId: string, number: number, body: Uint8Array): Promise<string> {
     return this.#connection.run("upload part", key, async () => {
       const stored = await this.#connection.client.send(
@@ -52,7 +52,7 @@ export class S3Multiparts {
     });
   }
 
-  /** Makes one part of an object's bytes, inside the bucket; resolves to the part's tag. */
+  /** Copies bytes of an object into a part, inside the bucket; resolves to the part's tag. */
   async copyPart(
     key: string,
     uploadId: string,
@@ -74,7 +74,7 @@ export class S3Multiparts {
     });
   }
 
-  /** The parts of a multipart upload in ascending order of number; `undefined` when there is no such upload. */
+  /** The parts of a multipart upload in ascending order of number; `undefined` if there is no such upload. */
   async listParts(key: string, uploadId: string): Promise<readonly S3Part[] | undefined> {
     return this.#connection.optional("list parts", key, async () => {
       const parts: S3Part[] = [];
@@ -97,7 +97,9 @@ export class S3Multiparts {
     });
   }
 
-  /** Makes an object of exactly these parts, at once and whole; fails when one of them has another tag. */
+  /**
+   * Completes the upload: makes an object of exactly these parts, atomically. Fails if one of them has another tag.
+   */
   async complete(
     key: string,
     uploadId: string,
@@ -116,7 +118,7 @@ export class S3Multiparts {
     );
   }
 
-  /** Drops a multipart upload with its parts, if it is there. */
+  /** Drops a multipart upload and its parts, if it exists. */
   async abort(key: string, uploadId: string): Promise<void> {
     await this.#connection.optional("abort multipart upload", key, () =>
       this.#connection.client.send(

@@ -3,10 +3,10 @@ import { StorageError } from "./content-driver.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { S3_DRIVER } from "./s3-connection.ts";
 
-/** How often in a row a broken read is taken up again without a byte having come. */
+/** Maximum failures in a row, without a byte received, before a read gives up. */
 const ATTEMPTS = 3;
 
-/** What is read: these bytes of this very object. */
+/** The bytes to read, and the version of the object. */
 export interface S3ObjectPart {
   readonly key: string;
   readonly etag: string;
@@ -14,8 +14,8 @@ export interface S3ObjectPart {
 }
 
 /**
- * The bytes of an object from a body that is open already. A connection that breaks is taken up where it broke; a
- * stream that cannot be completed errors, so that it never ends short.
+ * The bytes of an object from an open body. If the connection breaks, the read continues from there. If it cannot be
+ * completed, the stream fails, so it never ends early.
  */
 export function objectStream(
   bucket: S3Bucket,
@@ -33,7 +33,7 @@ export function objectStream(
       );
       if (!(cause instanceof Error)) return cause;
       attempts += 1;
-      if (attempts > ATTEMPTS) throw new StorageError(S3_DRIVER, "read", part.key, cause);
+      if (attempts > ATTEMPTS) throw new StorageError(S3_DRIVER, "read", part.key, cause, "unreachable");
       const found = await bucket.get(part.key, { start: position, end: part.range.end }, part.etag);
       if (found === undefined) throw new StorageError(S3_DRIVER, "read", part.key, cause);
       reader = found.body.getReader();

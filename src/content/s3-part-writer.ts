@@ -10,15 +10,14 @@ import {
   writeSession,
 } from "./s3-upload-state.ts";
 
-/** Most parts that S3 takes; one is left for the tail. */
+/** Maximum parts of an S3 upload, less one for the tail. */
 const MOST_PARTS = 9_999;
 
 /**
- * Appends to an upload in a bucket: whole parts as parts, the rest as the tail object.
+ * Appends to an upload in a bucket: full parts as parts, the rest as the tail object.
  *
- * Sends one part while it fills the next, and never a part before the one that precedes it is stored, so that the
- * parts that are there never have a gap. When it yields its buffer, what is gathered goes into the tail object and
- * comes back from there.
+ * It sends one part while it fills the next, and sends a part only after the previous one is stored, so there are
+ * never gaps. If it has to yield its buffer, the gathered bytes go into the tail object and are read back later.
  */
 export class S3PartWriter implements BufferHolder {
   readonly #bucket: S3Bucket;
@@ -45,7 +44,7 @@ export class S3PartWriter implements BufferHolder {
     this.#tail = state.tail;
   }
 
-  /** Takes the chunk, waiting while there is no buffer for it. Rejects when a part could not be stored. */
+  /** Takes the chunk; waits if there is no buffer for it. Rejects if a part could not be stored. */
   async write(chunk: Uint8Array): Promise<void> {
     this.#writing = true;
     try {
@@ -63,7 +62,7 @@ export class S3PartWriter implements BufferHolder {
     }
   }
 
-  /** Stores what is gathered, and gives the buffers back; resolves to where the upload then stands. */
+  /** Stores the gathered bytes and releases the buffers; resolves to the new state of the upload. */
   async finish(): Promise<S3UploadState> {
     try {
       await this.#settled();
@@ -86,13 +85,13 @@ export class S3PartWriter implements BufferHolder {
         this.#giveUp();
         this.#yielding = undefined;
       });
-    // What waits for it hears of the failure; when nothing does, the bytes are missing and finish says so.
+    // If something waits for it, it gets the failure. Otherwise finish notices that bytes are missing.
     this.#yielding.catch((cause: unknown) => {
       this.#failure ??= { cause };
     });
   }
 
-  /** Waits for a buffer that is being yielded; rejects when its bytes were lost. */
+  /** Waits until a buffer is yielded; rejects if its bytes were lost. */
   async #settled(): Promise<void> {
     await this.#yielding;
     if (this.#failure !== undefined) throw this.#failure.cause;
@@ -100,7 +99,7 @@ export class S3PartWriter implements BufferHolder {
 
   /** A buffer that begins with the tail's bytes, if there are any. */
   async #refill(): Promise<Uint8Array<ArrayBuffer>> {
-    // Parts were larger when this tail was written: it is long enough to be a part itself.
+    // Parts were larger when this tail was written, so it is long enough to be a part.
     if (this.#tail !== undefined && this.#tail.size >= this.#buffers.size) await this.#promote(this.#tail);
     const buffer = await this.#buffers.acquire(this);
     this.#buffer = buffer;
@@ -108,7 +107,7 @@ export class S3PartWriter implements BufferHolder {
     if (this.#tail === undefined) return buffer;
     const found = await this.#bucket.get(this.#tail.key, undefined, this.#tail.etag);
     const bytes = found && new Uint8Array(await new Response(found.body).arrayBuffer());
-    if (bytes?.byteLength !== this.#tail.size) throw new Error(`${this.#tail.key} is not as it was`);
+    if (bytes?.byteLength !== this.#tail.size) throw new Error(`${this.#tail.key} has changed`);
     buffer.set(bytes);
     this.#gathered = bytes.byteLength;
     return buffer;
@@ -130,7 +129,7 @@ export class S3PartWriter implements BufferHolder {
     this.#sending = this.#addPart(buffer.byteLength, (key, multipartId, number) =>
       this.#bucket.multiparts.uploadPart(key, multipartId, number, buffer),
     ).finally(() => this.#buffers.release(buffer));
-    // The next submit or finish reports the failure; until then nobody waits for this promise.
+    // The next submit or finish reports the failure. Until then nobody awaits this promise.
     this.#sending.catch(() => undefined);
   }
 
@@ -148,7 +147,7 @@ export class S3PartWriter implements BufferHolder {
     this.#parts.push({ number, size, etag });
   }
 
-  /** The tail's bytes are part of a part now: its object is of no more use once that is stored. */
+  /** The tail's bytes are in a part now, so its object can be removed once that part is stored. */
   #replaceTail(): void {
     this.#staleTail ??= this.#tail?.key;
     this.#tail = undefined;

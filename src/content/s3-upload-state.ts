@@ -4,22 +4,22 @@ import type { S3Bucket, S3Object } from "./s3-bucket.ts";
 import { sessionKey, tailKey, wholeKey } from "./s3-keys.ts";
 import type { S3Part } from "./s3-multiparts.ts";
 
-/** What the session object says, as JSON; it is empty while there are no parts. */
+/** The content of the session object as JSON; empty while there are no parts. */
 export interface S3UploadSession {
   readonly multipartId: string;
-  /** Counts how often the parts were begun anew, because they had been made an object too early. */
+  /** How often the upload was reopened after it had been sealed. */
   readonly generation: number;
   /** The revision of the parts and the tail that became, or were about to become, the whole object. */
   readonly sealedRevision?: string;
 }
 
-/** As much of an object as tells it from any other. */
+/** Identifies a version of an object. */
 export type S3Bytes = Pick<S3Object, "key" | "size" | "etag">;
 
 /**
- * Where an upload stands in its bucket; all that any instance needs to go on with it.
+ * The state of an upload in its bucket: everything an instance needs to continue it.
  *
- * Its bytes are those of `whole`, or else those of the parts followed by those of `tail`.
+ * Its bytes are those of `whole` if present, otherwise those of the parts followed by `tail`.
  */
 export interface S3UploadState {
   readonly id: UploadId;
@@ -27,12 +27,12 @@ export interface S3UploadState {
   /** Parts 1, 2, 3 …, without a gap. */
   readonly parts: readonly Pick<S3Part, "number" | "size" | "etag">[];
   readonly tail: S3Bytes | undefined;
-  /** What parts and tail were made into. */
+  /** The object that parts and tail were sealed into. */
   readonly whole: S3Bytes | undefined;
   readonly modifiedAt: Date;
 }
 
-/** Finds an upload again from what lies in the bucket. */
+/** Reads the state of an upload from the bucket. */
 export async function readUploadState(bucket: S3Bucket, id: UploadId): Promise<S3UploadState | undefined> {
   const objects = new Map<string, S3Object>();
   for await (const object of bucket.list(`${uploadFolder(id)}/`)) objects.set(object.key, object);
@@ -41,30 +41,30 @@ export async function readUploadState(bucket: S3Bucket, id: UploadId): Promise<S
   const session = sessionObject.size === 0 ? undefined : await readSession(bucket, id);
   const whole = session && objects.get(wholeKey(id, session.generation));
   const parts = session === undefined || whole !== undefined ? [] : await listParts(bucket, id, session);
-  // A tail that begins elsewhere is one that a part has replaced since.
+  // A tail with another offset has been replaced by a part.
   const tail = whole === undefined ? objects.get(tailKey(id, sizeOf(parts))) : undefined;
   const times = [...objects.values(), ...parts].map(({ modifiedAt }) => modifiedAt.getTime());
   return { id, session, parts, tail, whole, modifiedAt: new Date(Math.max(...times)) };
 }
 
-/** Stores what {@link readUploadState} is to find. */
+/** Stores the state for {@link readUploadState}. */
 export async function writeSession(bucket: S3Bucket, id: UploadId, session: S3UploadSession): Promise<void> {
   await bucket.put(sessionKey(id), new TextEncoder().encode(JSON.stringify(session)));
 }
 
-/** How many bytes the upload holds. */
+/** Size of the upload in bytes. */
 export function uploadedSize({ whole, parts, tail }: S3UploadState): number {
   return whole?.size ?? sizeOf(parts) + (tail?.size ?? 0);
 }
 
-/** How many bytes the parts hold together. */
+/** Size of all parts together in bytes. */
 export function sizeOf(parts: readonly { readonly size: number }[]): number {
   return parts.reduce((sum, { size }) => sum + size, 0);
 }
 
 /**
- * A text made of the tags of everything the upload's bytes lie in. Sealing does not change it: the whole object is
- * made of exactly the parts that had those tags.
+ * The upload's revision, made of the tags of its parts and tail. Sealing does not change it, because the sealed
+ * object has exactly those parts.
  */
 export function revisionOf({ session, parts, tail, whole }: S3UploadState): string {
   if (whole !== undefined) return session?.sealedRevision ?? whole.etag;
@@ -72,7 +72,7 @@ export function revisionOf({ session, parts, tail, whole }: S3UploadState): stri
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(tags)).digest("hex");
 }
 
-/** Parts after a missing one belong to a writer that died; they are overwritten or never used. */
+/** Parts after a gap belong to a writer that died. They are overwritten or never used. */
 async function listParts(
   bucket: S3Bucket,
   id: UploadId,

@@ -1,27 +1,28 @@
 import type { Awaitable } from "../oci/awaitable.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
 import type { DigestAlgorithm } from "../oci/content-hash.ts";
-import { algorithmOf, CANONICAL_ALGORITHM, type Digest } from "../oci/digest.ts";
+import { algorithmOf, CANONICAL_ALGORITHM } from "../oci/digest.ts";
+import { InterruptibleSource } from "../oci/interruptible-source.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { WorkLocks } from "../oci/work-locks.ts";
-import type { BlobDescriptor, BlobUpload } from "./blob-services.ts";
+import type { BlobClaim, BlobDescriptor, BlobUpload, LastChunk, RecordBlob } from "./blob-services.ts";
 import type { ContentDriver, UploadId, UploadState } from "./content-driver.ts";
 import type { HashThread } from "./hash-thread.ts";
 import { UploadHash, type UploadHashes } from "./upload-hash.ts";
+import type { UploadTurns } from "./upload-turns.ts";
 
-/** What all uploads of one store share. */
+/** The parts that all uploads of a store share. */
 export interface UploadContext {
   readonly driver: ContentDriver;
-  readonly locks: WorkLocks;
+  readonly turns: UploadTurns;
   readonly hashes: UploadHashes;
   readonly hashThread: HashThread | undefined;
 }
 
 /**
- * An upload whose bytes a driver holds.
+ * An upload whose bytes are in a driver.
  *
- * Has no state of its own: every call takes the id's lock, asks the driver where the upload stands, and goes on
- * from there. So any number of these, in any number of requests, mean the same upload.
+ * It has no state of its own: every call waits for its turn, asks the driver for the upload's state, and continues
+ * from there. So any number of requests may hold an object for the same upload.
  */
 export class StoredUpload implements BlobUpload {
   readonly id: UploadId;
@@ -32,57 +33,60 @@ export class StoredUpload implements BlobUpload {
     this.#context = context;
   }
 
-  size(): Promise<number> {
-    return this.#locked(async () => (await this.#state()).size);
+  async size(): Promise<number> {
+    return this.#context.turns.sizeOf(this.id, async () => (await this.#state()).size);
   }
 
-  append(source: ByteSource, offset?: number): Promise<number> {
-    return this.#locked(async () => {
+  append(source: ByteSource, offset?: number, confirm?: () => Promise<void>): Promise<number> {
+    return this.#inTurn(async () => {
       const state = await this.#state();
-      if (offset !== undefined && offset !== state.size) {
-        throw new RegistryError("upload-out-of-order", `the upload holds ${state.size} bytes`, {
-          detail: { size: state.size, offset },
-        });
-      }
-      return this.#append(source, state);
+      requireOffset(state, offset);
+      const interruptible = new InterruptibleSource(source);
+      using _running = this.#context.turns.enter(this.id, { source: interruptible });
+      const { size } = await this.#append(interruptible, state);
+      await confirm?.();
+      return size;
     });
   }
 
-  commit(claimed: { readonly digest: Digest; readonly size?: number }): Promise<BlobDescriptor> {
-    return this.#locked(async () => {
-      const state = await this.#state();
-      if (claimed.size !== undefined && claimed.size !== state.size) {
-        throw new RegistryError("size-mismatch", `the upload holds ${state.size} bytes, not ${claimed.size}`);
+  commit(claimed: BlobClaim, record?: RecordBlob): Promise<BlobDescriptor> {
+    return this.#inTurn(async () => this.#commit(await this.#state(), claimed, record));
+  }
+
+  commitWith(
+    { source, offset }: LastChunk,
+    claimed: BlobClaim,
+    record?: RecordBlob,
+  ): Promise<BlobDescriptor> {
+    return this.#inTurn(async () => {
+      const before = await this.#state();
+      requireOffset(before, offset);
+      const running = { source: new InterruptibleSource(source), acknowledgedSize: before.size };
+      using _running = this.#context.turns.enter(this.id, running);
+      try {
+        return await this.#commit(await this.#append(running.source, before), claimed, record);
+      } catch (error) {
+        await this.#cutBack(before);
+        throw error;
       }
-      const hash = await this.#hash(state, [algorithmOf(claimed.digest)]);
-      const actual = await hash.digest(algorithmOf(claimed.digest));
-      if (actual !== claimed.digest) {
-        throw new RegistryError("digest-mismatch", "the content does not match its digest", {
-          detail: { expected: claimed.digest, actual },
-        });
-      }
-      return this.#publish(state, hash);
     });
   }
 
   commitUnclaimed(): Promise<BlobDescriptor> {
-    return this.#locked(async () => {
+    return this.#inTurn(async () => {
       const state = await this.#state();
       return this.#publish(state, await this.#hash(state, []));
     });
   }
 
-  cancel(): Promise<boolean> {
-    return this.#locked(async () => {
-      const present = (await this.#context.driver.statUpload(this.id)) !== undefined;
-      await this.#end();
-      return present;
-    });
+  cancel(): Promise<void> {
+    return this.#context.turns.end(this.id, () => this.#end());
   }
 
-  async #append(source: ByteSource, state: UploadState): Promise<number> {
+  async #append(source: ByteSource, state: UploadState): Promise<UploadState> {
     const { driver, hashes } = this.#context;
-    // Without a hash of what is there, hashing what follows is of no use: the commit reads it all, once.
+    // Without a hash of the stored bytes, there is no point in hashing the next ones: the commit reads everything
+    // once.
     const hash = hashes.take(this.id, state.revision);
     let tapped = state.size;
     const tap = (piece: Uint8Array): Awaitable<void> => {
@@ -92,12 +96,36 @@ export class StoredUpload implements BlobUpload {
     try {
       const appended = await driver.appendUpload(this.id, state.size, source, tap);
       this.#keep(hash, appended, tapped);
-      return appended.size;
+      return appended;
     } catch (error) {
-      // A client that hung up comes back for the rest: the hash goes on where the bytes end.
+      // The client may come back for the rest, so keep the hash of the stored bytes.
       if (hash !== undefined) await this.#keepAfterFailure(hash, tapped);
       throw error;
     }
+  }
+
+  /** Drops what was appended since `before`, unless the upload no longer exists. */
+  async #cutBack(before: UploadState): Promise<void> {
+    const { driver, hashes, hashThread } = this.#context;
+    const state = await driver.statUpload(this.id);
+    if (state === undefined || state.revision === before.revision) return;
+    hashes.forget(this.id);
+    const { size, revision } = await driver.truncateUpload(this.id, before.size);
+    if (size === 0) hashes.put(this.id, new UploadHash([], revision, hashThread));
+  }
+
+  async #commit(state: UploadState, claimed: BlobClaim, record?: RecordBlob): Promise<BlobDescriptor> {
+    if (claimed.size !== undefined && claimed.size !== state.size) {
+      throw new RegistryError("size-mismatch", `the upload holds ${state.size} bytes, not ${claimed.size}`);
+    }
+    const hash = await this.#hash(state, [algorithmOf(claimed.digest)]);
+    const actual = await hash.digest(algorithmOf(claimed.digest));
+    if (actual !== claimed.digest) {
+      throw new RegistryError("digest-mismatch", "the content does not match its digest", {
+        detail: { expected: claimed.digest, actual },
+      });
+    }
+    return this.#publish(state, hash, record);
   }
 
   #keep(hash: UploadHash | undefined, state: UploadState | undefined, hashed: number): void {
@@ -111,7 +139,7 @@ export class StoredUpload implements BlobUpload {
     this.#keep(hash, state, hashed);
   }
 
-  /** The hash of exactly the bytes at `state`, covering the canonical algorithm and those asked for. */
+  /** The hash of exactly the bytes in `state`, in the canonical algorithm and the given ones. */
   async #hash(state: UploadState, algorithms: readonly DigestAlgorithm[]): Promise<UploadHash> {
     const { driver, hashes } = this.#context;
     const kept = hashes.take(this.id, state.revision);
@@ -125,15 +153,15 @@ export class StoredUpload implements BlobUpload {
     return hash;
   }
 
-  async #publish(state: UploadState, hash: UploadHash): Promise<BlobDescriptor> {
+  async #publish(state: UploadState, hash: UploadHash, record?: RecordBlob): Promise<BlobDescriptor> {
     const { driver } = this.#context;
     const digest = await hash.digest(CANONICAL_ALGORITHM);
-    // Content that is there already is kept, unless it lost or gained bytes: then this upload heals it.
-    if (!(await driver.renewBlob(digest, state.size))) {
-      await driver.publishUpload(this.id, digest, state.revision);
-    }
+    // Publish even if the content exists: the stored bytes may be damaged, and these are good.
+    await driver.publishUpload(this.id, digest, state.revision);
+    const blob = { digest, size: state.size };
+    await record?.(blob);
     await this.#end();
-    return { digest, size: state.size };
+    return blob;
   }
 
   async #end(): Promise<void> {
@@ -147,7 +175,14 @@ export class StoredUpload implements BlobUpload {
     return state;
   }
 
-  #locked<Result>(work: () => Promise<Result>): Promise<Result> {
-    return this.#context.locks.run(`upload/${this.id}`, work);
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#context.turns.run(this.id, work);
   }
+}
+
+function requireOffset({ size }: UploadState, offset: number | undefined): void {
+  if (offset === undefined || offset === size) return;
+  throw new RegistryError("upload-out-of-order", `the upload holds ${size} bytes`, {
+    detail: { size, offset },
+  });
 }

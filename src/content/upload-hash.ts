@@ -7,25 +7,27 @@ import type { UploadId } from "./content-driver.ts";
 import type { HashThread, ThreadHash } from "./hash-thread.ts";
 import { LocalHash } from "./local-hash.ts";
 
-/** A first piece of so many bytes is the begin of more than the server's own thread should hash. */
+/** If the first piece has this many bytes, the rest is probably too much for the server's own thread. */
 const LARGE_PIECE = 256 << 10;
 
 /** Digests of a growing sequence of bytes, in one or two algorithms at once. */
 export class UploadHash {
-  /** The upload's revision whose bytes were hashed; other bytes make the hash worthless. */
+  /** The revision of the upload that was hashed. The hash is invalid for any other revision. */
   revision: string;
   readonly #algorithms: ReadonlySet<DigestAlgorithm>;
   readonly #thread: HashThread | undefined;
   #hash: LocalHash | ThreadHash | undefined;
 
-  /** With a `thread`, what begins with a large piece in shared memory is hashed there, and all else here. */
+  /**
+   * With a `thread`, uploads that begin with a large piece in shared memory are hashed there. Others are hashed here.
+   */
   constructor(algorithms: Iterable<DigestAlgorithm>, revision: string, thread?: HashThread) {
     this.revision = revision;
     this.#algorithms = new Set<DigestAlgorithm>([CANONICAL_ALGORITHM, ...algorithms]);
     this.#thread = thread;
   }
 
-  /** Hashes the next bytes, which must stay as they are until it resolves. One update at a time, or in order. */
+  /** Hashes the next bytes. Do not change them until it resolves. Call it in order. */
   update(piece: Uint8Array): Awaitable<void> {
     this.#hash ??= this.#begin(piece);
     return this.#hash.update(piece);
@@ -36,12 +38,12 @@ export class UploadHash {
     for await (const chunk of source) await this.update(chunk);
   }
 
-  /** Whether what computed it failed, and the bytes must be hashed again. */
+  /** Whether hashing failed, so that the bytes must be hashed again. */
   get isBroken(): boolean {
     return this.#hash?.isBroken === true;
   }
 
-  /** Whether these bytes are hashed with that algorithm. */
+  /** Whether the hash includes that algorithm. */
   covers(algorithm: DigestAlgorithm): boolean {
     return this.#algorithms.has(algorithm);
   }
@@ -60,23 +62,23 @@ export class UploadHash {
   }
 }
 
-/** Hashes of the uploads most recently written to; the others are hashed again from what is stored. */
+/** Hashes of the most recently written uploads. Others are read and hashed again. */
 export class UploadHashes {
   readonly #hashes: LRUCache<UploadId, UploadHash>;
 
-  /** Keeps at most `max`, each of well under a kilobyte. */
+  /** Keeps at most `max` hashes, each well under a kilobyte. */
   constructor(max: number) {
     this.#hashes = new LRUCache({ max });
   }
 
-  /** Takes out the hash of exactly the bytes that the upload holds at `revision`, when it is here. */
+  /** Takes out the hash of the upload's bytes at `revision`, if it is kept. */
   take(id: UploadId, revision: string): UploadHash | undefined {
     const hash = this.#hashes.get(id);
     this.#hashes.delete(id);
     return hash?.revision === revision && !hash.isBroken ? hash : undefined;
   }
 
-  /** Keeps a hash until it is taken or crowded out. */
+  /** Keeps a hash until it is taken or evicted. */
   put(id: UploadId, hash: UploadHash): void {
     this.#hashes.set(id, hash);
   }

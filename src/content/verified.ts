@@ -5,9 +5,9 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { BlobDescriptor } from "./blob-services.ts";
 
 /**
- * Passes `source` through, failing unless it is exactly the content described.
+ * Passes `source` through; fails unless it is exactly the described content.
  *
- * Yields at most `expected.size` bytes; the verdict follows the last of them.
+ * Yields at most `expected.size` bytes, then checks them.
  *
  * @throws {RegistryError} `size-mismatch`, `digest-mismatch`
  */

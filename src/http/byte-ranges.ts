@@ -4,23 +4,32 @@ import { RegistryError } from "../oci/registry-error.ts";
 /** Ranges answered in one response. Podman asks for up to 1,024, the chunks of a zstd:chunked layer that it lacks. */
 const MAX_RANGES = 1024;
 
-const RANGE = /^(\d{0,15})-(\d{0,15})$/;
+/** White space at either end of a list element (RFC 9110, section 5.6.3). */
+const OUTER_SPACE = /^[ \t]+|[ \t]+$/g;
+const SPEC = /^(\d*)-(\d*)$/;
+/** Numbers with this many digits are exact; no content is longer. */
+const EXACT_DIGITS = 15;
 
 /**
- * The ranges that a `Range` header asks for of `size` bytes, half-open, in the order asked.
+ * The ranges of `size` bytes that a `Range` header asks for, half-open, in the given order (RFC 9110, section 14).
  *
- * @returns `undefined` when the whole is to be sent: no header, another unit, or ranges so many or so overlapping that
- * the whole costs less (RFC 9110, section 14.2)
- * @throws {RegistryError} `range-not-satisfiable` when none of them lies in the content, or one is malformed
+ * @returns `undefined` if everything should be sent: without a header, for another unit or a malformed set, or if so
+ * many or overlapping ranges cost more than sending everything (section 14.2)
+ * @throws {RegistryError} `range-not-satisfiable` if none of them is in the content
  */
 export function parseRanges(header: string | null, size: number): readonly ByteRange[] | undefined {
   if (header === null || !/^bytes=/i.test(header)) return undefined;
-  const specs = header.slice("bytes=".length).split(",");
-  if (specs.length > MAX_RANGES) return undefined;
+  const specs = header
+    .slice("bytes=".length)
+    .split(",")
+    .map((spec) => spec.replace(OUTER_SPACE, ""))
+    // "A recipient MUST parse and ignore a reasonable number of empty list elements" (section 5.6.1.2).
+    .filter((spec) => spec !== "");
+  if (specs.length === 0 || specs.length > MAX_RANGES) return undefined;
   const ranges: ByteRange[] = [];
   for (const spec of specs) {
-    const range = parseRange(spec.trim(), size);
-    if (range === "malformed") throw unsatisfiable(size);
+    const range = parseRange(spec, size);
+    if (range === "malformed" || range === "all of nothing") return undefined;
     if (range !== undefined) ranges.push(range);
   }
   if (ranges.length === 0) throw unsatisfiable(size);
@@ -28,26 +37,41 @@ export function parseRanges(header: string | null, size: number): readonly ByteR
   return asked > size ? undefined : ranges;
 }
 
-function parseRange(spec: string, size: number): ByteRange | "malformed" | undefined {
-  const match = RANGE.exec(spec);
-  if (match === null) return "malformed";
-  const [first, last] = [match[1] ?? "", match[2] ?? ""];
+/** One range; `undefined` if it is beyond the content. */
+function parseRange(spec: string, size: number): ByteRange | "malformed" | "all of nothing" | undefined {
+  const match = SPEC.exec(spec);
+  if (match === null || spec === "-") return "malformed";
+  const [first, last] = [withoutZeros(match[1] ?? ""), withoutZeros(match[2] ?? "")];
   if (first === "") {
-    if (last === "") return "malformed";
-    const length = Math.min(Number(last), size);
-    return length === 0 ? undefined : { start: size - length, end: size };
+    if (last === "0") return undefined;
+    // A suffix of empty content is satisfiable, but no Content-Range can name it.
+    return size === 0 ? "all of nothing" : { start: Math.max(0, size - numberOf(last)), end: size };
   }
-  const start = Number(first);
-  const end = last === "" ? size : Math.min(Number(last) + 1, size);
-  if (last !== "" && Number(last) < start) return "malformed";
+  if (last !== "" && isLess(last, first)) return "malformed";
+  const start = numberOf(first);
+  const end = last === "" ? size : Math.min(numberOf(last) + 1, size);
   return start >= size ? undefined : { start, end };
+}
+
+function withoutZeros(digits: string): string {
+  return digits.replace(/^0+(?=\d)/, "");
+}
+
+/** Compares numbers of any length, without leading zeros. */
+function isLess(left: string, right: string): boolean {
+  return left.length === right.length ? left < right : left.length < right.length;
+}
+
+/** Parses a number: exact up to the size of any content, infinite beyond that. */
+function numberOf(digits: string): number {
+  return digits.length > EXACT_DIGITS ? Number.POSITIVE_INFINITY : Number(digits);
 }
 
 function unsatisfiable(size: number): RegistryError {
   return new RegistryError("range-not-satisfiable", "requested range not satisfiable", { detail: { size } });
 }
 
-/** The `Content-Range` of one range, whose ends are inclusive there. */
+/** The `Content-Range` of one range. Its ends are inclusive in HTTP. */
 export function contentRange({ start, end }: ByteRange, size: number): string {
   return `bytes ${start}-${end - 1}/${size}`;
 }

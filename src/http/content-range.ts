@@ -4,7 +4,7 @@ import type { AppendClaim } from "../registry/uploads.ts";
 const CONTENT_RANGE = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d{1,15}|\*))?$/;
 
 /**
- * What a `Content-Range` says, in the specification's form `0-99` or in HTTP's own (distribution-spec end-5).
+ * Parses a `Content-Range`, in the specification's form `0-99` or in HTTP's form (distribution-spec end-5).
  *
  * @throws {RegistryError} `range-invalid`
  */
@@ -12,7 +12,7 @@ export function parseContentRange(text: string): Required<AppendClaim> {
   const match = CONTENT_RANGE.exec(text.trim());
   const [start, last] = [Number(match?.[1]), Number(match?.[2])];
   if (match === null || last < start) {
-    throw new RegistryError("range-invalid", "Content-Range is START-END, both inclusive");
+    throw new RegistryError("range-invalid", "Content-Range must have the form START-END");
   }
   return { start, length: last - start + 1 };
 }

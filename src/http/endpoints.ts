@@ -11,11 +11,11 @@ import type { Route, RouteKind } from "./route.ts";
 
 /** One method of one route. */
 export interface Endpoint<Kind extends RouteKind = RouteKind> {
-  /** What it does, for `docs/api.md`. */
+  /** A description for `docs/api.md`. */
   readonly summary: string;
-  /** Its identifier in the specification, or whose extension it is. */
+  /** Its identifier in the specification, or the origin of the extension. */
   readonly source: string;
-  /** What the caller must be allowed to do to the repository that the path names. */
+  /** The permission that the caller needs for the repository in the path. */
   readonly action?: RepositoryAction;
   readonly handle: (
     exchange: Exchange,
@@ -24,13 +24,17 @@ export interface Endpoint<Kind extends RouteKind = RouteKind> {
   ) => Awaitable<Response>;
 }
 
-/** The methods of a route; `HEAD` goes to the `GET` endpoint, which knows. */
+/** The methods of a route. The `GET` endpoint also handles `HEAD`. */
 export type Endpoints<Kind extends RouteKind = RouteKind> = Readonly<Record<string, Endpoint<Kind>>>;
 
-/** The whole API: every route, its methods, and what each asks of the caller. */
+/** The whole API: every route, its methods, and the permissions that they need. */
 export const ENDPOINTS: { readonly [Kind in RouteKind]: Endpoints<Kind> } = {
   base: {
-    GET: { summary: "Tells that the API is here", source: "end-1", handle: () => jsonResponse({}) },
+    GET: {
+      summary: "Answers that the registry implements the API",
+      source: "end-1",
+      handle: () => jsonResponse({}),
+    },
   },
   catalog: {
     GET: {
@@ -49,19 +53,20 @@ export const ENDPOINTS: { readonly [Kind in RouteKind]: Endpoints<Kind> } = {
   },
   manifest: {
     GET: {
-      summary: "Pulls a manifest, and builds it first when nobody pushed it and its name says how",
+      summary:
+        "Pulls a manifest; builds the image first if its name asks for packages and nobody has pushed it",
       source: "end-3",
       action: "pull",
       handle: (exchange, { reference }, name) => getManifest(exchange, name, reference),
     },
     PUT: {
-      summary: "Pushes a manifest, and tags it",
+      summary: "Pushes a manifest and sets tags",
       source: "end-7a, end-7b",
       action: "push",
       handle: (exchange, { reference }, name) => putManifest(exchange, name, reference),
     },
     DELETE: {
-      summary: "Removes a tag, or a manifest and its tags",
+      summary: "Deletes a tag, or a manifest and its tags",
       source: "end-9",
       action: "delete",
       handle: (exchange, { reference }, name) => deleteManifest(exchange, name, reference),
@@ -69,13 +74,13 @@ export const ENDPOINTS: { readonly [Kind in RouteKind]: Endpoints<Kind> } = {
   },
   blob: {
     GET: {
-      summary: "Pulls a blob, whole or in ranges",
+      summary: "Pulls a blob, or ranges of it",
       source: "end-2",
       action: "pull",
       handle: (exchange, { digest }, name) => getBlob(exchange, name, digest),
     },
     DELETE: {
-      summary: "Removes a blob from the repository",
+      summary: "Deletes a blob from the repository",
       source: "end-10",
       action: "delete",
       handle: (exchange, { digest }, name) => deleteBlob(exchange, name, digest),
@@ -83,7 +88,7 @@ export const ENDPOINTS: { readonly [Kind in RouteKind]: Endpoints<Kind> } = {
   },
   uploads: {
     POST: {
-      summary: "Opens an upload, mounts a blob, or takes a whole one",
+      summary: "Starts an upload, mounts a blob, or pushes a blob in one request",
       source: "end-4a, end-4b, end-4c, end-11",
       action: "push",
       handle: (exchange, _, name) => startUpload(exchange, name),
@@ -91,7 +96,7 @@ export const ENDPOINTS: { readonly [Kind in RouteKind]: Endpoints<Kind> } = {
   },
   upload: {
     GET: {
-      summary: "Tells how much of an upload has arrived",
+      summary: "Returns how many bytes of an upload are stored",
       source: "end-13",
       action: "push",
       handle: (exchange, { id }, name) => getUpload(exchange, name, id),
@@ -103,7 +108,7 @@ export const ENDPOINTS: { readonly [Kind in RouteKind]: Endpoints<Kind> } = {
       handle: (exchange, { id }, name) => patchUpload(exchange, name, id),
     },
     PUT: {
-      summary: "Ends an upload and verifies its digest",
+      summary: "Finishes an upload and verifies its digest",
       source: "end-6",
       action: "push",
       handle: (exchange, { id }, name) => putUpload(exchange, name, id),

@@ -1,7 +1,7 @@
 import { type Fault, RegistryError, RegistryErrors } from "../oci/registry-error.ts";
 import { jsonResponse } from "./json-response.ts";
 
-/** The error codes of the specification, and the one of Distribution's that its clients look for. */
+/** The error codes of the specification, and one of Distribution's that clients look for. */
 type WireCode =
   | "BLOB_UNKNOWN"
   | "BLOB_UPLOAD_INVALID"
@@ -41,22 +41,32 @@ export const WIRE: Readonly<Record<Fault, { readonly status: number; readonly co
   "package-conflict": { status: 404, code: "MANIFEST_UNKNOWN" },
   "package-unknown": { status: 404, code: "MANIFEST_UNKNOWN" },
   "page-size-invalid": { status: 400, code: "PAGINATION_NUMBER_INVALID" },
+  // The specification has no code for this. This one says that a push failed a check. DENIED would make clients log
+  // in again, and UNSUPPORTED would make them give up.
+  "precondition-failed": { status: 412, code: "MANIFEST_INVALID" },
   "range-invalid": { status: 400, code: "BLOB_UPLOAD_INVALID" },
   "range-not-satisfiable": { status: 416, code: "SIZE_INVALID" },
   "request-invalid": { status: 400, code: "UNSUPPORTED" },
   "route-unknown": { status: 404, code: "UNSUPPORTED" },
   "size-mismatch": { status: 400, code: "SIZE_INVALID" },
+  // Docker and podman show only the status line of a 5xx answer, so their users read "507 Insufficient Storage".
+  // Among the specification's codes, this one means "not now". DENIED and UNSUPPORTED make clients log in, or push
+  // another format.
+  "storage-full": { status: 507, code: "TOOMANYREQUESTS" },
+  "storage-unavailable": { status: 503, code: "TOOMANYREQUESTS" },
   "tag-invalid": { status: 400, code: "MANIFEST_INVALID" },
   "too-many-requests": { status: 429, code: "TOOMANYREQUESTS" },
   "too-many-tags": { status: 414, code: "UNSUPPORTED" },
+  "upload-busy": { status: 409, code: "BLOB_UPLOAD_INVALID" },
+  "upload-cancelled": { status: 404, code: "BLOB_UPLOAD_UNKNOWN" },
   "upload-invalid": { status: 400, code: "BLOB_UPLOAD_INVALID" },
   "upload-out-of-order": { status: 416, code: "BLOB_UPLOAD_INVALID" },
   "upload-unknown": { status: 404, code: "BLOB_UPLOAD_UNKNOWN" },
 };
 
 /**
- * The response that tells a client what it may know of `error`, or `undefined` when that is nothing: the caller logs
- * it and answers {@link internalError}.
+ * The response for an error that the client may see; otherwise `undefined`: the caller then logs the error and
+ * answers {@link internalError}.
  */
 export function errorResponse(error: unknown): Response | undefined {
   const errors =
@@ -69,32 +79,55 @@ export function errorResponse(error: unknown): Response | undefined {
   return jsonResponse(body, WIRE[first.fault].status, errorHeaders(first));
 }
 
-/** The response to a failure that is the server's own: it says nothing of what failed. */
+/** The response to an unexpected error; it has no details. */
 export function internalError(): Response {
   const body = { errors: [{ code: "UNKNOWN", message: "internal error" }] };
   return jsonResponse(body, 500);
 }
 
+/** The fields of an error's detail that affect the response. */
+interface Facts {
+  readonly size?: number;
+  readonly allow?: string;
+  readonly retryAfterSeconds?: number;
+}
+
 function errorHeaders({ fault, detail }: RegistryError): Record<string, string> {
-  const facts = (detail ?? {}) as { size?: number; allow?: string; retryAfterSeconds?: number };
+  const facts = (detail ?? {}) as Facts;
   switch (fault) {
+    case "upload-busy":
+      return { ...rangeHeader(facts), ...retryAfter(facts), connection: "close" };
+    case "upload-cancelled":
+      return { connection: "close" };
     case "upload-out-of-order":
-      return facts.size === undefined ? {} : { range: uploadRange(facts.size) };
+      return rangeHeader(facts);
     case "range-not-satisfiable":
       return { "content-range": `bytes */${facts.size}` };
     case "method-not-allowed":
       return { allow: facts.allow ?? "" };
     case "too-many-requests":
-      // What the client still sends of its body is not waited for.
-      return { "retry-after": String(facts.retryAfterSeconds ?? 30), connection: "close" };
+      // Close the connection without reading the rest of the body.
+      return { ...retryAfter(facts), connection: "close" };
+    case "storage-full":
+      // The rest of the client's body could not be stored, so close the connection.
+      return { ...retryAfter(facts), connection: "close" };
     case "build-failed":
-      return { "retry-after": String(facts.retryAfterSeconds ?? 30) };
+    case "storage-unavailable":
+      return retryAfter(facts);
     default:
       return {};
   }
 }
 
-/** How much of an upload has arrived, as the `Range` header says it: inclusive, and `0-0` for none as well. */
+function retryAfter({ retryAfterSeconds = 30 }: Facts): Record<string, string> {
+  return { "retry-after": String(retryAfterSeconds) };
+}
+
+function rangeHeader({ size }: Facts): Record<string, string> {
+  return size === undefined ? {} : { range: uploadRange(size) };
+}
+
+/** The `Range` header for the stored bytes of an upload: the end is inclusive, and `0-0` also means no bytes. */
 export function uploadRange(size: number): string {
   return `0-${Math.max(0, size - 1)}`;
 }

@@ -1,39 +1,49 @@
 import type { Caller } from "../registry/access-policy.ts";
 import type { ManifestPulls } from "../registry/manifest-pulls.ts";
 import type { Registry } from "../registry/registry.ts";
+import type { BodyMemory } from "./body-memory.ts";
+import type { RequestBody } from "./request-body.ts";
+import type { SentFiles } from "./sent-files.ts";
 
-/** What the HTTP layer serves from. */
+/** The services that the HTTP layer uses. */
 export interface HttpServices {
   readonly registry: Registry;
   readonly pulls: ManifestPulls;
   readonly limits: HttpLimits;
+  readonly bodies: BodyMemory;
 }
 
-/**
- * Closes the connection when the client stays silent for too long. Paused while it is the server that takes long: the
- * client has nothing to say then.
- */
+/** Closes the connection if the client is silent for too long. It is paused while the client waits for the server. */
 export interface IdleTimer {
   pause(): void;
   resume(): void;
 }
 
-/** What every handler is given beside its route. */
-export interface Exchange extends HttpServices {
+/** The connection of a request. */
+export interface Connection extends IdleTimer {
+  /** The address of the client, or of a proxy in front; `undefined` once the connection is closed. */
+  remoteAddress(): string | undefined;
+}
+
+/** The input of every handler, besides its route. */
+export interface Exchange extends Omit<HttpServices, "bodies"> {
   readonly request: Request;
-  /** The raw query string without its question mark; empty when there is none. */
+  readonly body: RequestBody;
+  /** The raw query string without the question mark; empty if there is none. */
   readonly query: string;
   readonly caller: Caller;
   readonly idleTimer: IdleTimer;
+  readonly connection: Connection;
+  readonly sentFiles: SentFiles;
 }
 
-/** Bounds of the API, from the configuration. */
+/** Limits of the API, from the configuration. */
 export interface HttpLimits {
-  /** Whether blobs, manifests and tags may be deleted; else those methods do not exist. */
+  /** Whether blobs, manifests and tags may be deleted; otherwise those methods do not exist. */
   readonly deletes: boolean;
-  /** Entries of a catalog page, at most, and when a client asks for none in particular. */
+  /** Maximum entries of a catalog page; also the default. */
   readonly catalogPageSize: number;
-  /** Tags of a page, at most; without `n` a client gets all of them up to this many. */
+  /** Maximum tags of a page; also the default. */
   readonly tagPageSize: number;
   readonly referrersPageSize: number;
 }

@@ -1,17 +1,17 @@
 import { RegistryError } from "../oci/registry-error.ts";
 
-/** What a client asks of a listing. */
+/** The page that a client asks for. */
 export interface PageQuery {
-  /** As asked, or `undefined` when the client leaves it to the server. */
+  /** The requested number, or `undefined` if the client leaves it to the server. */
   readonly size: number | undefined;
-  /** The entry after which the page begins; it need not exist. */
+  /** The entry after which the page begins; it does not have to exist. */
   readonly after: string | undefined;
 }
 
 /**
- * The page that `n` and `last` ask for (distribution-spec end-8b). Empty values count as absent.
+ * Parses `n` and `last` (distribution-spec end-8b). Empty values count as absent.
  *
- * @throws {RegistryError} `page-size-invalid` when `n` is not a whole number of 0 or more, `request-invalid`
+ * @throws {RegistryError} `page-size-invalid` if `n` is not a whole number of 0 or more, `request-invalid`
  */
 export function parsePageQuery(query: URLSearchParams): PageQuery {
   const size = query.get("n") || undefined;
@@ -23,15 +23,15 @@ export function parsePageQuery(query: URLSearchParams): PageQuery {
 /**
  * The text of a query parameter; an empty one counts as absent.
  *
- * @throws {RegistryError} `request-invalid` for NUL, which no entry of a listing holds and no database takes
+ * @throws {RegistryError} `request-invalid` for NUL, which no entry contains and databases cannot store
  */
 export function textParameter(query: URLSearchParams, name: string): string | undefined {
   const text = query.get(name) || undefined;
-  if (text?.includes("\0")) throw new RegistryError("request-invalid", `${name} holds a NUL`);
+  if (text?.includes("\0")) throw new RegistryError("request-invalid", `${name} contains a NUL`);
   return text;
 }
 
-/** The failure of a page size that is no number, or larger than a page may be. */
+/** The error for a page size that is not a number or too large. */
 export function invalidPageSize(size: string | number): RegistryError {
   return new RegistryError("page-size-invalid", "invalid number of results requested", {
     detail: { n: size },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRanges } from "./byte-ranges.ts";
-import { matchesEtag } from "./conditional.ts";
+import { isNotModified } from "./conditional.ts";
 import { parseContentRange } from "./content-range.ts";
 import { nextPageLink, parsePageQuery } from "./pagination.ts";
 import { parseRoute, ROUTE_PATHS, type RouteKind } from "./route.ts";
@@ -199,20 +199,16 @@ describe("a page query", () => {
 });
 
 describe("If-None-Match", () => {
-  it("matches the tag in any list, strong, weak or bare", () => {
+  it("matches the tag in any list, strong or weak", () => {
     const other = fc.string({ unit: fc.constantFrom(..."abc:0123"), maxLength: 9 });
     fc.assert(
-      fc.property(
-        fc.array(other),
-        fc.array(other),
-        fc.constantFrom("x", '"x"', 'W/"x"', "*"),
-        (before, after, tag) => {
-          const quoted = (texts: readonly string[]) => texts.map((text) => `"${text}"`);
-          const header = [...quoted(before), tag, ...quoted(after)].join(" , ");
-          expect(matchesEtag(header, "x")).toBe(true);
-          expect(matchesEtag([...quoted(before), ...quoted(after)].join(","), "x")).toBe(false);
-        },
-      ),
+      fc.property(fc.array(other), fc.array(other), fc.constantFrom('"x"', 'W/"x"'), (before, after, tag) => {
+        const quoted = (texts: readonly string[]) => texts.map((text) => `"${text}"`);
+        const header = [...quoted(before), tag, ...quoted(after)].join(" , ");
+        expect(isNotModified(new Headers({ "if-none-match": header }), "x")).toBe(true);
+        const others = [...quoted(before), ...quoted(after)].join(",");
+        expect(isNotModified(new Headers({ "if-none-match": others }), "x")).toBe(false);
+      }),
     );
   });
 });

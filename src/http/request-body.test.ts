@@ -1,7 +1,9 @@
 import { expect, it } from "bun:test";
+import { BodyMemory } from "./body-memory.ts";
 import { releasedChunks } from "./request-body.ts";
 
 const TIMER = { pause: () => {}, resume: () => {} };
+const share = () => new BodyMemory(1 << 20).open(10);
 
 it("gives every chunk, and frees it once the next one is asked for", async () => {
   const given = [new Uint8Array([1, 2]), new Uint8Array([3])];
@@ -10,7 +12,7 @@ it("gives every chunk, and frees it once the next one is asked for", async () =>
   };
   const seen: number[] = [];
   const held: number[] = [];
-  for await (const chunk of releasedChunks(source(), TIMER)) {
+  for await (const chunk of releasedChunks(source, TIMER, share())) {
     seen.push(...chunk);
     held.push(given.filter(({ byteLength }) => byteLength > 0).length);
   }
@@ -25,7 +27,7 @@ it("rethrows the source's own error", async () => {
     yield new Uint8Array(1);
     throw failure;
   };
-  await expect(Array.fromAsync(releasedChunks(source(), TIMER))).rejects.toBe(failure);
+  await expect(Array.fromAsync(releasedChunks(source, TIMER, share()))).rejects.toBe(failure);
 });
 
 it("counts as silence only what passes while the client is waited for", async () => {
@@ -36,6 +38,26 @@ it("counts as silence only what passes while the client is waited for", async ()
     yield new Uint8Array(1);
     events.push("asked");
   };
-  for await (const _ of releasedChunks(source(), timer)) events.push("consumed");
-  expect(events).toEqual(["asked", "pause", "consumed", "resume", "asked", "pause"]);
+  for await (const _ of releasedChunks(source, timer, share())) events.push("consumed");
+  expect(events).toEqual(["resume", "asked", "pause", "consumed", "resume", "asked", "pause"]);
+});
+
+it("fails, and takes no memory, when a chunk arrives after the request was answered", async () => {
+  const bodies = new BodyMemory(1 << 20);
+  const share = bodies.open(1 << 19);
+  const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
+  const source = async function* () {
+    await arrived;
+    yield new Uint8Array(1);
+  };
+  const events: string[] = [];
+  const timer = { pause: () => events.push("pause"), resume: () => events.push("resume") };
+  const next = releasedChunks(source, timer, share).next();
+  await Bun.sleep(1);
+  share[Symbol.dispose]();
+  arrive();
+  await expect(next).rejects.toThrow("the request is over");
+  expect(events).toEqual(["resume"]);
+  // All of the memory is there for another body.
+  using _other = bodies.open(1 << 20);
 });

@@ -1,4 +1,4 @@
-/** What a path names, before any of its parts is checked. */
+/** The target of a path, before any of its parts is checked. */
 export type Route =
   | { readonly kind: "base" }
   | { readonly kind: "catalog" }
@@ -26,9 +26,10 @@ export const ROUTE_PATHS: { readonly [Kind in RouteKind]: string } = {
 };
 
 /**
- * The route of a decoded path, read from its end, since a repository's name may hold words such as `manifests`.
+ * The route of a decoded path. It is parsed from its end, because a repository name may contain words such as
+ * `manifests`.
  *
- * @returns `undefined` when no endpoint has such a path (distribution-spec, "Endpoints")
+ * @returns `undefined` if no endpoint has such a path (distribution-spec, "Endpoints")
  */
 export function parseRoute(path: string): Route | undefined {
   if (!path.startsWith(PREFIX)) return path === "/v2" ? { kind: "base" } : undefined;

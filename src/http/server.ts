@@ -1,17 +1,21 @@
 import http from "node:http";
 import type { Logger } from "../log.ts";
-import { createDispatcher } from "./dispatcher.ts";
+import { createDispatcher, refuseUnrouted } from "./dispatcher.ts";
 import { internalError } from "./error-response.ts";
-import type { HttpServices, IdleTimer } from "./exchange.ts";
+import type { Connection, HttpServices } from "./exchange.ts";
+import { rawPathRoutes } from "./raw-paths.ts";
+import { SentFiles } from "./sent-files.ts";
 
-/** Bytes of a request's head. Podman names up to 1,024 ranges in one, which Bun's own limit of 16 KiB refuses. */
+/**
+ * Maximum bytes of a request's header. Podman names up to 1,024 ranges in one, too much for Bun's default of 16 KiB.
+ */
 const MAX_HEAD_BYTES = 32 * 1024;
 
 // Bun's servers take the limit from Node's setting, which Node itself does not let anyone change.
 Object.assign(http, { maxHeaderSize: MAX_HEAD_BYTES });
 
-/** The idle time-out of a request's connection, which outlives the request: a pause must not. */
-class RequestIdleTimer implements IdleTimer {
+/** The connection of one request. It outlives the request, but a pause of its idle timeout must not. */
+class RequestConnection implements Connection {
   readonly #server: Bun.Server<undefined>;
   readonly #request: Request;
   readonly #seconds: number;
@@ -32,6 +36,10 @@ class RequestIdleTimer implements IdleTimer {
     if (this.#isPaused) this.#server.timeout(this.#request, this.#seconds);
     this.#isPaused = false;
   }
+
+  remoteAddress(): string | undefined {
+    return this.#server.requestIP(this.#request)?.address;
+  }
 }
 
 /** Where and how to listen. */
@@ -39,33 +47,68 @@ export interface HttpOptions {
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
-  /** Seconds without a byte after which a connection is closed, 1 to 255. */
+  /** A connection is closed after this many seconds without a byte, 1 to 255. */
   readonly idleTimeoutSeconds: number;
 }
 
 /** A listening server. */
 export interface HttpServer {
-  /** Where it listens, such as `http://127.0.0.1:5000`. */
+  /** Its URL, such as `http://127.0.0.1:5000`. */
   readonly url: string;
-  /** Refuses new connections and resolves when running requests are done, or are cut off after `drainMs`. */
+  /** Refuses new connections. Resolves when running requests are done; cuts them off after `drainMs`. */
   stop(drainMs: number): Promise<void>;
 }
 
-/** Starts to listen. @throws when the address is taken */
+/** The server cannot listen as configured; the message names the setting to change. */
+class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** Starts to listen. @throws {ListenError} */
 export function startHttpServer(services: HttpServices, options: HttpOptions, log: Logger): HttpServer {
-  const dispatch = createDispatcher(services, log);
+  try {
+    return listen(services, options, log);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new ListenError(listenProblem(code, message, options), { cause: error });
+  }
+}
+
+function listenProblem(code: string, message: string, { host, port }: HttpOptions): string {
+  const problem = `cannot listen on ${host}:${port}`;
+  switch (code) {
+    case "EADDRINUSE":
+      return `${problem}: the port is in use; change http.port (SLIPWAY_HTTP_PORT) or stop the other program`;
+    case "EACCES":
+      return `${problem}: the port needs privileges; change http.port (SLIPWAY_HTTP_PORT)`;
+    case "EADDRNOTAVAIL":
+      return `${problem}: this machine does not have the address; change http.host (SLIPWAY_HTTP_HOST)`;
+    default:
+      return `${problem}: ${message}; check http.host and http.port`;
+  }
+}
+
+function listen(services: HttpServices, options: HttpOptions, log: Logger): HttpServer {
+  const sentFiles = new SentFiles(services.registry.blobs, {
+    isOver: (request) => server.requestIP(request) === null,
+    closeIdle: () => server.closeIdleConnections(),
+  });
+  const dispatch = createDispatcher(services, sentFiles, log);
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
-    // Else a failure would be answered with a page that shows the code.
+    // Otherwise Bun would answer an error with a page that shows the code.
     development: false,
     idleTimeout: options.idleTimeoutSeconds,
-    // Blobs have any size; each handler bounds what it holds in memory.
+    // Blobs may have any size; each handler limits what it holds in memory.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    // Else a second server could take the port too, and each would answer every other request.
+    // Otherwise a second server could use the same port, and each would answer every other request.
     reusePort: false,
-    fetch: (request, server) =>
-      dispatch(request, new RequestIdleTimer(server, request, options.idleTimeoutSeconds)),
+    routes: rawPathRoutes((request, path, server) =>
+      dispatch(request, path, new RequestConnection(server, request, options.idleTimeoutSeconds)),
+    ),
+    fetch: (request) => refuseUnrouted(request),
     error: (error) => {
       log.error({ err: error }, "response failed");
       return internalError();
@@ -77,6 +120,7 @@ export function startHttpServer(services: HttpServices, options: HttpOptions, lo
       const cutOff = setTimeout(() => void server.stop(true), drainMs);
       await server.stop();
       clearTimeout(cutOff);
+      sentFiles[Symbol.dispose]();
     },
   };
 }

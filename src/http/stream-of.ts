@@ -1,11 +1,16 @@
 import type { ByteSource } from "../oci/byte-source.ts";
+import { LOOP_TURNS } from "../oci/loop-turns.ts";
 
-/** A stream that reads from `source` only as fast as its consumer does, and fails when the source does. */
+/**
+ * A stream that reads from `source` only as fast as its consumer does, and fails when the source does. Chunks take turns
+ * with requests, so that a hundred streams that begin together do not block the event loop.
+ */
 export function streamOf(source: ByteSource): ReadableStream<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        await LOOP_TURNS.nextPart();
         const { done, value } = await iterator.next();
         if (done) controller.close();
         else controller.enqueue(value);

@@ -8,28 +8,28 @@ interface CachedManifest {
   readonly manifest: StoredManifest;
 }
 
-/** About what an entry takes beside the manifest's bytes: key, object and place in the list. */
+/** Approximate bytes of an entry besides the manifest: key, object and place in the list. */
 const ENTRY_OVERHEAD_BYTES = 512;
 
-/** Manifests found lately, each valid only in the epoch of the database it was read in. */
+/** Cache of manifests, each valid only in the epoch of the database in which it was read. */
 export class ManifestCache {
   readonly #entries: LRUCache<string, CachedManifest>;
 
-  /** @param maxBytes bound on what the cache holds, 1 or more; a larger manifest is never kept */
+  /** @param maxBytes limit of the cache, 1 or more; a larger manifest is never cached */
   constructor(maxBytes: number) {
     this.#entries = new LRUCache({
       maxSize: maxBytes,
-      sizeCalculation: ({ manifest }) => manifest.bytes.byteLength + ENTRY_OVERHEAD_BYTES,
+      sizeCalculation: ({ manifest }) => manifest.size + ENTRY_OVERHEAD_BYTES,
     });
   }
 
-  /** The manifest, when it was read in this very epoch. */
+  /** The manifest, if it was read in this epoch. */
   get(epoch: number, repository: RepositoryName, reference: Reference): StoredManifest | undefined {
     const entry = this.#entries.get(`${repository}@${reference}`);
     return entry?.epoch === epoch ? entry.manifest : undefined;
   }
 
-  /** Keeps a manifest; `epoch` must have been taken before it was read. */
+  /** Stores a manifest; take `epoch` before you read the manifest. */
   set(epoch: number, repository: RepositoryName, reference: Reference, manifest: StoredManifest): void {
     this.#entries.set(`${repository}@${reference}`, { epoch, manifest });
   }

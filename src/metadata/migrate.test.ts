@@ -1,9 +1,17 @@
 import { expect, it } from "bun:test";
 import { join } from "node:path";
+import { findPostgres, startPostgres } from "../../test/support/postgres.ts";
+import { describeWith } from "../../test/support/requirements.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
+import type { Digest } from "../oci/digest.ts";
+import { parseRepositoryName } from "../oci/repository-name.ts";
 import { DatabaseTooNewError, migrate } from "./migrate.ts";
+import { openPostgresEngine } from "./postgres-engine.ts";
 import { MIGRATIONS, type Migration } from "./schema.ts";
+import type { SqlEngine } from "./sql-engine.ts";
+import { readManifest } from "./sql-manifests.ts";
 import { openMetadataStore } from "./sql-metadata-store.ts";
+import { listReferrers, readDescriptors } from "./sql-referrers.ts";
 import { openSqliteEngine } from "./sqlite-engine.ts";
 
 const LATER: Migration = (types) => [`CREATE TABLE later (id ${types.identity})`];
@@ -50,3 +58,63 @@ it("migrates once when several do so at once", async () => {
   await Promise.all(engines.map((engine) => migrate(engine)));
   for (const engine of engines) await engine[Symbol.asyncDispose]();
 }, 60_000);
+
+/** Migrates a database that the second step left behind, with two manifests in it, and reads what it then lists. */
+async function describedAfterMigration(engine: SqlEngine): Promise<unknown> {
+  await migrate(engine, MIGRATIONS.slice(0, 2));
+  await engine.transaction(
+    async (session) => {
+      await session.query("INSERT INTO repositories (name) VALUES ('a')");
+      const insert = `INSERT INTO manifests
+        (repository, canonical, digest, media_type, size, subject, artifact_type, annotations, created_at, bytes)
+        VALUES ('a', $1, $1, 'type "x"', 2, 'subject', $2, $3, 0, $4)`;
+      const bytes = new Uint8Array(2);
+      const insertLarge = `INSERT INTO manifests
+        (repository, canonical, digest, media_type, size, subject, annotations, created_at, bytes)
+        VALUES ('a', 'three', 'three', 'large', $1, 'subject', $2, 0, $3)`;
+      await session.query(insert, ["one", null, null, bytes]);
+      await session.query(insert, ["two", "kind", '{"k":"\u00e9\\n"}', bytes]);
+      await session.query(insertLarge, [LARGE.byteLength, JSON.stringify(LARGE_ANNOTATIONS), LARGE]);
+      await session.query(
+        "INSERT INTO manifest_digests (repository, digest, manifest_id) SELECT 'a', digest, id FROM manifests",
+      );
+    },
+    { durable: false },
+  );
+  await migrate(engine);
+  const repository = parseRepositoryName("a");
+  const referrers = await listReferrers(engine, repository, "subject" as Digest, {}, { limit: 10 });
+  const list = await textOf(readDescriptors(engine, repository, referrers));
+  expect(await textOf(readManifest(engine, repository, "three" as Digest))).toBe(LARGE.toString());
+  return JSON.parse(`[${list}]`);
+}
+
+async function textOf(pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  return Buffer.concat(await Array.fromAsync(pieces, (piece) => piece.slice())).toString();
+}
+
+/** More than is stored whole, of bytes that differ from piece to piece. */
+const LARGE = Buffer.from(Array.from({ length: 60_000 }, (_, i) => String(i)).join(" "));
+const LARGE_ANNOTATIONS = { large: LARGE.toString("hex") };
+
+const DESCRIBED = [
+  { mediaType: 'type "x"', digest: "one", size: 2 },
+  { mediaType: "large", digest: "three", size: LARGE.byteLength, annotations: LARGE_ANNOTATIONS },
+  { mediaType: 'type "x"', digest: "two", size: 2, artifactType: "kind", annotations: { k: "\u00e9\n" } },
+];
+
+it("describes the manifests that were there before descriptors were kept", async () => {
+  await using folder = await temporaryFolder("migrate");
+  await using engine = await openSqliteEngine(join(folder.path, "metadata.db"));
+  expect(await describedAfterMigration(engine)).toEqual(DESCRIBED);
+});
+
+const postgres = await findPostgres();
+
+describeWith("PostgreSQL", postgres !== undefined, "initdb and postgres are not installed", () => {
+  it("describes the manifests that were there before descriptors were kept", async () => {
+    await using server = await startPostgres(postgres as string);
+    await using engine = await openPostgresEngine(await server.createDatabase());
+    expect(await describedAfterMigration(engine)).toEqual(DESCRIBED);
+  });
+});

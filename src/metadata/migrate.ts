@@ -1,24 +1,26 @@
 import { MIGRATIONS, type Migration, SQL_TYPES } from "./schema.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 
-/** The database was written by a later version of the program, which this one must not touch. */
+/** A newer version of the program wrote the database, so this version must not use it. */
 export class DatabaseTooNewError extends Error {
   override readonly name = "DatabaseTooNewError";
 }
 
-/** Any number that nothing else in the database locks. */
+/** Number of the advisory lock; nothing else in the database uses it. */
 const MIGRATION_LOCK = 7_361_905_214;
 
 /**
- * Brings the database to the newest schema in one durable transaction.
+ * Migrates the database to the newest schema in one durable transaction.
  *
- * Safe when several processes do so at once: one migrates, the others wait and find it done.
+ * Several processes may do so at once: one migrates, the others wait. `beforeCreation` runs before the first table of
+ * a new database is created; if it rejects, nothing is changed.
  *
  * @throws {DatabaseTooNewError} before anything is changed
  */
 export async function migrate(
   engine: SqlEngine,
   migrations: readonly Migration[] = MIGRATIONS,
+  beforeCreation: () => Promise<void> = async () => {},
 ): Promise<void> {
   await engine.transaction(
     async (session) => {
@@ -30,8 +32,12 @@ export async function migrate(
             `${migrations.length}; run the version that wrote it, or a newer one`,
         );
       }
+      if (version === 0) await beforeCreation();
       for (const migration of migrations.slice(version)) {
-        for (const statement of migration(SQL_TYPES[engine.name])) await session.query(statement);
+        for (const step of migration(SQL_TYPES[engine.name])) {
+          if (typeof step === "string") await session.query(step);
+          else await step(session);
+        }
       }
       if (version < migrations.length) {
         await session.query("UPDATE schema_version SET version = $1", [migrations.length]);
@@ -41,7 +47,7 @@ export async function migrate(
   );
 }
 
-/** A SQLite transaction is alone among writers as it is; PostgreSQL's are not. */
+/** Locks out other migrations on PostgreSQL; SQLite allows only one writer anyway. */
 async function waitForOthers(engine: SqlEngine, session: SqlSession): Promise<void> {
   if (engine.name === "postgres") await session.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
 }

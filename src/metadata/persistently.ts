@@ -1,7 +1,7 @@
-/** How often work is tried that another transaction, or a lost connection, undid. */
+/** Maximum attempts at work that another transaction or a lost connection rolled back. */
 const ATTEMPTS = 8;
 
-/** Repeats `attempt` while it fails in a way that `mayRepeat` names, with growing pauses, about 3 seconds in all. */
+/** Repeats `attempt` while `mayRepeat` accepts its error, with growing pauses, for about 3 seconds in total. */
 export async function persistently<T>(
   attempt: () => Promise<T>,
   mayRepeat: (error: unknown) => boolean,

@@ -1,11 +1,11 @@
 import { SQL } from "bun";
 import { persistently } from "./persistently.ts";
-import { isConnectionLost, isRolledBackByServer } from "./postgres-errors.ts";
+import { databaseName, isConnectionLost, isRolledBackByServer, postgresFailure } from "./postgres-errors.ts";
 import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
 
 /** How a PostgreSQL engine is tuned. */
 export interface PostgresEngineOptions {
-  /** Connections for reads, each of which carries many at once; 1 or more. */
+  /** Connections for reads, 1 or more. Each carries many reads at a time. */
   readonly readConnections?: number;
   /** Connections for transactions, one each; 1 or more. */
   readonly writeConnections?: number;
@@ -15,10 +15,10 @@ const DEFAULT_READ_CONNECTIONS = 4;
 const DEFAULT_WRITE_CONNECTIONS = 8;
 const CONNECT_TIMEOUT_SECONDS = 10;
 
-/** Ends a transaction whose instance is gone without the server noticing, and frees what it locked. */
+/** Ends transactions of instances that are gone without the server noticing, and frees their locks. */
 const ABANDONED_TRANSACTION_TIMEOUT_MS = 30_000;
 
-/** The first statement of a transaction: how safe its commit must be, never less than the operator demands. */
+/** The first statement of a transaction: how safe its commit must be, never less than the operator's setting. */
 const SET_DURABILITY = `SELECT set_config('synchronous_commit', CASE
   WHEN $1 = 'no' THEN 'off'
   WHEN current_setting('synchronous_commit') = 'off' THEN 'on'
@@ -27,9 +27,9 @@ const SET_DURABILITY = `SELECT set_config('synchronous_commit', CASE
 /**
  * The PostgreSQL database at `url` (`postgres://user:password@host:port/database`), which must use UTF-8.
  *
- * Connections that the server drops are made anew when they are next needed.
+ * Dropped connections are opened again when needed.
  *
- * @throws when no connection can be made
+ * @throws {StorageError} if it cannot connect
  */
 export async function openPostgresEngine(
   url: string,
@@ -47,20 +47,37 @@ export async function openPostgresEngine(
 
 class PostgresEngine implements SqlEngine {
   readonly name = "postgres";
-  // Apart from each other, so that transactions which wait for a lock never keep a read waiting.
+  // Two pools, so that reads never wait for transactions that wait for a lock.
   readonly #readers: SQL;
   readonly #writers: SQL;
+  readonly #database: string;
 
   constructor(url: string, options: PostgresEngineOptions) {
+    this.#database = databaseName(url);
     this.#readers = pool(url, options.readConnections ?? DEFAULT_READ_CONNECTIONS);
     this.#writers = pool(url, options.writeConnections ?? DEFAULT_WRITE_CONNECTIONS);
   }
 
-  query<Row = SqlRow>(sql: string, parameters: readonly SqlValue[] = []): Promise<readonly Row[]> {
-    return persistently(() => run<Row>(this.#readers, sql, parameters), isConnectionLost);
+  async query<Row = SqlRow>(sql: string, parameters: readonly SqlValue[] = []): Promise<readonly Row[]> {
+    try {
+      return await persistently(() => run<Row>(this.#readers, sql, parameters), isConnectionLost);
+    } catch (error) {
+      throw postgresFailure("read", this.#database, error);
+    }
   }
 
-  transaction<T>(
+  async transaction<T>(
+    work: (session: SqlSession) => Promise<T>,
+    options: { readonly durable: boolean },
+  ): Promise<T> {
+    try {
+      return await this.#transact(work, options);
+    } catch (error) {
+      throw postgresFailure("write", this.#database, error);
+    }
+  }
+
+  #transact<T>(
     work: (session: SqlSession) => Promise<T>,
     { durable }: { readonly durable: boolean },
   ): Promise<T> {
@@ -75,14 +92,15 @@ class PostgresEngine implements SqlEngine {
         return result;
       }) as Promise<T>;
     };
-    // A connection lost while it commits may have committed: whoever called must find out, not we by repeating it.
+    // A transaction whose connection is lost during the commit may have committed. So do not repeat it; the caller
+    // has to find out.
     return persistently(
       attempt,
       (error) => isRolledBackByServer(error) || (!committing && isConnectionLost(error)),
     );
   }
 
-  /** Always `undefined`: asking the server would cost as much as the read that it might save. */
+  /** Always `undefined`: asking the server costs as much as the read that a cache would save. */
   epoch(): undefined {
     return undefined;
   }
@@ -96,7 +114,7 @@ function pool(url: string, max: number): SQL {
   return new SQL({
     url,
     max,
-    // Otherwise 64-bit integers are text, which nothing tells from text.
+    // Otherwise 64-bit integers come as text.
     bigint: true,
     connectionTimeout: CONNECT_TIMEOUT_SECONDS,
     connection: {

@@ -3,27 +3,29 @@ import { KeyedLock } from "../oci/keyed-lock.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { WorkLocks } from "../oci/work-locks.ts";
 import { persistently } from "./persistently.ts";
-import { isConnectionLost } from "./postgres-errors.ts";
+import { databaseName, isConnectionLost, postgresFailure } from "./postgres-errors.ts";
 
-/** Milliseconds that a caller without a signal waits for other instances. */
+/** How long a caller without a signal waits for other instances, in milliseconds. */
 const PATIENCE_MS = 60_000;
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 250;
 
 /**
- * Locks that all instances on one database share: advisory locks, all of them on one connection of this instance.
+ * Locks that all instances of a database share: advisory locks on one connection of this instance.
  *
- * They end with that connection. So an instance that is killed gives its locks back in that moment, without a clock
- * or a lease; the server finds out about a host that fell silent within half a minute. A pooler that gives each
- * transaction another connection must not stand in between.
+ * They end with that connection. So a killed instance releases its locks at once, without clocks or leases. The
+ * server notices a silent host within half a minute. Do not use a pooler that gives each transaction another
+ * connection.
  */
 export class PostgresLocks implements WorkLocks, AsyncDisposable {
   readonly #connection: SQL;
-  // A connection that asks twice for the same lock gets it twice.
+  // A connection can get the same lock twice, so exclude other callers of this process first.
   readonly #local = new KeyedLock();
+  readonly #database: string;
 
-  /** Locks in the database at `url`; connects when they are first needed. */
+  /** Creates locks in the database at `url`; connects when first needed. */
   constructor(url: string) {
+    this.#database = databaseName(url);
     this.#connection = new SQL({
       url,
       max: 1,
@@ -36,7 +38,9 @@ export class PostgresLocks implements WorkLocks, AsyncDisposable {
     });
   }
 
-  /** As {@link WorkLocks.run}. @throws {RegistryError} `too-many-requests` after a minute's wait, unless a signal is given */
+  /**
+   * Like {@link WorkLocks.run}. @throws {RegistryError} `too-many-requests` after a minute, unless a signal is given
+   */
   run<Result>(name: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
     return this.#local.run(
       name,
@@ -60,16 +64,21 @@ export class PostgresLocks implements WorkLocks, AsyncDisposable {
     const deadline = performance.now() + PATIENCE_MS;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       signal?.throwIfAborted();
-      const [answer] = await persistently(
-        () =>
-          this.#connection.unsafe("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked", [name]),
-        isConnectionLost,
-      );
-      if (answer.locked) return;
+      if (await this.#tryLock(name)) return;
       if (signal === undefined && performance.now() > deadline) {
-        throw new RegistryError("too-many-requests", "another request is still at work on this");
+        throw new RegistryError("too-many-requests", "another request is still working on this");
       }
       await Bun.sleep(pause * (0.5 + Math.random() / 2));
+    }
+  }
+
+  async #tryLock(name: string): Promise<boolean> {
+    const sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked";
+    try {
+      const [answer] = await persistently(() => this.#connection.unsafe(sql, [name]), isConnectionLost);
+      return answer.locked;
+    } catch (error) {
+      throw postgresFailure("lock", this.#database, error);
     }
   }
 
@@ -77,8 +86,8 @@ export class PostgresLocks implements WorkLocks, AsyncDisposable {
     try {
       await this.#connection.unsafe("SELECT pg_advisory_unlock(hashtextextended($1, 0))", [name]);
     } catch (error) {
-      // The lock went with the connection.
-      if (!isConnectionLost(error)) throw error;
+      // The lock ended with the connection.
+      if (!isConnectionLost(error)) throw postgresFailure("unlock", this.#database, error);
     }
   }
 }

@@ -35,7 +35,8 @@ it("reads every answer by an index range on SQLite, without a scan or a sort", a
   expect(plans.filter(({ details }) => details.some((each) => COSTLY_IN_SQLITE.test(each)))).toEqual([]);
   const byType = plans.filter(({ text }) => text.includes("artifact_type = $5 AND"));
   expect(byType.flatMap(({ details }) => details)).toEqual([
-    "SEARCH manifests USING INDEX manifests_by_subject_and_type (repository=? AND subject=? AND artifact_type=? AND digest>?)",
+    "SEARCH manifests USING COVERING INDEX manifests_by_subject_and_type (repository=? AND subject=? AND artifact_type=? AND digest>?)",
+    "SEARCH manifest_descriptors USING INTEGER PRIMARY KEY (rowid=?)",
   ]);
 });
 

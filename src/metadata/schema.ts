@@ -1,19 +1,24 @@
-import type { SqlEngine } from "./sql-engine.ts";
+import type { SqlEngine, SqlSession } from "./sql-engine.ts";
+import { type PiecedPart, writePieces } from "./sql-pieces.ts";
 
-/** The few words in which the engines' table definitions differ. */
+/** The parts of table definitions that differ between engines. */
 export interface SqlTypes {
-  /** A row number that the database hands out. */
+  /** A row number that the database assigns. */
   readonly identity: string;
-  /** A whole number of 64 bits. */
+  /** A 64-bit integer. */
   readonly integer: string;
-  /** Text that compares by its bytes. */
+  /** Text that compares by bytes. */
   readonly text: string;
   readonly bytes: string;
-  /** What a table whose primary key is its content ends with. */
+  /** The end of a table definition whose primary key is its content. */
   readonly keyed: string;
+  /** An expression for a column's text as a JSON string. */
+  readonly jsonString: (column: string) => string;
+  /** An expression for the UTF-8 bytes of a text. */
+  readonly utf8: (text: string) => string;
 }
 
-/** The words each engine uses. */
+/** The parts for each engine. */
 export const SQL_TYPES: Readonly<Record<SqlEngine["name"], SqlTypes>> = {
   sqlite: {
     identity: "INTEGER PRIMARY KEY",
@@ -21,6 +26,8 @@ export const SQL_TYPES: Readonly<Record<SqlEngine["name"], SqlTypes>> = {
     text: "TEXT COLLATE BINARY",
     bytes: "BLOB",
     keyed: "WITHOUT ROWID",
+    jsonString: (column) => `json_quote(${column})`,
+    utf8: (text) => `CAST(${text} AS BLOB)`,
   },
   postgres: {
     identity: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
@@ -28,16 +35,23 @@ export const SQL_TYPES: Readonly<Record<SqlEngine["name"], SqlTypes>> = {
     text: 'TEXT COLLATE "C"',
     bytes: "BYTEA",
     keyed: "",
+    jsonString: (column) => `to_json(${column}::text)::text`,
+    utf8: (text) => `convert_to(${text}, 'UTF8')`,
   },
 };
 
-/** One step of the schema: statements that run in order, once. Never changed after it was released. */
-export type Migration = (types: SqlTypes) => readonly string[];
+/** One step of a migration: a statement, or work that needs more than statements. */
+export type MigrationStep = string | ((session: SqlSession) => Promise<void>);
 
-/** All steps; a database's version is the number of steps it has taken. */
+/** One migration: steps that run in order, once. Never change a migration after its release. */
+export type Migration = (types: SqlTypes) => readonly MigrationStep[];
+
+/** All migrations; a database's version is the number of migrations that ran. */
 export const MIGRATIONS: readonly Migration[] = [
   (types) => [...blobTables(types), ...manifestTables(types), ...uploadTables(types), ...buildTables(types)],
   unlinkTables,
+  descriptorTable,
+  pieceTable,
 ];
 
 function blobTables({ identity, integer, text, keyed }: SqlTypes): readonly string[] {
@@ -145,7 +159,7 @@ function buildTables({ integer, text, keyed }: SqlTypes): readonly string[] {
   ];
 }
 
-/** What instances tell each other of deleted blob links; see `sql-unlink-log.ts`. */
+/** Deleted blob links, which instances read to update their caches; see `sql-unlink-log.ts`. */
 function unlinkTables({ integer, text, keyed }: SqlTypes): readonly string[] {
   return [
     `CREATE TABLE counters (
@@ -159,4 +173,80 @@ function unlinkTables({ integer, text, keyed }: SqlTypes): readonly string[] {
       digest ${text} NOT NULL
     ) ${keyed}`,
   ];
+}
+
+/**
+ * The descriptor of each manifest with a subject, as referrers lists send it, so that a list joins bytes and parses
+ * nothing. It is a separate table, because a column after a manifest's bytes is slow to read.
+ */
+function descriptorTable({ integer, bytes, jsonString, utf8 }: SqlTypes): readonly string[] {
+  const optional = (name: string, column: string, json: string) =>
+    `CASE WHEN ${column} IS NULL THEN '' ELSE ',"${name}":' || ${json} END`;
+  const descriptor = [
+    `'{"mediaType":' || ${jsonString("media_type")}`,
+    `',"digest":"' || digest || '","size":' || size`,
+    optional("artifactType", "artifact_type", jsonString("artifact_type")),
+    optional("annotations", "annotations", "annotations"),
+    "'}'",
+  ].join(" || ");
+  return [
+    `CREATE TABLE manifest_descriptors (
+      manifest_id ${integer} NOT NULL PRIMARY KEY REFERENCES manifests (id) ON DELETE CASCADE,
+      json ${bytes} NOT NULL
+    )`,
+    `INSERT INTO manifest_descriptors (manifest_id, json) SELECT id, ${utf8(descriptor)} FROM manifests`,
+    "ALTER TABLE manifests DROP COLUMN annotations",
+  ];
+}
+
+/**
+ * Large manifests and descriptors are stored in pieces of 64 KiB. A database reads or writes a value only as a whole,
+ * which blocks other requests for 10 ms and more when it has 4 MiB.
+ */
+function pieceTable({ identity, integer, text, bytes }: SqlTypes): readonly MigrationStep[] {
+  const [largeManifest, largeDescriptor] = [256 * 1024, 16 * 1024];
+  const empty = `CAST('' AS ${bytes})`;
+  return [
+    `CREATE TABLE manifest_pieces (
+      id ${identity},
+      manifest_id ${integer} NOT NULL REFERENCES manifests (id) ON DELETE CASCADE,
+      part ${text} NOT NULL,
+      number ${integer} NOT NULL,
+      bytes ${bytes} NOT NULL,
+      UNIQUE (manifest_id, part, number)
+    )`,
+    (session) =>
+      cutValues(session, "manifest", {
+        ids: `SELECT id FROM manifests WHERE size > ${largeManifest}`,
+        value: "SELECT bytes AS value FROM manifests WHERE id = $1",
+      }),
+    `UPDATE manifests SET bytes = ${empty} WHERE size > ${largeManifest}`,
+    (session) =>
+      cutValues(session, "descriptor", {
+        ids: `SELECT manifest_id AS id FROM manifest_descriptors WHERE length(json) > ${largeDescriptor}`,
+        value: "SELECT json AS value FROM manifest_descriptors WHERE manifest_id = $1",
+      }),
+    "ALTER TABLE manifest_descriptors RENAME TO whole_descriptors",
+    `CREATE TABLE manifest_descriptors (
+      manifest_id ${integer} NOT NULL PRIMARY KEY REFERENCES manifests (id) ON DELETE CASCADE,
+      size ${integer} NOT NULL,
+      json ${bytes} NOT NULL
+    )`,
+    `INSERT INTO manifest_descriptors (manifest_id, size, json)
+     SELECT manifest_id, length(json), CASE WHEN length(json) > ${largeDescriptor} THEN ${empty} ELSE json END
+     FROM whole_descriptors`,
+    "DROP TABLE whole_descriptors",
+  ];
+}
+
+/** Stores large values in pieces. Each is read once: a database that cuts a value itself reads all of it for each piece. */
+async function cutValues(
+  session: SqlSession,
+  part: PiecedPart,
+  sql: { readonly ids: string; readonly value: string },
+): Promise<void> {
+  for (const { id } of await session.query<{ id: number }>(sql.ids)) {
+    const [row] = await session.query<{ value: Uint8Array }>(sql.value, [id]);
+    if (row !== undefined) await writePieces(session, id, part, row.value);
+  }
 }

@@ -2,11 +2,11 @@ import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { BlobLinks, PageRequest } from "./metadata-store.ts";
-import type { SqlEngine } from "./sql-engine.ts";
+import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 import { claimRepository, lockRepository } from "./sql-repositories.ts";
 import { recordUnlink } from "./sql-unlink-log.ts";
 
-/** Blob links as rows: one for each digest that a repository knows a blob by. */
+/** Blob links in SQL: one row for each digest by which a repository knows a blob. */
 export function sqlBlobLinks(engine: SqlEngine): BlobLinks {
   return {
     findLinkedBlob: (repository, digest) => findLinkedBlob(engine, repository, digest),
@@ -14,6 +14,11 @@ export function sqlBlobLinks(engine: SqlEngine): BlobLinks {
     unlinkBlob: (repository, digest) => unlinkBlob(engine, repository, digest),
     listRepositoriesLinking: (digest, page) => listRepositoriesLinking(engine, digest, page),
   };
+}
+
+/** Whether any repository links a blob. */
+export async function linksBlobs(engine: SqlEngine): Promise<boolean> {
+  return (await engine.query("SELECT 1 AS found FROM blob_links LIMIT 1")).length > 0;
 }
 
 async function findLinkedBlob(
@@ -36,26 +41,31 @@ async function linkBlob(
   blob: BlobDescriptor,
   digests: readonly Digest[],
 ): Promise<void> {
-  await engine.transaction(
-    async (session) => {
-      await claimRepository(session, repository);
-      const [stored] = await session.query<{ id: number }>(
-        `INSERT INTO blobs (digest, size, created_at) VALUES ($1, $2, $3)
-         ON CONFLICT (digest) DO UPDATE SET size = excluded.size
-         RETURNING id`,
-        [blob.digest, blob.size, Date.now()],
-      );
-      if (!stored) throw new Error("recording a blob returned no row");
-      for (const digest of digests) {
-        await session.query(
-          `INSERT INTO blob_links (repository, digest, blob_id) VALUES ($1, $2, $3)
-           ON CONFLICT (repository, digest) DO NOTHING`,
-          [repository, digest, stored.id],
-        );
-      }
-    },
-    { durable: true },
+  await engine.transaction((session) => recordLinks(session, repository, blob, digests), { durable: true });
+}
+
+/** Records a blob and a repository's links to it as part of a transaction, which must be durable. */
+export async function recordLinks(
+  session: SqlSession,
+  repository: RepositoryName,
+  blob: BlobDescriptor,
+  digests: readonly Digest[],
+): Promise<void> {
+  await claimRepository(session, repository);
+  const [stored] = await session.query<{ id: number }>(
+    `INSERT INTO blobs (digest, size, created_at) VALUES ($1, $2, $3)
+     ON CONFLICT (digest) DO UPDATE SET size = excluded.size
+     RETURNING id`,
+    [blob.digest, blob.size, Date.now()],
   );
+  if (!stored) throw new Error("recording a blob returned no row");
+  for (const digest of digests) {
+    await session.query(
+      `INSERT INTO blob_links (repository, digest, blob_id) VALUES ($1, $2, $3)
+       ON CONFLICT (repository, digest) DO NOTHING`,
+      [repository, digest, stored.id],
+    );
+  }
 }
 
 async function unlinkBlob(engine: SqlEngine, repository: RepositoryName, digest: Digest): Promise<boolean> {

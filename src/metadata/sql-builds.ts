@@ -25,7 +25,7 @@ interface CachedLayerRow {
 
 const BUILT_IMAGE_COLUMNS = "repository, tag, manifest_digest, lock_digest, resolved_at";
 
-/** The layer cache and the images built, as rows. */
+/** The layer cache and the built images in SQL. */
 export function sqlBuilds(engine: SqlEngine): BuildLedger {
   return {
     findLayers: (keys) => findLayers(engine, keys),

@@ -1,33 +1,33 @@
-/** What a statement binds and what a column holds. */
+/** A value of a parameter or column. */
 export type SqlValue = string | number | bigint | boolean | Uint8Array | null;
 
-/** One row of an answer. */
+/** One row of a result. */
 export type SqlRow = Readonly<Record<string, SqlValue>>;
 
-/** Runs statements. Text uses `$1`, `$2`, … for parameters, on every engine. */
+/** Runs statements. Parameters are `$1`, `$2`, … on every engine. */
 export interface SqlSession {
-  /** The rows of a statement; the text must be a constant, since it is prepared once and kept. */
+  /** The rows of a statement. The text must be a constant, because it is prepared once and kept. */
   query<Row = SqlRow>(sql: string, parameters?: readonly SqlValue[]): Promise<readonly Row[]>;
 }
 
 /**
- * The database behind the metadata: two engines, one set of statements.
+ * The database behind the metadata. Two engines run the same statements.
  *
- * Reads outside a transaction see only what is committed.
+ * Reads outside a transaction see only committed data.
  */
 export interface SqlEngine extends SqlSession, AsyncDisposable {
-  /** `sqlite` or `postgres`; for migrations and logs, never to choose a statement. */
+  /** `sqlite` or `postgres`; use it for migrations and logs, never to choose a statement. */
   readonly name: "sqlite" | "postgres";
 
   /**
-   * Commits what `work` did, or rolls all of it back when it throws.
+   * Runs `work` in a transaction: commits it, or rolls it back if `work` throws.
    *
-   * On SQLite `work` is alone among writers. On PostgreSQL it is alone among those who changed the same rows, and
-   * each of its statements sees what was committed before that statement: so change a row first, then decide by what
-   * it guards. It may be run again when others, or a lost connection, undid it: it has no effect but through
-   * `session`, and opens no other transaction.
+   * On SQLite, no other writer runs at the same time. On PostgreSQL, no other writer that changed the same rows does,
+   * and each statement sees everything committed before it: so change a row first, then decide by the data it guards.
+   * `work` may run again if another transaction or a lost connection rolled it back, so it must have no effect except
+   * through `session` and must open no other transaction.
    *
-   * With `durable` the promise resolves only when the commit survives a power cut.
+   * With `durable`, the promise resolves once the commit survives a power cut.
    */
   transaction<T>(
     work: (session: SqlSession) => Promise<T>,
@@ -35,8 +35,15 @@ export interface SqlEngine extends SqlSession, AsyncDisposable {
   ): Promise<T>;
 
   /**
-   * A number that stands still exactly as long as nobody, in this process or another, has committed a change;
-   * `undefined` when the engine cannot tell, so that nothing read from it may be kept.
+   * A number that changes whenever any process commits a change; `undefined` if the engine cannot tell, so that
+   * nothing read from it may be cached.
    */
   epoch(): number | undefined;
+
+  /**
+   * Checks that a restart would find the open database. Absent if a database server takes care of that.
+   *
+   * @throws {StorageError} condition `gone`
+   */
+  checkPresence?(): void;
 }

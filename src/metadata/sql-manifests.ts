@@ -1,16 +1,32 @@
 import { algorithmOf, CANONICAL_ALGORITHM, type Digest, digestOf } from "../oci/digest.ts";
 import { isDigestReference, type Reference, type Tag } from "../oci/reference.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { ManifestReference, NewManifest, StoredManifest } from "./metadata-store.ts";
+import { WorkSlices } from "../oci/work-slices.ts";
+import { requireCondition, type WriteCondition } from "../oci/write-condition.ts";
+import {
+  type ManifestReference,
+  type NewManifest,
+  type StoredManifest,
+  WHOLE_MANIFEST_BYTES,
+} from "./metadata-store.ts";
+import { findCurrent } from "./sql-conditions.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
+import { deleteReferencesOf, deleteTagsOf } from "./sql-manifest-dependents.ts";
+import { deletePieces, readPieces, writePieces } from "./sql-pieces.ts";
+import { writeDescriptor } from "./sql-referrers.ts";
 import { claimRepository, countManifests, lockRepository } from "./sql-repositories.ts";
 import { chunksOf, inList, valuesList } from "./statement-chunks.ts";
 
 interface ManifestRow {
   readonly digest: Digest;
   readonly media_type: string;
-  readonly bytes: Uint8Array;
+  readonly size: number;
+  readonly bytes: Uint8Array | null;
 }
+
+const COLUMNS = `manifests.media_type, manifests.size,
+  CASE WHEN manifests.size <= ${WHOLE_MANIFEST_BYTES} THEN manifests.bytes END AS bytes`;
 
 /** The manifest that `reference` names, in one look-up. */
 export async function findManifest(
@@ -19,17 +35,42 @@ export async function findManifest(
   reference: Reference,
 ): Promise<StoredManifest | undefined> {
   const sql = isDigestReference(reference)
-    ? `SELECT name.digest, manifests.media_type, manifests.bytes
+    ? `SELECT name.digest, ${COLUMNS}
        FROM manifest_digests AS name JOIN manifests ON manifests.id = name.manifest_id
        WHERE name.repository = $1 AND name.digest = $2`
-    : `SELECT tags.digest, manifests.media_type, manifests.bytes
+    : `SELECT tags.digest, ${COLUMNS}
        FROM tags JOIN manifests ON manifests.id = tags.manifest_id
        WHERE tags.repository = $1 AND tags.name = $2`;
   const [row] = await session.query<ManifestRow>(sql, [repository, reference]);
-  return row && { digest: row.digest, mediaType: row.media_type, bytes: row.bytes };
+  if (row === undefined) return undefined;
+  const { digest, media_type: mediaType, size, bytes } = row;
+  return bytes === null ? { digest, mediaType, size } : { digest, mediaType, size, bytes };
 }
 
-/** Rolls the transaction back when something that a manifest refers to is missing. */
+const MANIFEST_PIECE = `SELECT manifests.size AS total,
+    CASE WHEN manifests.size <= ${WHOLE_MANIFEST_BYTES} THEN manifests.bytes ELSE piece.bytes END AS bytes
+  FROM manifest_digests AS name
+  JOIN manifests ON manifests.id = name.manifest_id
+  LEFT JOIN manifest_pieces AS piece
+    ON piece.manifest_id = name.manifest_id AND piece.part = 'manifest' AND piece.number = $3
+  WHERE name.repository = $1 AND name.digest = $2`;
+
+/** A manifest's bytes in pieces. */
+export async function* readManifest(
+  session: SqlSession,
+  repository: RepositoryName,
+  digest: Digest,
+): AsyncGenerator<Uint8Array> {
+  let isEmpty = true;
+  for await (const piece of readPieces(session, MANIFEST_PIECE, repository, digest)) {
+    isEmpty = false;
+    yield piece;
+  }
+  if (isEmpty)
+    throw new RegistryError("manifest-unknown", `the manifest ${digest} was deleted while it was read`);
+}
+
+/** Rolls back the transaction if something that a manifest refers to is missing. */
 class MissingReferences extends Error {
   readonly references: readonly ManifestReference[];
 
@@ -39,15 +80,24 @@ class MissingReferences extends Error {
   }
 }
 
-/** Stores a manifest, then its tags; resolves to what it lacks, in the order given, having written nothing then. */
+/**
+ * Stores a manifest and its tags. If references are missing, it writes nothing and resolves to them, in the given
+ * order.
+ */
 export async function putManifest(
   engine: SqlEngine,
   repository: RepositoryName,
   manifest: NewManifest,
   tags: readonly Tag[],
+  condition?: WriteCondition,
 ): Promise<readonly ManifestReference[]> {
   const store = async (session: SqlSession) => {
     await claimRepository(session, repository);
+    if (condition !== undefined) {
+      for (const reference of tags.length > 0 ? tags : [manifest.digest]) {
+        requireCondition(condition, reference, await findCurrent(session, repository, reference));
+      }
+    }
     const missing = await findMissing(session, repository, manifest.references);
     if (missing.length > 0) throw new MissingReferences(missing);
     const id = await writeManifest(session, repository, manifest);
@@ -62,22 +112,29 @@ export async function putManifest(
   }
 }
 
-/** Removes a manifest with all that hangs on it: its names, references and tags. */
+/** Removes a manifest with its names, references and tags. */
 export async function deleteManifest(
   engine: SqlEngine,
   repository: RepositoryName,
   digest: Digest,
+  condition?: WriteCondition,
 ): Promise<boolean> {
   return engine.transaction(
     async (session) => {
       if (!(await lockRepository(session, repository))) return false;
-      const removed = await session.query(
-        `DELETE FROM manifests
-         WHERE id = (SELECT manifest_id FROM manifest_digests WHERE repository = $1 AND digest = $2)
-         RETURNING id`,
+      if (condition !== undefined) {
+        const current = await findCurrent(session, repository, digest);
+        if (current === undefined) return false;
+        requireCondition(condition, digest, current);
+      }
+      const [manifest] = await session.query<{ manifest_id: number }>(
+        "SELECT manifest_id FROM manifest_digests WHERE repository = $1 AND digest = $2",
         [repository, digest],
       );
-      if (removed.length === 0) return false;
+      if (manifest === undefined) return false;
+      await deleteTagsOf(session, repository, manifest.manifest_id);
+      await deleteReferencesOf(session, manifest.manifest_id);
+      await session.query("DELETE FROM manifests WHERE id = $1", [manifest.manifest_id]);
       await countManifests(session, repository, -1);
       return true;
     },
@@ -129,10 +186,12 @@ async function heldAmong(
   repository: RepositoryName,
   digests: readonly Digest[],
 ): Promise<ReadonlySet<Digest>> {
+  const slices = new WorkSlices();
   const held = new Set<Digest>();
   for (const chunk of chunksOf(digests)) {
     const rows = await session.query<{ digest: Digest }>(sql, [repository, ...chunk]);
     for (const row of rows) held.add(row.digest);
+    await slices.pause();
   }
   return held;
 }
@@ -145,13 +204,13 @@ async function writeManifest(
   const canonical =
     manifest.digests.find((digest) => algorithmOf(digest) === CANONICAL_ALGORITHM) ??
     digestOf(manifest.bytes);
-  const [known] = await session.query<{ id: number }>(
-    "SELECT id FROM manifests WHERE repository = $1 AND canonical = $2",
+  const [known] = await session.query<{ id: number; digest: Digest; media_type: string }>(
+    "SELECT id, digest, media_type FROM manifests WHERE repository = $1 AND canonical = $2",
     [repository, canonical],
   );
+  if (known && known.media_type !== manifest.mediaType) throw otherType(known.media_type, manifest);
   const id = known?.id ?? (await insertManifest(session, repository, canonical, manifest));
-  // The same bytes pushed again, as what their latest push says they are.
-  if (known) await describeManifest(session, known.id, manifest);
+  if (known) await rewriteManifest(session, known.id, manifest);
   else await countManifests(session, repository, 1);
   for (const digest of manifest.digests) {
     await session.query(
@@ -161,7 +220,15 @@ async function writeManifest(
     );
   }
   await writeReferences(session, id, manifest.references);
+  await writeDescriptor(session, id, { ...manifest, digest: known?.digest ?? manifest.digest });
   return id;
+}
+
+/** Otherwise existing tags and digests of these bytes would change their type. */
+function otherType(stored: string, { digest, mediaType }: NewManifest): RegistryError {
+  return new RegistryError("manifest-invalid", `the manifest is already stored as ${stored}`, {
+    detail: { digest, stored, pushed: mediaType },
+  });
 }
 
 async function insertManifest(
@@ -172,8 +239,8 @@ async function insertManifest(
 ): Promise<number> {
   const [row] = await session.query<{ id: number }>(
     `INSERT INTO manifests
-       (repository, canonical, digest, media_type, size, subject, artifact_type, annotations, created_at, bytes)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+       (repository, canonical, digest, media_type, size, subject, artifact_type, created_at, bytes)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      RETURNING id`,
     [
       repository,
@@ -183,31 +250,36 @@ async function insertManifest(
       manifest.bytes.byteLength,
       manifest.subject ?? null,
       manifest.artifactType ?? null,
-      annotationsText(manifest),
       Date.now(),
-      manifest.bytes,
+      isLarge(manifest) ? NO_BYTES : manifest.bytes,
     ],
   );
   if (!row) throw new Error("recording a manifest returned no row");
+  if (isLarge(manifest)) await writePieces(session, row.id, "manifest", manifest.bytes);
   return row.id;
 }
 
-async function describeManifest(session: SqlSession, id: number, manifest: NewManifest): Promise<void> {
-  await session.query(
-    "UPDATE manifests SET media_type = $2, subject = $3, artifact_type = $4, annotations = $5 WHERE id = $1",
-    [
-      id,
-      manifest.mediaType,
-      manifest.subject ?? null,
-      manifest.artifactType ?? null,
-      annotationsText(manifest),
-    ],
-  );
-  await session.query("DELETE FROM manifest_references WHERE manifest_id = $1", [id]);
+/**
+ * Stores what a manifest that is known says once more: an earlier version of the registry may have read less of it, and
+ * the stored bytes may be damaged, while these are good.
+ */
+async function rewriteManifest(session: SqlSession, id: number, manifest: NewManifest): Promise<void> {
+  await session.query("UPDATE manifests SET subject = $2, artifact_type = $3, bytes = $4 WHERE id = $1", [
+    id,
+    manifest.subject ?? null,
+    manifest.artifactType ?? null,
+    isLarge(manifest) ? NO_BYTES : manifest.bytes,
+  ]);
+  if (isLarge(manifest)) await writePieces(session, id, "manifest", manifest.bytes);
+  await deleteReferencesOf(session, id);
+  await deletePieces(session, id, "descriptor");
 }
 
-function annotationsText(manifest: NewManifest): string | null {
-  return manifest.annotations ? JSON.stringify(manifest.annotations) : null;
+/** Stands for the bytes that are stored in pieces. */
+const NO_BYTES = new Uint8Array(0);
+
+function isLarge({ bytes }: NewManifest): boolean {
+  return bytes.byteLength > WHOLE_MANIFEST_BYTES;
 }
 
 const INSERT_REFERENCES = `INSERT INTO manifest_references (manifest_id, kind, digest)
@@ -219,8 +291,10 @@ async function writeReferences(
   id: number,
   references: readonly ManifestReference[],
 ): Promise<void> {
+  const slices = new WorkSlices();
   for (const chunk of chunksOf(references)) {
     await session.query(INSERT_REFERENCES, [id, ...chunk.flatMap(({ kind, digest }) => [kind, digest])]);
+    await slices.pause();
   }
 }
 

@@ -4,11 +4,13 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import type { ManifestLedger, MetadataStore, StoredManifest } from "./metadata-store.ts";
 import { migrate } from "./migrate.ts";
-import { sqlBlobLinks } from "./sql-blob-links.ts";
+import { MIGRATIONS } from "./schema.ts";
+import { linksBlobs, sqlBlobLinks } from "./sql-blob-links.ts";
 import { sqlBuilds } from "./sql-builds.ts";
+import { sqlContent } from "./sql-content.ts";
 import type { SqlEngine } from "./sql-engine.ts";
-import { deleteManifest, findManifest, putManifest } from "./sql-manifests.ts";
-import { listReferrers } from "./sql-referrers.ts";
+import { deleteManifest, findManifest, putManifest, readManifest } from "./sql-manifests.ts";
+import { findReferrers, listReferrers, readDescriptors } from "./sql-referrers.ts";
 import { listRepositories } from "./sql-repositories.ts";
 import { deleteTag, listTags } from "./sql-tags.ts";
 import { sqlUnlinkLog } from "./sql-unlink-log.ts";
@@ -16,16 +18,18 @@ import { sqlUploads } from "./sql-uploads.ts";
 
 /** How a metadata store is tuned. */
 export interface MetadataStoreOptions {
-  /** Bound on the manifests kept in memory; 0 keeps none. */
+  /** Memory for cached manifests in bytes; 0 caches none. */
   readonly manifestCacheBytes?: number;
+  /** Runs before the first table of a new database is created; if it rejects, no table is created. */
+  readonly beforeCreation?: () => Promise<void>;
 }
 
 const DEFAULT_MANIFEST_CACHE_BYTES = 64 * 1024 * 1024;
 
 /**
- * The metadata in `engine`'s database, brought to the newest schema first.
+ * Opens the metadata in `engine`'s database, after migrating it to the newest schema.
  *
- * Takes the engine over: disposing of the store closes it, and so does a failure to open.
+ * Takes over the engine: disposing of the store closes it, and so does a failure to open.
  *
  * @throws {DatabaseTooNewError}
  */
@@ -34,7 +38,7 @@ export async function openMetadataStore(
   options: MetadataStoreOptions = {},
 ): Promise<MetadataStore> {
   try {
-    await migrate(engine);
+    await migrate(engine, MIGRATIONS, options.beforeCreation);
   } catch (error) {
     await engine[Symbol.asyncDispose]();
     throw error;
@@ -44,7 +48,9 @@ export async function openMetadataStore(
     ...sqlUnlinkLog(engine),
     ...sqlManifestLedger(engine, options.manifestCacheBytes ?? DEFAULT_MANIFEST_CACHE_BYTES),
     ...sqlUploads(engine),
+    ...sqlContent(engine),
     ...sqlBuilds(engine),
+    linksBlobs: () => linksBlobs(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
 }
@@ -53,11 +59,17 @@ function sqlManifestLedger(engine: SqlEngine, cacheBytes: number): ManifestLedge
   const cache = cacheBytes > 0 ? new ManifestCache(cacheBytes) : undefined;
   return {
     findManifest: (repository, reference) => findCachedManifest(engine, cache, repository, reference),
-    putManifest: (repository, manifest, tags) => putManifest(engine, repository, manifest, tags),
-    deleteManifest: (repository, digest) => deleteManifest(engine, repository, digest),
-    deleteTag: (repository, tag) => deleteTag(engine, repository, tag),
+    readManifest: (repository, digest) => readManifest(engine, repository, digest),
+    putManifest: (repository, manifest, tags, condition) =>
+      putManifest(engine, repository, manifest, tags, condition),
+    deleteManifest: (repository, digest, condition) => deleteManifest(engine, repository, digest, condition),
+    deleteTag: (repository, tag, condition) => deleteTag(engine, repository, tag, condition),
     listReferrers: (repository, subject, filter, page) =>
       listReferrers(engine, repository, subject, filter, page),
+    findReferrers: (repository, subject, filter, candidates) =>
+      findReferrers(engine, repository, subject, filter, candidates),
+    readDescriptors: (repository, referrers) => readDescriptors(engine, repository, referrers),
+    epoch: () => engine.epoch(),
     listTags: (repository, page) => listTags(engine, repository, page),
     listRepositories: (page) => listRepositories(engine, page),
   };
@@ -83,6 +95,6 @@ async function findAndKeepManifest(
   reference: Reference,
 ): Promise<StoredManifest | undefined> {
   const manifest = await findManifest(engine, repository, reference);
-  if (manifest) cache.set(epoch, repository, reference, manifest);
+  if (manifest?.bytes !== undefined) cache.set(epoch, repository, reference, manifest);
   return manifest;
 }

@@ -3,10 +3,10 @@ import type { PageRequest } from "./metadata-store.ts";
 import type { SqlSession } from "./sql-engine.ts";
 
 /**
- * Makes sure that the repository is there, and keeps every other writer out of it until the transaction ends.
+ * Creates the repository if needed, and locks out every other writer of it until the transaction ends.
  *
- * The update changes nothing: it is what locks the row on PostgreSQL. Comes before every statement whose answer the
- * transaction decides by.
+ * The update changes nothing; it locks the row on PostgreSQL. Call this before any statement whose result decides
+ * what the transaction does.
  */
 export async function claimRepository(session: SqlSession, repository: RepositoryName): Promise<void> {
   await session.query(
@@ -16,7 +16,7 @@ export async function claimRepository(session: SqlSession, repository: Repositor
   );
 }
 
-/** As {@link claimRepository}, without making it; false when it is not there. */
+/** Like {@link claimRepository}, but does not create the repository; false if it does not exist. */
 export async function lockRepository(session: SqlSession, repository: RepositoryName): Promise<boolean> {
   const locked = await session.query(
     "UPDATE repositories SET manifest_count = manifest_count WHERE name = $1 RETURNING name",
@@ -25,7 +25,7 @@ export async function lockRepository(session: SqlSession, repository: Repository
   return locked.length > 0;
 }
 
-/** Records that the repository, already locked, holds `difference` more manifests. */
+/** Adds `difference` to the number of manifests of a repository that is already locked. */
 export async function countManifests(
   session: SqlSession,
   repository: RepositoryName,
@@ -45,7 +45,7 @@ export async function wasPushed(session: SqlSession, repository: RepositoryName)
   return rows.length > 0;
 }
 
-/** A page of the repositories that hold a manifest. */
+/** A page of the repositories that have a manifest. */
 export async function listRepositories(
   session: SqlSession,
   page: PageRequest,

@@ -1,15 +1,15 @@
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { requireCondition, type WriteCondition } from "../oci/write-condition.ts";
 import type { PageRequest } from "./metadata-store.ts";
+import { findCurrent } from "./sql-conditions.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
-import { wasPushed } from "./sql-repositories.ts";
+import { lockRepository, wasPushed } from "./sql-repositories.ts";
 
 /**
- * Points a tag at the manifest `digest` of its repository, already locked, when the tag still points at `replaces`, or
- * without it when there is no such tag; otherwise, and without such a manifest, false.
- *
- * The deciding statement is the one that writes: a tag can be deleted without the repository's lock.
+ * Points a tag at the manifest `digest` if the tag still points at `replaces`, or does not exist if `replaces` is
+ * absent. Otherwise, or without such a manifest, false. Lock the repository first.
  */
 export async function moveTag(
   session: SqlSession,
@@ -39,17 +39,32 @@ export async function moveTag(
   return written.length > 0;
 }
 
-/** Removes a tag and leaves its manifest; false when there is none. */
-export async function deleteTag(engine: SqlEngine, repository: RepositoryName, tag: Tag): Promise<boolean> {
-  const removed = await engine.transaction(
-    (session) =>
-      session.query("DELETE FROM tags WHERE repository = $1 AND name = $2 RETURNING name", [repository, tag]),
+/** Removes a tag and keeps its manifest; false if there is none. */
+export async function deleteTag(
+  engine: SqlEngine,
+  repository: RepositoryName,
+  tag: Tag,
+  condition?: WriteCondition,
+): Promise<boolean> {
+  return engine.transaction(
+    async (session) => {
+      if (!(await lockRepository(session, repository))) return false;
+      if (condition !== undefined) {
+        const current = await findCurrent(session, repository, tag);
+        if (current === undefined) return false;
+        requireCondition(condition, tag, current);
+      }
+      const removed = await session.query(
+        "DELETE FROM tags WHERE repository = $1 AND name = $2 RETURNING name",
+        [repository, tag],
+      );
+      return removed.length > 0;
+    },
     { durable: true },
   );
-  return removed.length > 0;
 }
 
-/** A page of tags; `undefined` when no manifest was ever pushed to the repository. */
+/** A page of tags; `undefined` if no manifest was ever pushed to the repository. */
 export async function listTags(
   engine: SqlEngine,
   repository: RepositoryName,

@@ -3,10 +3,10 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Unlink, UnlinkLog } from "./metadata-store.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 
-/** Unlinks that are kept; who has fallen further behind forgets everything. */
+/** Number of unlinks to keep; an instance that is further behind forgets everything. */
 const KEPT = 10_000;
 
-/** The removals of blob links as rows, numbered in the order of their commits. */
+/** The log of removed blob links in SQL, numbered in the order of their commits. */
 export function sqlUnlinkLog(engine: SqlEngine): UnlinkLog {
   return {
     latestUnlink: () => latestUnlink(engine),
@@ -19,10 +19,10 @@ export function sqlUnlinkLog(engine: SqlEngine): UnlinkLog {
 }
 
 /**
- * Records an unlink as part of the transaction that does it.
+ * Records an unlink, in the transaction that removes the link.
  *
- * Comes last there: from here to the commit no other unlink can be recorded, so that no number becomes visible before
- * a smaller one.
+ * Call it last: until the commit no other unlink can be recorded, so that no number becomes visible before a smaller
+ * one.
  */
 export async function recordUnlink(
   session: SqlSession,
@@ -32,7 +32,7 @@ export async function recordUnlink(
   const [counter] = await session.query<{ value: number }>(
     "UPDATE counters SET value = value + 1 WHERE name = 'unlinks' RETURNING value",
   );
-  if (!counter) throw new Error("the database lacks its counter of unlinks");
+  if (!counter) throw new Error("the unlink counter is missing from the database");
   await session.query("INSERT INTO unlinks (number, repository, digest) VALUES ($1, $2, $3)", [
     counter.value,
     repository,

@@ -1,6 +1,7 @@
 import type { UploadId } from "../content/content-driver.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { UploadLedger, UploadRecord } from "./metadata-store.ts";
+import type { FinishedUpload, UploadLedger, UploadRecord } from "./metadata-store.ts";
+import { recordLinks } from "./sql-blob-links.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 
 interface UploadRow {
@@ -9,12 +10,13 @@ interface UploadRow {
   readonly started_at: number;
 }
 
-/** Upload sessions as rows. They outlive the process at once, a power cut only by chance: a client begins anew. */
+/** Upload sessions as rows. They survive the process, but not always a power cut: a client then starts again. */
 export function sqlUploads(engine: SqlEngine): UploadLedger {
   return {
     addUpload: (upload) => addUpload(engine, upload),
     findUpload: (repository, id) => findUpload(engine, repository, id),
     removeUpload: (id) => removeUpload(engine, id),
+    finishUpload: (upload) => finishUpload(engine, upload),
     listStaleUploads: (startedBefore, limit) => listStaleUploads(engine, startedBefore, limit),
   };
 }
@@ -43,10 +45,30 @@ async function findUpload(
   return row && uploadRecord(row);
 }
 
-async function removeUpload(engine: SqlEngine, id: UploadId): Promise<void> {
-  await engine.transaction((session) => session.query("DELETE FROM uploads WHERE id = $1", [id]), {
-    durable: false,
-  });
+async function removeUpload(engine: SqlEngine, id: UploadId): Promise<boolean> {
+  const removed = await engine.transaction(
+    (session) => session.query("DELETE FROM uploads WHERE id = $1 RETURNING id", [id]),
+    { durable: false },
+  );
+  return removed.length > 0;
+}
+
+async function finishUpload(
+  engine: SqlEngine,
+  { id, repository, blob, digests }: FinishedUpload,
+): Promise<boolean> {
+  return engine.transaction(
+    async (session) => {
+      const ended = await session.query(
+        "DELETE FROM uploads WHERE id = $1 AND repository = $2 RETURNING id",
+        [id, repository],
+      );
+      if (ended.length === 0) return false;
+      await recordLinks(session, repository, blob, digests);
+      return true;
+    },
+    { durable: true },
+  );
 }
 
 async function listStaleUploads(

@@ -1,24 +1,24 @@
 /**
- * A thread that moves what the write-ahead log holds into the SQLite file, so that waiting for the disk there never
- * keeps the server's own thread. Takes {@link CheckpointRequest}, answers with {@link CheckpointAnswer}.
+ * A thread that copies the write-ahead log into the SQLite file, so that the main thread does not wait for the disk.
+ * Receives {@link CheckpointRequest}, answers with {@link CheckpointAnswer}.
  */
 import { Database } from "bun:sqlite";
 
-/** Asks for one checkpoint. */
+/** A request for one checkpoint. */
 export interface CheckpointRequest {
   readonly path: string;
-  /** From how many pages in the log on writers are held back for a moment, so that it begins anew. */
+  /** With this many pages in the log, writers wait for a moment, so that the log can restart. */
   readonly restartPages: number;
 }
 
-/** Tells that it is done, or why not. */
+/** The result of a checkpoint: success, or why it failed. */
 export interface CheckpointAnswer {
   readonly failure?: { readonly code: string; readonly message: string };
 }
 
 declare const self: Worker;
 
-/** How long a restart waits for readers of other processes; without it the log merely grows on. */
+/** How long a restart of the log waits for readers in other processes; if it fails, the log keeps growing. */
 const READERS_TIMEOUT_MS = 1000;
 
 self.onmessage = ({ data }: MessageEvent<CheckpointRequest>) => {
@@ -35,12 +35,12 @@ function answer(request: CheckpointRequest): CheckpointAnswer {
   }
 }
 
-/** The connection keeps SQLite's default, synchronous = FULL: it syncs the log before it copies, the file after. */
+/** Runs a checkpoint. SQLite's default, synchronous = FULL, syncs the log before copying and the file afterwards. */
 function checkpoint({ path, restartPages }: CheckpointRequest): void {
   using database = new Database(path, { readwrite: true, create: false });
   database.run(`PRAGMA busy_timeout = ${READERS_TIMEOUT_MS}`);
   const pass = database.query<{ log: number }, []>("PRAGMA wal_checkpoint(PASSIVE)").get();
-  // Nobody waits for the first pass. Under steady writing there is always a rest, which the second one copies while
-  // writers wait; without that the log would never begin anew.
+  // No writer waits for the first pass. Under steady writing there is always a rest, which the second pass copies
+  // while writers wait; without that the log would never restart.
   if (pass && pass.log >= restartPages) database.query("PRAGMA wal_checkpoint(RESTART)").get();
 }

@@ -1,9 +1,9 @@
 import type { CheckpointAnswer, CheckpointRequest } from "./sqlite-checkpoint-worker.ts";
 
-/** A checkpoint did not succeed; what it was to move is still in the log. */
+/** A checkpoint failed; its data is still in the log. */
 export class CheckpointError extends Error {
   override readonly name = "CheckpointError";
-  /** SQLite's name of the failure, such as `SQLITE_FULL`. */
+  /** SQLite's error code, such as `SQLITE_FULL`. */
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -12,7 +12,7 @@ export class CheckpointError extends Error {
   }
 }
 
-/** Runs checkpoints of one SQLite file in a thread of its own, which begins with the first of them. */
+/** Runs checkpoints of one SQLite file in a separate thread. The first checkpoint starts it. */
 export class SqliteCheckpointer {
   readonly #request: CheckpointRequest;
   #worker: Worker | undefined;
@@ -23,7 +23,7 @@ export class SqliteCheckpointer {
   }
 
   /**
-   * Moves the log's content into the file; joins the checkpoint under way when there is one.
+   * Copies the log into the file; joins a running checkpoint if there is one.
    *
    * @throws {CheckpointError}
    */
@@ -34,12 +34,12 @@ export class SqliteCheckpointer {
     return this.#running;
   }
 
-  /** Whether a checkpoint is under way. */
+  /** Whether a checkpoint is running. */
   get isRunning(): boolean {
     return this.#running !== undefined;
   }
 
-  /** Ends the thread after the checkpoint under way, whose failure its caller is told. */
+  /** Ends the thread after the running checkpoint. */
   async close(): Promise<void> {
     await this.#running?.catch(() => {});
     this.#worker?.terminate();

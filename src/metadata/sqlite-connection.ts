@@ -1,7 +1,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { SqlValue } from "./sql-engine.ts";
 
-/** One connection to a SQLite file, with every statement that it ever ran prepared and kept. */
+/** One connection to a SQLite file; keeps every statement prepared. */
 export class SqliteConnection {
   readonly #database: Database;
   readonly #statements = new Map<string, Statement<unknown, SqlValue[]>>();
@@ -16,7 +16,7 @@ export class SqliteConnection {
     return this.#database.inTransaction;
   }
 
-  /** The rows of a statement whose parameters are spelled `$1`, `$2`, …. */
+  /** The rows of a statement with parameters `$1`, `$2`, …. */
   query<Row>(sql: string, parameters: readonly SqlValue[]): readonly Row[] {
     let statement = this.#statements.get(sql);
     if (!statement) {
@@ -26,28 +26,28 @@ export class SqliteConnection {
     return statement.all(...parameters) as Row[];
   }
 
-  /** Runs a statement without parameters or an answer. */
+  /** Runs a statement without parameters or result. */
   run(sql: string): void {
     this.query(sql, []);
   }
 
-  /** A number that changes when any other connection, here or elsewhere, commits a change. */
+  /** A number that changes when any other connection, in any process, commits a change. */
   dataVersion(): number {
     this.#dataVersion ??= this.#database.prepare("PRAGMA data_version");
     const row = this.#dataVersion.get();
-    if (!row) throw new Error("SQLite gave no data_version");
+    if (!row) throw new Error("SQLite returned no data_version");
     return row.data_version;
   }
 
-  /** How many pages of the write-ahead log are not in the file yet. */
+  /** Number of pages in the write-ahead log that are not in the file yet. */
   pagesToCheckpoint(): number {
     this.#logState ??= this.#database.prepare("PRAGMA wal_checkpoint(NOOP)");
     const row = this.#logState.get();
-    if (!row) throw new Error("SQLite gave no state of its log");
+    if (!row) throw new Error("SQLite returned no state of its log");
     return row.log - row.checkpointed;
   }
 
-  /** @throws when a statement is still running */
+  /** Closes the connection. @throws if a statement is still running */
   close(): void {
     this.#dataVersion?.finalize();
     this.#logState?.finalize();

@@ -1,7 +1,7 @@
-/** How many values a list statement takes: lists are cut and padded to this, so that its text never varies. */
+/** Number of values in a list statement. Lists are cut and padded to this length, so that the text never varies. */
 const CHUNK_LENGTH = 32;
 
-/** `values` cut into lists of the length that the statements below take; the last repeats its final value. */
+/** Cuts `values` into lists of the length that the statements below take; the last list repeats its final value. */
 export function chunksOf<T>(values: readonly T[]): readonly (readonly T[])[] {
   const chunks: T[][] = [];
   for (let start = 0; start < values.length; start += CHUNK_LENGTH) {
@@ -13,12 +13,12 @@ export function chunksOf<T>(values: readonly T[]): readonly (readonly T[])[] {
   return chunks;
 }
 
-/** `($first, $first+1, …)`: one parameter for each value of a chunk, to stand after `IN`. */
+/** `($first, $first+1, …)`: one parameter for each value of a chunk, for use after `IN`. */
 export function inList(first: number): string {
   return `(${Array.from({ length: CHUNK_LENGTH }, (_, index) => `$${first + index}`).join(", ")})`;
 }
 
-/** `(row(0)), (row(1)), …`: one row for each value of a chunk, to stand after `VALUES`. */
+/** `(row(0)), (row(1)), …`: one row for each value of a chunk, for use after `VALUES`. */
 export function valuesList(row: (index: number) => string): string {
   return Array.from({ length: CHUNK_LENGTH }, (_, index) => `(${row(index)})`).join(", ");
 }

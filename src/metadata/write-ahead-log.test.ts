@@ -36,7 +36,7 @@ it("fails all who wait when a sync fails, and everyone after them", async () => 
   const log = await WriteAheadLog.open(join(folder.path, "db"));
   const results = await Promise.allSettled([log.synced(), log.synced()]);
   expect(results.map((result) => result.status)).toEqual(["rejected", "rejected"]);
-  await expect(log.synced()).rejects.toThrow(/no commit is durable until a restart/);
+  await expect(log.synced()).rejects.toThrow(/no commit is durable until the server is restarted/);
   await log.close();
 });
 

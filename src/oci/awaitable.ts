@@ -1,7 +1,7 @@
-/** A value, or the promise of one. What is there at once need not be waited for, which costs a small request a tenth. */
+/** A value or a promise of one. Not awaiting a value that is already there saves a tenth of a small request. */
 export type Awaitable<Value> = Value | Promise<Value>;
 
-/** What `next` makes of the value: at once when it is there, else when it comes. */
+/** The result of `next`: at once if the value is there, otherwise when it resolves. */
 export function whenReady<Value, Result>(
   value: Awaitable<Value>,
   next: (value: Value) => Awaitable<Result>,

@@ -3,15 +3,15 @@ import { Blake3Hasher } from "@napi-rs/blake-hash";
 /** The algorithms whose digests the registry verifies (image-spec descriptor.md, "Registered Algorithms"). */
 export type DigestAlgorithm = "sha256" | "sha512" | "blake3";
 
-/** Hashes bytes as they come. */
+/** An incremental hash. */
 export interface ContentHash {
-  /** Hashes the next bytes. */
+  /** Adds bytes. */
   update(bytes: Uint8Array | string): void;
-  /** The hash of the bytes so far in hex; more may follow. */
+  /** The hash of the bytes so far, in hex; more bytes may follow. */
   hex(): string;
 }
 
-/** A hash of no bytes yet. */
+/** Creates a hash without bytes. */
 export function createContentHash(algorithm: DigestAlgorithm): ContentHash {
   return algorithm === "blake3" ? new Blake3Hash() : new ShaHash(algorithm);
 }

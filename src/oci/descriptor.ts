@@ -1,6 +1,6 @@
 import type { Digest } from "./digest.ts";
 
-/** The handle for content: what it is, how long it is, and the digest that proves it (image-spec descriptor.md). */
+/** A descriptor: type, size and digest of content (image-spec descriptor.md). */
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
@@ -13,7 +13,7 @@ export interface Descriptor {
   readonly platform?: Platform;
 }
 
-/** What an image runs on (image-spec image-index.md, "platform"). */
+/** The platform that an image runs on (image-spec image-index.md, "platform"). */
 export interface Platform {
   readonly architecture: string;
   readonly os: string;

@@ -1,10 +1,10 @@
 import { createContentHash, type DigestAlgorithm } from "./content-hash.ts";
 import { RegistryError } from "./registry-error.ts";
 
-/** Text such as `sha256:9f86d0…`, checked: a registered algorithm and its exact number of hex digits. */
+/** A checked digest such as `sha256:9f86d0…`: a registered algorithm and the right number of hex digits. */
 export type Digest = string & { readonly brand: "Digest" };
 
-/** Names content inside the store, whatever digest a client knows it by. */
+/** The algorithm that names content in the store, whichever digest a client uses. */
 export const CANONICAL_ALGORITHM = "sha256" satisfies DigestAlgorithm;
 
 const ENCODED_LENGTH: Readonly<Record<DigestAlgorithm, number>> = {
@@ -25,10 +25,10 @@ export function isDigestAlgorithm(text: string): text is DigestAlgorithm {
 }
 
 /**
- * The digest that `text` spells.
+ * Parses a digest.
  *
- * @throws {RegistryError} `digest-invalid` when the grammar or the length is off, `digest-unsupported` when the
- * algorithm is not a registered one (distribution-spec: 400 for either)
+ * @throws {RegistryError} `digest-invalid` if the grammar or the length is wrong, `digest-unsupported` if the
+ * algorithm is not registered (distribution-spec: 400 for either)
  */
 export function parseDigest(text: string): Digest {
   const colon = text.indexOf(":");
@@ -42,14 +42,14 @@ export function parseDigest(text: string): Digest {
     );
   }
   if (text.length > 512 || !GRAMMAR.test(text)) {
-    throw new RegistryError("digest-invalid", "a digest is ALGORITHM:ENCODED");
+    throw new RegistryError("digest-invalid", "a digest must have the form ALGORITHM:ENCODED");
   }
   throw new RegistryError("digest-unsupported", `digest algorithm ${algorithm} is not supported`, {
     detail: { supported: Object.keys(ENCODED_LENGTH) },
   });
 }
 
-/** Whether `text` is a digest that {@link parseDigest} accepts. */
+/** Whether {@link parseDigest} accepts `text`. */
 export function isDigest(text: string): text is Digest {
   const colon = text.indexOf(":");
   const algorithm = text.slice(0, colon);
@@ -70,7 +70,7 @@ export function encodedOf(digest: Digest): string {
   return digest.slice(digest.indexOf(":") + 1);
 }
 
-/** The digest of `bytes`, all of them in memory. */
+/** Computes the digest of bytes in memory. */
 export function digestOf(
   bytes: Uint8Array | string,
   algorithm: DigestAlgorithm = CANONICAL_ALGORITHM,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Descriptor, Platform } from "./descriptor.ts";
-import { type Digest, isDigest } from "./digest.ts";
+import { isDigest } from "./digest.ts";
 
 const Entries = z.looseObject({
   manifests: z
@@ -21,18 +21,8 @@ export type ListEntry = Pick<Descriptor, "mediaType" | "digest" | "size" | "arti
   readonly platform?: Pick<Platform, "os" | "architecture"> | null | undefined;
 };
 
-/** The entries of a stored index or list; none when the bytes are something else. */
+/** The entries of a stored index or list; empty if the bytes are something else. */
 export function listEntries(bytes: Uint8Array): readonly ListEntry[] {
   const parsed = Entries.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
   return (parsed.data?.manifests ?? []) as readonly ListEntry[];
-}
-
-/** The first entry of a stored index or list for that platform. */
-export function chooseChild(
-  bytes: Uint8Array,
-  { os, architecture }: Pick<Platform, "os" | "architecture">,
-): Digest | undefined {
-  return listEntries(bytes).find(
-    ({ platform }) => platform?.os === os && platform.architecture === architecture,
-  )?.digest;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { algorithmOf, digestOf, isDigest } from "./digest.ts";
 import { MediaType } from "./media-types.ts";
 
-/** The fields of manifests and descriptors that the registry or a client acts on. */
+/** The fields of manifests and descriptors that the registry or clients use. */
 const FIELDS = [
   "schemaVersion",
   "mediaType",
@@ -18,60 +18,95 @@ const FIELDS = [
   "urls",
   "data",
   "platform",
-] as const;
+];
 
-const FIELD_BY_FOLDED_NAME: ReadonlyMap<string, string> = new Map(FIELDS.map((name) => [fold(name), name]));
+const PLATFORM_FIELDS = ["architecture", "os", "os.version", "os.features", "variant", "features"];
 
 /**
- * An object whose unknown fields are kept apart, except those that spell a known one in another case: Go's reader
- * takes `Layers` for `layers`, so a client would act on what the registry has not checked.
+ * An object that may have unknown fields, unless they spell one of `known` in another case: Go reads `Layers` as
+ * `layers`, so a client would use a field that the registry did not check.
  */
-function shape<Shape extends z.ZodRawShape>(fields: Shape) {
-  return z.looseObject(fields).superRefine((value, context) => {
-    for (const key of Object.keys(value)) {
-      const known = FIELD_BY_FOLDED_NAME.get(fold(key));
-      if (known !== undefined && known !== key) {
-        context.addIssue({ code: "custom", path: [key.slice(0, 64)], message: `must be spelt ${known}` });
+function shape<Shape extends z.ZodRawShape>(fields: Shape, known: readonly string[] = FIELDS) {
+  const byFoldedName = new Map(known.map((name) => [fold(name), name]));
+  return z.looseObject(fields).superRefine(
+    (value, context) => {
+      for (const key of Object.keys(value)) {
+        const name = byFoldedName.get(fold(key));
+        if (name !== undefined && name !== key) {
+          context.addIssue({ code: "custom", path: [key], message: `must be spelled ${name}` });
+        }
       }
-    }
-  });
+    },
+    // Beside other problems too.
+    { when: ({ value }) => isObject(value) },
+  );
 }
 
-/** As Go folds: the long s and the Kelvin sign count as s and k. */
+/** Folds case as Go does: the long s and the Kelvin sign count as s and k. */
 function fold(name: string): string {
   return name.toUpperCase().toLowerCase();
 }
+
+/** An object of strings with any keys. It is not copied, because a copy would lose the key `__proto__`. */
+const Annotations = z.custom<Readonly<Record<string, string>>>().superRefine((value, context) => {
+  if (!isObject(value)) {
+    context.addIssue({ code: "custom", message: "is not an object" });
+    return;
+  }
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== "string")
+      context.addIssue({ code: "custom", path: [key], message: "is not a string" });
+  }
+});
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+// Go writes an unset platform with empty strings.
+const PlatformShape = shape(
+  {
+    architecture: z.string(),
+    os: z.string(),
+    "os.version": z.string().nullish(),
+    "os.features": z.array(z.string()).nullish(),
+    variant: z.string().nullish(),
+    features: z.array(z.string()).nullish(),
+  },
+  PLATFORM_FIELDS,
+);
 
 // Control characters have no place in a media type, and not every database keeps them.
 const MediaTypeText = z
   .string()
   .max(255)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "has a control character");
-const DigestText = z.string().refine(isDigest, "is no digest of a supported algorithm");
+const DigestText = z.string().refine(isDigest, "is not a digest of a supported algorithm");
 
 const DescriptorShape = shape({
   mediaType: MediaTypeText.min(1),
   digest: DigestText,
   size: z.int().min(0),
   urls: z.array(z.string()).nullish(),
+  annotations: Annotations.nullish(),
   artifactType: MediaTypeText.optional(),
   data: z.string().nullish(),
+  platform: PlatformShape.nullish(),
 }).superRefine(({ data, digest, size }, context) => {
   if (data && !isEmbedded(data, digest, size)) {
-    context.addIssue({ code: "custom", path: ["data"], message: "is not the content described" });
+    context.addIssue({ code: "custom", path: ["data"], message: "is not the described content" });
   }
 });
 
-/** Whether `data` is that content in Base64 (image-spec descriptor.md, "Embedded Content"). */
+/** Whether `data` is the described content in Base64 (image-spec descriptor.md, "Embedded Content"). */
 function isEmbedded(data: string, digest: z.output<typeof DigestText>, size: number): boolean {
   const bytes = Buffer.from(data, "base64");
-  // The decoder passes over what is no Base64; the encoder tells.
+  // The decoder skips invalid characters, so encode again and compare.
   if (bytes.byteLength !== size || bytes.toString("base64") !== data) return false;
   return digestOf(bytes, algorithmOf(digest)) === digest;
 }
 
-const Annotations = z.record(z.string(), z.string());
-const absent = z.undefined({ error: "does not belong into this kind of manifest" }).optional();
+const absent = z.undefined({ error: "does not belong in this kind of manifest" }).optional();
 
 const common = {
   artifactType: MediaTypeText.optional(),
@@ -79,7 +114,7 @@ const common = {
   annotations: Annotations.nullish(),
 };
 
-/** An image manifest, of OCI or Docker (image-spec manifest.md). */
+/** An OCI or Docker image manifest (image-spec manifest.md). */
 export const ImageShape = shape({
   ...common,
   schemaVersion: z.literal(2),
@@ -89,7 +124,7 @@ export const ImageShape = shape({
   manifests: absent,
 });
 
-/** An image index, or Docker's manifest list (image-spec image-index.md). */
+/** An image index or Docker manifest list (image-spec image-index.md). */
 export const IndexShape = shape({
   ...common,
   schemaVersion: z.literal(2),
@@ -99,7 +134,7 @@ export const IndexShape = shape({
   layers: absent,
 });
 
-/** The withdrawn artifact manifest, which stored artifacts still use. */
+/** The withdrawn artifact manifest, still used by stored artifacts. */
 export const ArtifactShape = shape({
   ...common,
   mediaType: z.literal(MediaType.ociArtifact),
@@ -107,7 +142,7 @@ export const ArtifactShape = shape({
   blobs: z.array(DescriptorShape).nullish(),
 });
 
-/** What any manifest may say of its own type. */
+/** The fields in which a manifest states its own type. */
 export const TypedShape = z.looseObject({ mediaType: z.string().optional() });
 
 export type ShapedDescriptor = z.output<typeof DescriptorShape>;

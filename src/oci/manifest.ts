@@ -12,45 +12,46 @@ import { bareMediaType, isNonDistributable, MediaType } from "./media-types.ts";
 import { RegistryError } from "./registry-error.ts";
 import { JsonProblem, parseStrictJson } from "./strict-json.ts";
 
-/** Largest manifest taken, in bytes: what the specification asks registries to accept at the least. */
+/** Maximum size of a manifest in bytes: the size that the specification asks registries to accept at least. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 
-/** One thing that a manifest names and that the registry may hold. */
+/** Content that a manifest names and that the registry may store. */
 export interface ReferencedContent {
   readonly kind: "config" | "layer" | "manifest";
   readonly digest: Digest;
   readonly size: number;
-  /** Layers that may live elsewhere are not asked for (image-spec layer.md, "Non-Distributable Layers"). */
+  /** True for layers that may be stored elsewhere (image-spec layer.md, "Non-Distributable Layers"). */
   readonly optional: boolean;
 }
 
-/** What the registry needs to know of a manifest; the bytes themselves stay as they came. */
+/** The facts of a manifest that the registry uses. */
 export interface ParsedManifest {
   readonly mediaType: string;
   readonly references: readonly ReferencedContent[];
   readonly subject?: Digest;
-  /** What the referrers listing says: the manifest's own, else an image's config type; an index may have none. */
+  /** Shown in referrers lists: the manifest's own type, otherwise an image's config type; an index may have none. */
   readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
 type Parser = (value: unknown, mediaType: string) => ParsedManifest;
 
-const PARSERS: Readonly<Record<string, Parser>> = {
-  [MediaType.ociManifest]: parseImage,
-  [MediaType.dockerManifest]: parseImage,
-  [MediaType.ociIndex]: parseIndex,
-  [MediaType.dockerList]: parseIndex,
-  [MediaType.ociArtifact]: parseArtifact,
-};
+// A map, not an object: the media type is a client's text, which may be `constructor`.
+const PARSERS: ReadonlyMap<string, Parser> = new Map([
+  [MediaType.ociManifest, parseImage],
+  [MediaType.dockerManifest, parseImage],
+  [MediaType.ociIndex, parseIndex],
+  [MediaType.dockerList, parseIndex],
+  [MediaType.ociArtifact, parseArtifact],
+]);
 
 /**
- * What `bytes` say, read once; nothing of them is kept.
+ * Parses a manifest; keeps no reference to `bytes`.
  *
- * `contentType` is the push's header. Without one, or with a generic JSON type, the body's own `mediaType` decides,
- * else its shape.
+ * `contentType` is the header of the push. Without it, or if it is a generic JSON type, the manifest's `mediaType`
+ * decides, and without that its shape.
  *
- * @throws {RegistryError} `manifest-invalid` with every problem found and where it stands
+ * @throws {RegistryError} `manifest-invalid` with every problem and its place
  */
 export function parseManifest(bytes: Uint8Array, contentType: string | undefined): ParsedManifest {
   const value = parseJson(bytes);
@@ -59,15 +60,15 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
   const declared = bareMediaType(contentType ?? "");
   const generic = declared === "" || declared === "application/json";
   const mediaType = generic ? (inBody.data.mediaType ?? typeByShape(inBody.data)) : declared;
-  const parse = PARSERS[mediaType];
+  const parse = PARSERS.get(mediaType);
   if (parse === undefined) {
     throw new RegistryError("manifest-invalid", "unsupported manifest media type", {
-      detail: { mediaType, supported: Object.keys(PARSERS) },
+      detail: { mediaType: excerpt(mediaType), supported: [...PARSERS.keys()] },
     });
   }
   if (inBody.data.mediaType !== undefined && inBody.data.mediaType !== mediaType) {
-    throw new RegistryError("manifest-invalid", "the manifest's mediaType is not its Content-Type", {
-      detail: { contentType: mediaType, mediaType: inBody.data.mediaType },
+    throw new RegistryError("manifest-invalid", "the manifest's mediaType and its Content-Type differ", {
+      detail: { contentType: mediaType, mediaType: excerpt(inBody.data.mediaType) },
     });
   }
   return parse(value, mediaType);
@@ -82,7 +83,7 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** OCI manifests need not state their type: an index is what has `manifests` (image-spec image-index.md). */
+/** The type of a manifest that does not state one: an index has `manifests` (image-spec image-index.md). */
 function typeByShape(value: Readonly<Record<string, unknown>>): string {
   return "manifests" in value ? MediaType.ociIndex : MediaType.ociManifest;
 }
@@ -130,7 +131,7 @@ function reference(kind: ReferencedContent["kind"], descriptor: ShapedDescriptor
 function referrerFields(
   manifest: {
     subject?: ShapedDescriptor | undefined;
-    annotations?: Record<string, string> | null | undefined;
+    annotations?: Readonly<Record<string, string>> | null | undefined;
   },
   artifactType: string | undefined,
 ): Pick<ParsedManifest, "subject" | "artifactType" | "annotations"> {
@@ -147,14 +148,23 @@ function check<Shape extends z.ZodType>(shape: Shape, value: unknown): z.output<
   throw invalid(result.error);
 }
 
-/** Problems reported of one manifest; a hostile one could have millions. */
+/** Maximum problems to report of one manifest; a hostile one could have millions. */
 const MAX_PROBLEMS = 20;
 
 function invalid(error: z.ZodError): RegistryError {
   const problems = error.issues
     .slice(0, MAX_PROBLEMS)
-    .map((issue) => `${issue.path.join(".") || "manifest"}: ${issue.message}`);
+    .map((issue) => `${place(issue.path)}: ${issue.message}`);
   return new RegistryError("manifest-invalid", "manifest invalid", { detail: problems });
+}
+
+function place(path: readonly PropertyKey[]): string {
+  return path.map((key) => excerpt(String(key))).join(".") || "manifest";
+}
+
+/** The beginning of a client's text, short enough to repeat in an error. */
+function excerpt(text: string): string {
+  return text.slice(0, 100);
 }
 
 function missing(field: string): RegistryError {

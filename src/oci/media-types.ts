@@ -1,13 +1,13 @@
-/** Media types by the names the specifications give them (image-spec media-types.md; Docker schema 2). */
+/** Media types (image-spec media-types.md; Docker schema 2). */
 export const MediaType = {
   ociManifest: "application/vnd.oci.image.manifest.v1+json",
   ociIndex: "application/vnd.oci.image.index.v1+json",
   ociConfig: "application/vnd.oci.image.config.v1+json",
   ociEmpty: "application/vnd.oci.empty.v1+json",
-  /** Artifact type of the lock that is stored with an image built here, and media type of its one blob. */
+  /** Artifact type of the lock stored with a built image, and media type of its only blob. */
   slipwayLock: "application/vnd.slipway.lock.v1+json",
   ociLayerGzip: "application/vnd.oci.image.layer.v1.tar+gzip",
-  /** Pushed by clients of the withdrawn artifact manifest; kept because stored artifacts still use it. */
+  /** The withdrawn artifact manifest, still used by stored artifacts. */
   ociArtifact: "application/vnd.oci.artifact.manifest.v1+json",
   dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
   dockerList: "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -15,7 +15,7 @@ export const MediaType = {
   octetStream: "application/octet-stream",
 } as const;
 
-/** The part of a media type before its parameters, in lower case, without surrounding space. */
+/** A media type without its parameters, in lower case and trimmed. */
 export function bareMediaType(contentType: string): string {
   const semicolon = contentType.indexOf(";");
   return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();

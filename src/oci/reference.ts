@@ -1,10 +1,10 @@
 import { type Digest, parseDigest } from "./digest.ts";
 import { RegistryError } from "./registry-error.ts";
 
-/** A tag, checked: 1 to 128 of letters, digits, `_`, `.` and `-`, the first no `.` or `-`. */
+/** A checked tag: 1 to 128 letters, digits, `_`, `.` and `-`, not starting with `.` or `-`. */
 export type Tag = string & { readonly brand: "Tag" };
 
-/** What a manifest is asked for by. Tags hold no colon and digests hold one, so the text alone tells which. */
+/** A tag or a digest. A digest contains a colon and a tag does not, so the text shows which it is. */
 export type Reference = Tag | Digest;
 
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
@@ -15,7 +15,7 @@ export function isTag(text: string): text is Tag {
 }
 
 /**
- * The tag that `text` spells.
+ * Parses a tag.
  *
  * @throws {RegistryError} `tag-invalid`
  */
@@ -25,7 +25,7 @@ export function parseTag(text: string): Tag {
 }
 
 /**
- * The tag or digest that `text` spells, of a manifest to store or remove: a digest when it holds a colon.
+ * Parses the tag or digest of a manifest to store or delete; text with a colon is a digest.
  *
  * @throws {RegistryError} `tag-invalid`, `digest-invalid`, `digest-unsupported`
  */
@@ -34,10 +34,10 @@ export function parseReference(text: string): Reference {
 }
 
 /**
- * The tag or digest that `text` spells, of a manifest to read: a digest when it holds a colon.
+ * Parses the tag or digest of a manifest to read; text with a colon is a digest.
  *
- * What can be no tag was never given to a manifest, so to a reader it is a tag that is not there (distribution-spec
- * end-3 has 404 for that, and no status for a malformed one).
+ * A malformed tag cannot exist, so a reader gets the answer for an unknown tag (distribution-spec end-3: 404; the
+ * specification has no status for a malformed tag).
  *
  * @throws {RegistryError} `manifest-unknown`, `digest-invalid`, `digest-unsupported`
  */
@@ -52,7 +52,7 @@ export function isDigestReference(reference: Reference): reference is Digest {
   return reference.includes(":");
 }
 
-/** As much of a client's text as its answer repeats. */
+/** The beginning of a client's text, short enough to repeat in an error. */
 function excerpt(text: string): string {
   return text.slice(0, 200);
 }

@@ -2,7 +2,7 @@ import { algorithmOf, type Digest, encodedOf } from "./digest.ts";
 import type { Tag } from "./reference.ts";
 
 /**
- * The tag under which clients record the referrers of `subject` in registries that have no referrers API
+ * The tag in which clients record the referrers of `subject` if a registry has no referrers API
  * (distribution-spec, "Referrers Tag Schema").
  */
 export function referrersTag(subject: Digest): Tag {

@@ -1,8 +1,8 @@
 /**
- * Everything that can go wrong for a reason the caller can act on.
+ * The failures that a caller can act on.
  *
- * Finer than the error codes of the distribution specification, because one code needs several statuses.
- * `http/error-response.ts` maps each to a status and a code; a fault without a row there does not compile.
+ * Faults are finer than the error codes of the distribution specification, because one code may need several
+ * statuses. `http/error-response.ts` maps each fault to a status and a code; a fault without a row does not compile.
  */
 export type Fault =
   | "access-denied"
@@ -25,19 +25,24 @@ export type Fault =
   | "package-conflict"
   | "package-unknown"
   | "page-size-invalid"
+  | "precondition-failed"
   | "range-invalid"
   | "range-not-satisfiable"
   | "request-invalid"
   | "route-unknown"
   | "size-mismatch"
+  | "storage-full"
+  | "storage-unavailable"
   | "tag-invalid"
   | "too-many-requests"
   | "too-many-tags"
+  | "upload-busy"
+  | "upload-cancelled"
   | "upload-invalid"
   | "upload-out-of-order"
   | "upload-unknown";
 
-/** One failure that a client is told about: what it did, and what it may know of it. */
+/** A failure to report to the client. */
 export class RegistryError extends Error {
   override readonly name = "RegistryError";
   readonly fault: Fault;
@@ -51,7 +56,7 @@ export class RegistryError extends Error {
   }
 }
 
-/** Several failures of one kind that one request made, reported together in the order given. */
+/** Several failures of one kind in one request, reported together in the given order. */
 export class RegistryErrors extends Error {
   override readonly name = "RegistryErrors";
   readonly errors: readonly RegistryError[];

@@ -1,9 +1,9 @@
 import { RegistryError } from "./registry-error.ts";
 
-/** A repository's name, such as `library/alpine`, checked against the specification's grammar. */
+/** A checked repository name such as `library/alpine`. */
 export type RepositoryName = string & { readonly brand: "RepositoryName" };
 
-/** Longest name in characters: what the specification says clients may rely on, host name not counted. */
+/** Maximum length in characters, without the host: the length that the specification lets clients rely on. */
 const MAX_REPOSITORY_NAME_LENGTH = 255;
 
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
@@ -14,7 +14,7 @@ export function isRepositoryName(text: string): text is RepositoryName {
 }
 
 /**
- * The repository name that `text` spells.
+ * Parses a repository name.
  *
  * @throws {RegistryError} `name-invalid`
  */

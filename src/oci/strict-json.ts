@@ -1,26 +1,26 @@
-/** Nesting taken; the deepest manifest in use has six levels. */
+/** Maximum nesting; the deepest manifests in use have six levels. */
 const MAX_DEPTH = 64;
 
-/** Values taken, which bounds the time and memory that a text of a few MiB may cost once it is parsed. */
+/** Maximum values, which limits the time and memory to parse a text of a few MiB. */
 const MAX_VALUES = 300_000;
 
-/** Members of one object taken. */
+/** Maximum members of one object. */
 const MAX_MEMBERS = 10_000;
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** A text that is no JSON, or that two readers may understand differently; the message says which. */
+/** The problem with a text that is not JSON, or that two parsers may read differently. */
 export class JsonProblem extends Error {
   override readonly name = "JsonProblem";
 }
 
 /**
- * The value of a JSON text that every reader understands alike.
+ * Parses JSON that every parser reads in the same way.
  *
- * Refuses objects with a key twice: parsers differ in which one they take, so a client could run another image than
- * the registry checked (RFC 8259, section 4). Refuses a byte order mark, text that is not UTF-8, and texts whose depth
- * or number of parts is out of all proportion, before anything is built from them. Takes one linear pass.
+ * Refuses duplicate keys: parsers differ in which one they take, so a client could run a different image than the
+ * registry checked (RFC 8259, section 4). Also refuses a byte order mark, text that is not UTF-8, and text with too
+ * many levels or values, before it builds anything. Checks the text in one linear pass.
  *
  * @throws {JsonProblem}
  */
@@ -39,10 +39,10 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** One pass over the brackets and keys of a text, which need not be JSON. */
+/** Scans the brackets and keys of a text, which may not be JSON. */
 class Scan {
   readonly #text: string;
-  /** What is open around the current place: the keys of an object so far, or `undefined` for an array. */
+  /** The open objects and arrays around the current position: the keys so far, or `undefined` for an array. */
   readonly #open: (Set<string> | undefined)[] = [];
   #values = 0;
   #atKey = false;
@@ -87,7 +87,7 @@ class Scan {
     this.#atKey = keys !== undefined;
   }
 
-  /** Passes over the string that begins at `start`, noting it when it is a key; resolves to its closing quote. */
+  /** Skips the string that begins at `start`, and records it if it is a key; returns the place of its closing quote. */
   #string(start: number): number {
     const end = endOfString(this.#text, start);
     const keys = this.#open.at(-1);
@@ -110,7 +110,7 @@ function endOfString(text: string, start: number): number {
   throw new JsonProblem("is not JSON");
 }
 
-/** The text of a quoted string; one spelling in two ways is the same key. */
+/** The text of a quoted string, without escapes: a key may be written in two ways. */
 function unescaped(quoted: string): string {
   if (!quoted.includes("\\")) return quoted.slice(1, -1);
   try {

@@ -1,12 +1,19 @@
-/** Lets one caller at a time work under a name, among all that share these locks: a process, or several instances. */
+/** Named locks, shared by one process or by several. */
 export interface WorkLocks {
   /**
-   * Runs `work` once nobody else works under `name`. A holder that dies no longer holds anything.
+   * Runs `work` when no one else holds the lock `name`. If a holder dies, its lock is released.
    *
-   * A lock keeps work from being done twice or in vain; what must never go wrong is guarded where it is written, since
-   * a lock can be lost with the connection it hangs on.
+   * Locks only avoid duplicate or wasted work. Code that must never go wrong checks again where it writes, because a
+   * lock can be lost together with its connection.
    *
-   * @throws the signal's reason, when that is aborted before the work has begun
+   * @throws the signal's reason, if it is aborted before the work has begun
    */
   run<Result>(name: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result>;
+
+  /**
+   * Makes sure that other processes still see these locks; absent where that cannot be told.
+   *
+   * @throws {StorageError} condition `gone`
+   */
+  checkPresence?(): void;
 }

@@ -2,7 +2,7 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { type AccessPolicy, ANONYMOUS, type Caller, type RepositoryAction } from "./access-policy.ts";
 
-/** Asks the policy, and refuses in one voice: the answer never tells whether the repository exists. */
+/** Asks the policy and refuses access. The answer never tells whether the repository exists. */
 export class AccessControl {
   readonly #policy: AccessPolicy;
 
@@ -15,7 +15,7 @@ export class AccessControl {
     return this.#policy.allows(caller, action, repository);
   }
 
-  /** @throws {RegistryError} `authentication-required` for nobody in particular, else `access-denied` */
+  /** @throws {RegistryError} `authentication-required` for an anonymous caller, otherwise `access-denied` */
   require(caller: Caller, action: RepositoryAction, repository: RepositoryName): void {
     if (!this.#policy.allows(caller, action, repository)) throw refusal(caller, { action, repository });
   }

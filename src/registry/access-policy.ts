@@ -1,25 +1,25 @@
 import type { RepositoryName } from "../oci/repository-name.ts";
 
-/** What a request wants to do to a repository, in the words of the token specification. */
+/** What a request wants to do to a repository, in the terms of the token specification. */
 export type RepositoryAction = "pull" | "push" | "delete";
 
-/** Who asks. Anonymous until an authenticator says otherwise. */
+/** The client that sends a request; anonymous unless an authenticator identified it. */
 export interface Caller {
   readonly name: string;
 }
 
-/** The one place where every request asks who may do what to which repository. */
+/** Decides who may do what to which repository; every request asks it. */
 export interface AccessPolicy {
-  /** Whether `caller` may do `action` to `repository`. Never says whether the repository exists. */
+  /** Whether `caller` may do `action` to `repository`. Does not tell whether the repository exists. */
   allows(caller: Caller, action: RepositoryAction, repository: RepositoryName): boolean;
-  /** Whether `caller` may list repositories at all; each name listed is asked for `pull` as well. */
+  /** Whether `caller` may list repositories at all; each listed name also needs `pull`. */
   allowsCatalog(caller: Caller): boolean;
 }
 
-/** Nobody in particular. */
+/** The anonymous caller. */
 export const ANONYMOUS: Caller = { name: "anonymous" };
 
-/** Lets everybody do everything: the policy of a registry without users. */
+/** Allows everything: the policy of a registry without users. */
 export const OPEN_ACCESS: AccessPolicy = {
   allows: () => true,
   allowsCatalog: () => true,

@@ -6,25 +6,28 @@ import type { Digest } from "../oci/digest.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
-/** A manifest to push, and the tags to give it. */
+/** A manifest to push, and its tags. */
 export interface ManifestPush {
   readonly mediaType: string;
   readonly bytes: Uint8Array;
   readonly tags: readonly Tag[];
 }
 
-/** What the builder needs of the registry to store what it made: the same path that a client's push takes. */
+/** A stored manifest with all its bytes. */
+export type WholeManifest = Required<StoredManifest>;
+
+/** The registry's services for storing built images, by the same path as a client's push. */
 export interface ImageStore {
-  /** Stores `source` durably as a blob that no repository links yet, hashing as it writes. */
+  /** Stores `source` durably as a blob without a link, and hashes it while writing. */
   ingest(source: ByteSource): Promise<BlobDescriptor>;
-  /** Whether the blob is there to be served. */
+  /** Whether the blob can be served. */
   holds(blob: BlobDescriptor): Promise<boolean>;
-  /** Opens a stored blob. */
+  /** Opens a stored blob. @throws {RegistryError} `blob-unknown` if it is lost or damaged */
   open(blob: BlobDescriptor): Promise<ByteBody>;
-  /** Links stored blobs into a repository, as a mount does. */
+  /** Links stored blobs to a repository, as a mount does. */
   link(repository: RepositoryName, blobs: readonly BlobDescriptor[]): Promise<void>;
   /** Pushes a manifest whose blobs are linked; resolves to its digest. */
   pushManifest(repository: RepositoryName, push: ManifestPush): Promise<Digest>;
   /** The manifest stored under `reference`. */
-  findManifest(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined>;
+  findManifest(repository: RepositoryName, reference: Reference): Awaitable<WholeManifest | undefined>;
 }

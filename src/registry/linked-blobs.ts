@@ -2,32 +2,34 @@ import type { BlobDescriptor, BlobLocator, BlobProvider } from "../content/blob-
 import type { BlobLinks } from "../metadata/metadata-store.ts";
 import { type Awaitable, whenReady } from "../oci/awaitable.ts";
 import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteBody } from "../oci/byte-source.ts";
+import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { AccessControl } from "./access-control.ts";
 import type { Caller } from "./access-policy.ts";
+import type { BlobPresence } from "./blob-presence.ts";
 import { linkNames } from "./link-names.ts";
 
-/** Repositories looked through for a mount that names no source; bounds the work of one request. */
+/** Maximum repositories to search for a mount without a source; limits the work of one request. */
 const MOUNT_CANDIDATES = 100;
 
-/**
- * Blobs as one repository reaches them: a global blob that the repository does not link is not there.
- */
+/** Blobs as one repository sees them: without a link, a blob does not exist for it. */
 export class LinkedBlobs {
   readonly #provider: BlobProvider;
   readonly #locator: BlobLocator | undefined;
   readonly #links: BlobLinks;
   readonly #access: AccessControl;
+  readonly #presence: BlobPresence;
 
   constructor(
     provider: BlobProvider,
     locator: BlobLocator | undefined,
     links: BlobLinks,
     access: AccessControl,
+    presence: BlobPresence,
   ) {
+    this.#presence = presence;
     this.#provider = provider;
     this.#locator = locator;
     this.#links = links;
@@ -35,29 +37,69 @@ export class LinkedBlobs {
   }
 
   /**
-   * The blob's canonical descriptor.
+   * The canonical descriptor of a blob that the repository links, whether or not its content can be read.
    *
    * @throws {RegistryError} `blob-unknown`
    */
-  stat(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor> {
+  find(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor> {
     return whenReady(this.#links.findLinkedBlob(repository, digest), (blob) => {
       if (blob === undefined) throw unknown(digest);
       return blob;
     });
   }
 
-  /** The bytes of a blob that {@link stat} told of. */
-  open(blob: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody> {
-    return this.#provider.open(blob, range);
+  /**
+   * The blob's canonical descriptor.
+   *
+   * @throws {RegistryError} `blob-unknown`, also if its content is lost or damaged
+   */
+  stat(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor> {
+    return whenReady(this.find(repository, digest), (blob) =>
+      whenReady(this.#presence.holds(blob), (held) => {
+        if (!held) throw unknown(digest);
+        return blob;
+      }),
+    );
   }
 
-  /** Where a client may fetch a blob that {@link stat} told of by itself; `undefined` when it is to be sent. */
+  /**
+   * The bytes of a blob that {@link find} or {@link stat} returned.
+   *
+   * @throws {RegistryError} `blob-unknown` if its content is lost or damaged
+   */
+  open(blob: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody> {
+    return whenReady(this.#provider.open(blob, range), (body) => {
+      if (body !== undefined) return body;
+      this.#presence.report(blob);
+      throw unknown(blob.digest);
+    });
+  }
+
+  /** Whether the content of a blob that {@link find} returned still exists and has the right size. */
+  holds(blob: BlobDescriptor): Awaitable<boolean> {
+    return this.#presence.holds(blob);
+  }
+
+  /** The bytes of a range of a blob that {@link stat} returned, in small pieces, for slow clients. */
+  read(blob: BlobDescriptor, range: ByteRange): ByteSource {
+    return this.#provider.read(blob, range);
+  }
+
+  /** Whether {@link locate} may return a URL. */
+  get canLocate(): boolean {
+    return this.#locator !== undefined;
+  }
+
+  /**
+   * A URL from which a client can fetch a blob that {@link stat} returned; `undefined` if the registry has to send
+   * it.
+   */
   locate(blob: BlobDescriptor): Promise<string | undefined> | undefined {
     return this.#locator?.locate(blob);
   }
 
   /**
-   * Removes the repository's link; the bytes stay for other repositories.
+   * Removes the repository's link. The bytes stay for other repositories.
    *
    * @throws {RegistryError} `blob-unknown`
    */
@@ -66,10 +108,10 @@ export class LinkedBlobs {
   }
 
   /**
-   * Links content that another repository holds, so that it need not be uploaded (distribution-spec end-11).
+   * Links content of another repository, so that a client does not have to upload it (distribution-spec end-11).
    *
-   * Looks in `from`, or without it in the repositories that link the digest, and only where `caller` may pull. The
-   * answer is the same `undefined` for content that is nowhere and for content that the caller may not read.
+   * Searches `from`, or without it all repositories that link the digest, but only where `caller` may pull. Returns
+   * `undefined` if the content does not exist, is lost, or may not be read by the caller.
    */
   async mount(
     caller: Caller,
@@ -78,7 +120,7 @@ export class LinkedBlobs {
     from: RepositoryName | undefined,
   ): Promise<BlobDescriptor | undefined> {
     const blob = await this.#findMountSource(caller, digest, from);
-    if (blob === undefined) return undefined;
+    if (blob === undefined || !(await this.#presence.holds(blob))) return undefined;
     await this.#links.linkBlob(repository, blob, linkNames(blob, digest));
     return blob;
   }

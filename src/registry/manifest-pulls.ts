@@ -2,10 +2,10 @@ import type { StoredManifest } from "../metadata/metadata-store.ts";
 import { type Awaitable, whenReady } from "../oci/awaitable.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { ImageBuilder } from "./image-builder.ts";
+import type { ImageBuilder, ImageWaiter } from "./image-builder.ts";
 import { type Manifests, manifestUnknown } from "./manifests.ts";
 
-/** Pulls of manifests: what is stored, or what the image builder makes of a name that nobody pushed. */
+/** Pulls of manifests: the stored one, or one that the image builder makes for a name that nobody pushed. */
 export class ManifestPulls {
   readonly #manifests: Manifests;
   readonly #builder: ImageBuilder | undefined;
@@ -15,24 +15,19 @@ export class ManifestPulls {
     this.#builder = builder;
   }
 
-  /** Whether {@link get} may have to build the image first, which takes long. */
+  /** Whether {@link get} may have to build the image first, which takes a while. */
   mayBuild(repository: RepositoryName, reference: Reference): boolean {
     return this.#builder?.claims(repository, reference) ?? false;
   }
 
   /**
-   * The manifest, built first when nobody pushed it and the name says how. `waiting` gives what tells that nobody
-   * waits any more; it is asked for only by a build.
+   * The manifest. If nobody pushed it and the name tells how to build it, it is built first.
    *
    * @throws {RegistryError} `manifest-unknown`, or what {@link ImageBuilder.ensure} throws
    */
-  get(
-    repository: RepositoryName,
-    reference: Reference,
-    waiting: () => AbortSignal,
-  ): Awaitable<StoredManifest> {
+  get(repository: RepositoryName, reference: Reference, waiter: ImageWaiter): Awaitable<StoredManifest> {
     const ensured = this.mayBuild(repository, reference)
-      ? this.#builder?.ensure(repository, reference, waiting())
+      ? this.#builder?.ensure(repository, reference, waiter)
       : undefined;
     return whenReady(ensured, () => this.#stored(repository, reference));
   }

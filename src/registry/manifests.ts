@@ -1,50 +1,105 @@
 import type { BlobLinks, ManifestLedger, StoredManifest } from "../metadata/metadata-store.ts";
 import type { Awaitable } from "../oci/awaitable.ts";
-import { algorithmOf, CANONICAL_ALGORITHM, type Digest, digestOf } from "../oci/digest.ts";
-import { type ParsedManifest, parseManifest, type ReferencedContent } from "../oci/manifest.ts";
+import type { ByteSource } from "../oci/byte-source.ts";
+import type { Platform } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { ParsedManifest, ReferencedContent } from "../oci/manifest.ts";
 import { isDigestReference, type Reference, type Tag } from "../oci/reference.ts";
 import { RegistryError, RegistryErrors } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { WorkSlices } from "../oci/work-slices.ts";
+import type { WriteCondition } from "../oci/write-condition.ts";
+import type { BlobPresence } from "./blob-presence.ts";
+import type { IndexEntries } from "./index-memory.ts";
+import type { ManifestThread, ReadableIndex } from "./manifest-thread.ts";
 
-/** What a push of a manifest made. */
+/** The result of a push. */
 export interface PushedManifest {
-  /** In the algorithm that the client named it by, else the canonical one. */
+  /** In the client's algorithm, or else the canonical one. */
   readonly digest: Digest;
   readonly subject: Digest | undefined;
 }
 
-/** What may differ from registry to registry. */
+/** Options of a registry. */
 export interface ManifestRules {
-  /** Takes a manifest although the repository lacks some of what it names (distribution-spec, "Sparse Manifests"). */
+  /** Accepts manifests that name missing content (distribution-spec, "Sparse Manifests"). */
   readonly sparseManifests: boolean;
 }
 
-/** Missing references told of; a manifest may name tens of thousands. */
+/** Maximum missing references to report; a manifest may name tens of thousands. */
 const MAX_ERRORS = 100;
+/** Maximum blobs to look up in a remote store at a time. */
+const CHECKS_AT_ONCE = 32;
 
 /** Manifests of repositories, by tag and by digest. */
 export class Manifests {
   readonly #ledger: ManifestLedger;
   readonly #links: BlobLinks;
+  readonly #presence: BlobPresence;
   readonly #rules: ManifestRules;
+  readonly #thread: ManifestThread;
 
-  constructor(ledger: ManifestLedger, links: BlobLinks, rules: ManifestRules) {
+  constructor(
+    ledger: ManifestLedger,
+    links: BlobLinks,
+    presence: BlobPresence,
+    rules: ManifestRules,
+    thread: ManifestThread,
+  ) {
     this.#ledger = ledger;
     this.#links = links;
+    this.#presence = presence;
     this.#rules = rules;
+    this.#thread = thread;
   }
 
-  /** The manifest that nobody need build: a tag or a digest of this repository. */
+  /** The stored manifest under a tag or digest of this repository. */
   find(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined> {
     return this.#ledger.findManifest(repository, reference);
   }
 
+  /** All bytes of a manifest that {@link find} returned. */
+  async bytesOf(repository: RepositoryName, manifest: StoredManifest): Promise<Uint8Array> {
+    if (manifest.bytes !== undefined) return manifest.bytes;
+    const bytes = new Uint8Array(manifest.size);
+    let offset = 0;
+    for await (const piece of this.read(repository, manifest)) {
+      bytes.set(piece, offset);
+      offset += piece.byteLength;
+    }
+    return bytes;
+  }
+
+  /** The bytes of a manifest that {@link find} returned, in pieces; fails if it is deleted in the meantime. */
+  read(repository: RepositoryName, { digest }: StoredManifest): ByteSource {
+    return this.#ledger.readManifest(repository, digest);
+  }
+
+  /** At most `limit` entries of a stored index after `after`, in ascending order; none if it is not an index. */
+  entriesAfter(
+    repository: RepositoryName,
+    index: StoredManifest,
+    after: Digest | undefined,
+    limit: number,
+  ): Promise<IndexEntries> {
+    return this.#thread.entriesAfter(this.#readable(repository, index), after, limit);
+  }
+
+  /** The first manifest for a platform in a stored index or list. */
+  childFor(
+    repository: RepositoryName,
+    index: StoredManifest,
+    platform: Pick<Platform, "os" | "architecture">,
+  ): Promise<Digest | undefined> {
+    return this.#thread.childFor(this.#readable(repository, index), platform);
+  }
+
   /**
-   * Stores a manifest as it came and gives it `tags` (distribution-spec end-7). `claimed` is the digest the client
-   * names it by, if it does.
+   * Stores a manifest unchanged and sets `tags` (distribution-spec end-7). `claimed` is the digest in the client's
+   * request, if any. `condition` must hold for each tag, or for the digest if there are no tags.
    *
-   * @throws {RegistryError} `manifest-invalid`, `digest-mismatch`, `size-mismatch`
-   * @throws {RegistryErrors} `manifest-blob-unknown` for each reference that is missing
+   * @throws {RegistryError} `manifest-invalid`, `digest-mismatch`, `size-mismatch`, `precondition-failed`
+   * @throws {RegistryErrors} `manifest-blob-unknown` for each missing reference, or one whose content is lost
    */
   async put(
     repository: RepositoryName,
@@ -52,13 +107,14 @@ export class Manifests {
     contentType: string | undefined,
     tags: readonly Tag[],
     claimed?: Digest,
+    condition?: WriteCondition,
   ): Promise<PushedManifest> {
-    const digests = digestsFor(bytes, claimed);
-    const parsed = this.#applyRules(parseManifest(bytes, contentType));
-    await this.#checkSizes(repository, parsed.references);
-    const references = distinct(parsed.references);
+    const { parsed, digests } = await this.#thread.read({ bytes, contentType, claimed });
+    const { references } = this.#applyRules(parsed);
+    await this.#checkSizes(repository, references);
+    await this.#checkContent(repository, references);
     const manifest = { ...parsed, references, bytes, digest: digests[0], digests };
-    const missing = await this.#ledger.putManifest(repository, manifest, tags);
+    const missing = await this.#ledger.putManifest(repository, manifest, tags, condition);
     if (missing.length > 0) {
       throw new RegistryErrors(missing.slice(0, MAX_ERRORS).map(({ digest }) => blobUnknown(digest)));
     }
@@ -68,13 +124,17 @@ export class Manifests {
   /**
    * Removes a tag, or a manifest with every tag that points at it (distribution-spec end-9).
    *
-   * @throws {RegistryError} `manifest-unknown`
+   * @throws {RegistryError} `manifest-unknown`, `precondition-failed`
    */
-  async delete(repository: RepositoryName, reference: Reference): Promise<void> {
+  async delete(repository: RepositoryName, reference: Reference, condition?: WriteCondition): Promise<void> {
     const removed = isDigestReference(reference)
-      ? await this.#ledger.deleteManifest(repository, reference)
-      : await this.#ledger.deleteTag(repository, reference);
+      ? await this.#ledger.deleteManifest(repository, reference, condition)
+      : await this.#ledger.deleteTag(repository, reference, condition);
     if (!removed) throw manifestUnknown(repository, reference);
+  }
+
+  #readable(repository: RepositoryName, index: StoredManifest): ReadableIndex {
+    return { digest: index.digest, size: index.size, load: () => this.bytesOf(repository, index) };
   }
 
   #applyRules(manifest: ParsedManifest): ParsedManifest {
@@ -83,20 +143,35 @@ export class Manifests {
     return { ...manifest, references };
   }
 
-  /** A descriptor's size is a promise to clients, who allocate by it: it must be the size of what is stored. */
+  /** Clients allocate memory by a descriptor's size, so it must be the size of the stored content. */
   async #checkSizes(repository: RepositoryName, references: readonly ReferencedContent[]): Promise<void> {
-    const sizes = new Map<string, number | undefined>();
+    const slices = new WorkSlices();
     for (const reference of references) {
-      const key = keyOf(reference);
-      if (!sizes.has(key)) sizes.set(key, await this.#storedSize(repository, reference));
+      const stored = await this.#storedSize(repository, reference);
       const { digest, size } = reference;
-      const stored = sizes.get(key);
       if (stored !== undefined && stored !== size) {
-        throw new RegistryError("size-mismatch", "a descriptor's size is not the size of its content", {
+        throw new RegistryError("size-mismatch", "a descriptor's size differs from the size of its content", {
           detail: { digest, size, stored },
         });
       }
+      await slices.pause();
     }
+  }
+
+  /** A link means that a repository was given a blob, not that the disk still has it. */
+  async #checkContent(repository: RepositoryName, references: readonly ReferencedContent[]): Promise<void> {
+    const required = references.filter(({ kind, optional }) => kind !== "manifest" && !optional);
+    const slices = new WorkSlices();
+    const lost: Digest[] = [];
+    const check = async ({ digest }: ReferencedContent): Promise<void> => {
+      const blob = await this.#links.findLinkedBlob(repository, digest);
+      if (blob !== undefined && !(await this.#presence.holds(blob))) lost.push(digest);
+    };
+    for (let next = 0; next < required.length; next += CHECKS_AT_ONCE) {
+      await Promise.all(required.slice(next, next + CHECKS_AT_ONCE).map(check));
+      await slices.pause();
+    }
+    if (lost.length > 0) throw new RegistryErrors(lost.slice(0, MAX_ERRORS).map(blobUnknown));
   }
 
   async #storedSize(
@@ -104,44 +179,16 @@ export class Manifests {
     { kind, digest }: ReferencedContent,
   ): Promise<number | undefined> {
     return kind === "manifest"
-      ? (await this.#ledger.findManifest(repository, digest))?.bytes.byteLength
+      ? (await this.#ledger.findManifest(repository, digest))?.size
       : (await this.#links.findLinkedBlob(repository, digest))?.size;
   }
-}
-
-/** The references without those that are named again, which artifacts of thousands of equal parts do. */
-function distinct(references: readonly ReferencedContent[]): readonly ReferencedContent[] {
-  const byKey = new Map<string, ReferencedContent>();
-  for (const reference of references) {
-    const known = byKey.get(keyOf(reference));
-    // What one place requires is required.
-    if (known === undefined || (known.optional && !reference.optional))
-      byKey.set(keyOf(reference), reference);
-  }
-  return [...byKey.values()];
-}
-
-function keyOf({ kind, digest }: ReferencedContent): string {
-  return `${kind} ${digest}`;
-}
-
-/** The digest the client knows the manifest by, first, and its canonical one. */
-function digestsFor(bytes: Uint8Array, claimed: Digest | undefined): readonly [Digest, ...Digest[]] {
-  const canonical = digestOf(bytes);
-  if (claimed === undefined || claimed === canonical) return [canonical];
-  const algorithm = algorithmOf(claimed);
-  const actual = algorithm === CANONICAL_ALGORITHM ? canonical : digestOf(bytes, algorithm);
-  if (actual === claimed) return [actual, canonical];
-  throw new RegistryError("digest-mismatch", "provided digest did not match uploaded content", {
-    detail: { digest: claimed, actual },
-  });
 }
 
 function blobUnknown(digest: Digest): RegistryError {
   return new RegistryError("manifest-blob-unknown", "blob unknown to registry", { detail: { digest } });
 }
 
-/** The failure of a reference that names no manifest of the repository. */
+/** The error for a reference to no manifest of the repository. */
 export function manifestUnknown(repository: RepositoryName, reference: Reference): RegistryError {
   return new RegistryError("manifest-unknown", "manifest unknown", {
     detail: { name: repository, reference },

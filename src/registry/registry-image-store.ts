@@ -1,15 +1,16 @@
 import type { BlobDescriptor, BlobIngester, BlobProvider } from "../content/blob-services.ts";
-import type { BlobLinks, StoredManifest } from "../metadata/metadata-store.ts";
-import type { Awaitable } from "../oci/awaitable.ts";
+import type { BlobLinks } from "../metadata/metadata-store.ts";
+import { type Awaitable, whenReady } from "../oci/awaitable.ts";
 import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { ImageStore, ManifestPush } from "./image-store.ts";
+import type { ImageStore, ManifestPush, WholeManifest } from "./image-store.ts";
 import { linkNames } from "./link-names.ts";
 import type { Manifests } from "./manifests.ts";
 
-/** Stores what the builder makes, by the registry's own rules. */
+/** Stores the builder's images through the registry's own rules. */
 export class RegistryImageStore implements ImageStore {
   readonly #ingester: BlobIngester;
   readonly #provider: BlobProvider;
@@ -34,12 +35,18 @@ export class RegistryImageStore implements ImageStore {
     }
   }
 
-  holds(blob: BlobDescriptor): Promise<boolean> {
+  async holds(blob: BlobDescriptor): Promise<boolean> {
     return this.#provider.holds(blob);
   }
 
   async open(blob: BlobDescriptor): Promise<ByteBody> {
-    return this.#provider.open(blob);
+    const body = await this.#provider.open(blob);
+    if (body === undefined) {
+      throw new RegistryError("blob-unknown", "the blob is lost or damaged", {
+        detail: { digest: blob.digest },
+      });
+    }
+    return body;
   }
 
   async link(repository: RepositoryName, blobs: readonly BlobDescriptor[]): Promise<void> {
@@ -51,7 +58,12 @@ export class RegistryImageStore implements ImageStore {
     return digest;
   }
 
-  findManifest(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined> {
-    return this.#manifests.find(repository, reference);
+  findManifest(repository: RepositoryName, reference: Reference): Awaitable<WholeManifest | undefined> {
+    return whenReady(this.#manifests.find(repository, reference), (manifest) => {
+      if (manifest === undefined) return undefined;
+      const { bytes } = manifest;
+      if (bytes !== undefined) return { ...manifest, bytes };
+      return this.#manifests.bytesOf(repository, manifest).then((all) => ({ ...manifest, bytes: all }));
+    });
   }
 }

@@ -1,27 +1,33 @@
 import type { BlobIngester, BlobLocator, BlobProvider } from "../content/blob-services.ts";
+import type { Logger } from "../log.ts";
 import type { BlobLinks, ManifestLedger, UploadLedger } from "../metadata/metadata-store.ts";
 import { AccessControl } from "./access-control.ts";
 import type { AccessPolicy } from "./access-policy.ts";
+import { BlobPresence } from "./blob-presence.ts";
 import { LinkedBlobs } from "./linked-blobs.ts";
 import { Listings } from "./listings.ts";
+import type { ManifestThread } from "./manifest-thread.ts";
 import { type ManifestRules, Manifests } from "./manifests.ts";
 import { Referrers } from "./referrers.ts";
 import { Uploads } from "./uploads.ts";
 
-/** What a registry is made of. */
+/** The parts of a registry. */
 export interface RegistryParts {
   readonly ledger: ManifestLedger & UploadLedger;
-  /** Links as the registry should see them, a descriptor cache in front if there is one. */
+  /** Blob links, with the descriptor cache in front if there is one. */
   readonly links: BlobLinks;
   readonly provider: BlobProvider;
-  /** Sends clients elsewhere for blobs; absent where the registry sends them itself. */
+  /** Redirects clients to the store for blobs; absent if the registry sends them itself. */
   readonly locator?: BlobLocator | undefined;
   readonly ingester: BlobIngester;
   readonly policy: AccessPolicy;
   readonly rules: ManifestRules;
+  /** The caller disposes of it. */
+  readonly manifestThread: ManifestThread;
+  readonly log: Logger;
 }
 
-/** The rules of a registry over its ports, one object for each kind of thing. Knows no builder: that stands on it. */
+/** The rules of a registry over its ports, one object for each kind of thing. It does not know the builder, which uses it. */
 export class Registry {
   readonly access: AccessControl;
   readonly blobs: LinkedBlobs;
@@ -32,11 +38,12 @@ export class Registry {
 
   constructor(parts: RegistryParts) {
     const { ledger, links, provider, ingester } = parts;
+    const presence = new BlobPresence(provider, parts.log);
     this.access = new AccessControl(parts.policy);
-    this.blobs = new LinkedBlobs(provider, parts.locator, links, this.access);
-    this.uploads = new Uploads(ingester, ledger, links);
-    this.manifests = new Manifests(ledger, links, parts.rules);
+    this.blobs = new LinkedBlobs(provider, parts.locator, links, this.access, presence);
+    this.uploads = new Uploads({ ingester, provider, ledger, links });
+    this.manifests = new Manifests(ledger, links, presence, parts.rules, parts.manifestThread);
     this.listings = new Listings(ledger, this.access);
-    this.referrers = new Referrers(ledger);
+    this.referrers = new Referrers(ledger, this.manifests);
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from "../log.ts";
 import type { Uploads } from "./uploads.ts";
 
-/** How often sessions are looked through, in milliseconds. */
+/** How often to look for expired sessions, in milliseconds. */
 const INTERVAL_MS = 3_600_000;
 
 /** Drops upload sessions older than `expirySeconds`, now and every hour, until disposed of. */

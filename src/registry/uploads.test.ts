@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FilesystemDriver } from "../content/filesystem-driver.ts";
-import type { MetadataStore } from "../metadata/metadata-store.ts";
+import { FolderLocks } from "../metadata/folder-locks.ts";
+import type { MetadataStore, UploadLedger } from "../metadata/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
+import { digestOf } from "../oci/digest.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -24,7 +26,7 @@ beforeAll(async () => {
   folder = await temporaryFolder("uploads");
   metadata = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
   store = new BlobStore(await FilesystemDriver.open({ root: join(folder.path, "content") }));
-  uploads = new Uploads(store, metadata, metadata);
+  uploads = new Uploads({ ingester: store, provider: store, ledger: metadata, links: metadata });
 });
 
 afterAll(async () => {
@@ -57,3 +59,85 @@ it("drops what a process that ended in the middle of a push left without a sessi
   expect(await uploads.purge(later(), fail)).toBe(1);
   expect(await uploadsInStore()).toBe(0);
 });
+
+it("drops expired sessions once, without failures, when two processes do so at once", async () => {
+  const locks = join(folder.path, "locks");
+  const open = async () => {
+    const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
+    const ingester = new BlobStore(driver, { locks: await FolderLocks.open(locks) });
+    const ledger = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
+    return { ledger, driver, uploads: new Uploads({ ingester, provider: ingester, ledger, links: ledger }) };
+  };
+  const processes = [await open(), await open()];
+  const ids = await Promise.all(Array.from({ length: 40 }, () => uploads.start(REPOSITORY)));
+  await Promise.all(processes.map((each) => each.uploads.purge(later(), fail)));
+  expect(await uploadsInStore()).toBe(0);
+  for (const { id } of ids)
+    await expect(uploads.status(REPOSITORY, id)).rejects.toMatchObject({ fault: "upload-unknown" });
+  for (const { ledger, driver } of processes) {
+    await ledger[Symbol.asyncDispose]();
+    await driver[Symbol.asyncDispose]();
+  }
+});
+
+/** The ledger, which records the end of an upload only once `released`; tells when it was asked to. */
+function slowLedger(asked: () => void, released: Promise<void>): UploadLedger {
+  return {
+    addUpload: (session) => metadata.addUpload(session),
+    findUpload: (repository, id) => metadata.findUpload(repository, id),
+    removeUpload: (id) => metadata.removeUpload(id),
+    listStaleUploads: (before, limit) => metadata.listStaleUploads(before, limit),
+    async finishUpload(finished) {
+      asked();
+      await released;
+      return metadata.finishUpload(finished);
+    },
+  };
+}
+
+it.each(["without a last chunk", "with one"])(
+  "a finish %s that is repeated while the first is being recorded has the same result",
+  async (how) => {
+    const published = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const ledger = slowLedger(published.resolve, released.promise);
+    const slow = new Uploads({ ingester: store, provider: store, ledger, links: metadata });
+    const content = new TextEncoder().encode(how);
+    const blob = { digest: digestOf(content), size: content.byteLength };
+    const hasChunk = how === "with one";
+    const { id } = await slow.start(REPOSITORY);
+    if (!hasChunk) await slow.append(REPOSITORY, id, sourceOf(content));
+    const finish = () => {
+      const source = hasChunk ? sourceOf(content) : undefined;
+      return slow.finish(REPOSITORY, id, { source, digest: blob.digest, mayPull: true });
+    };
+    const first = finish();
+    // The bytes have left the upload by now, and the repository does not link the blob yet.
+    await published.promise;
+    const second = finish();
+    await Bun.sleep(20);
+    released.resolve();
+    expect(await Promise.all([first, second])).toEqual([blob, blob]);
+  },
+);
+
+it("a finish that is repeated while the first is being recorded for long is told to try again", async () => {
+  const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
+  const impatient = new BlobStore(driver, { patience: { waitMs: 50, silenceMs: 1_000 } });
+  const published = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const ledger = slowLedger(published.resolve, released.promise);
+  const slow = new Uploads({ ingester: impatient, provider: impatient, ledger, links: metadata });
+  const { id } = await slow.start(REPOSITORY);
+  const end = { source: undefined, digest: digestOf(""), mayPull: true };
+  const first = slow.finish(REPOSITORY, id, end);
+  await published.promise;
+  await expect(slow.finish(REPOSITORY, id, end)).rejects.toMatchObject({ fault: "upload-busy" });
+  released.resolve();
+  expect(await first).toEqual({ digest: digestOf(""), size: 0 });
+  await driver[Symbol.asyncDispose]();
+});
+
+async function* sourceOf(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield content;
+}

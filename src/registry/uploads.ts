@@ -1,60 +1,100 @@
-import type { BlobDescriptor, BlobIngester, BlobUpload } from "../content/blob-services.ts";
+import type { BlobDescriptor, BlobIngester, BlobProvider, BlobUpload } from "../content/blob-services.ts";
 import type { UploadId } from "../content/content-driver.ts";
 import type { BlobLinks, UploadLedger } from "../metadata/metadata-store.ts";
 import type { ByteSource } from "../oci/byte-source.ts";
 import type { DigestAlgorithm } from "../oci/content-hash.ts";
 import type { Digest } from "../oci/digest.ts";
-import { RegistryError } from "../oci/registry-error.ts";
+import { type Fault, RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { storageFailure } from "../oci/storage-error.ts";
 import { linkNames } from "./link-names.ts";
 
-/** Where an upload stands. */
+/** The state of an upload. */
 export interface UploadStatus {
   readonly id: UploadId;
-  /** Bytes taken so far. */
+  /** Bytes stored so far. */
   readonly size: number;
 }
 
-/** What a client says of the bytes it appends; both are checked against the truth. */
+/** A client's claims about the bytes that it appends. Both are checked. */
 export interface AppendClaim {
   /** The offset of the first byte, from `Content-Range`. */
   readonly start?: number;
-  /** How many bytes the range spans. */
+  /** The length of the range in bytes. */
   readonly length?: number;
 }
 
-/** Stale sessions dropped at a time. */
+/** A client's request to finish an upload. */
+export interface UploadEnd {
+  /** The last chunk; absent if everything was sent before. */
+  readonly source: ByteSource | undefined;
+  /** The claimed digest of the content. */
+  readonly digest: Digest;
+  readonly claim?: AppendClaim;
+  /** Whether the caller may know which blobs the repository has. */
+  readonly mayPull: boolean;
+}
+
+/** The parts of uploads. */
+export interface UploadsParts {
+  readonly ingester: BlobIngester;
+  readonly provider: BlobProvider;
+  readonly ledger: UploadLedger;
+  readonly links: BlobLinks;
+}
+
+/** Stale sessions to drop at a time. */
 const PURGE_BATCH = 100;
 
-/** Upload sessions of repositories: each is reachable through the repository it was opened in, and nowhere else. */
+/** How often an append checks whether another process ended its session, in milliseconds. */
+const WATCH_INTERVAL_MS = 1_500;
+
+/** The faults that mean that an upload has ended. */
+const GONE: ReadonlySet<Fault> = new Set<Fault>(["upload-unknown", "upload-cancelled"]);
+
+/** When a client whose upload is busy may try again. */
+const RETRY_AFTER_SECONDS = 2;
+
+/** Upload sessions. Each can be used only through the repository in which it was opened. */
 export class Uploads {
   readonly #ingester: BlobIngester;
+  readonly #provider: BlobProvider;
   readonly #ledger: UploadLedger;
   readonly #links: BlobLinks;
 
-  constructor(ingester: BlobIngester, ledger: UploadLedger, links: BlobLinks) {
+  constructor({ ingester, provider, ledger, links }: UploadsParts) {
     this.#ingester = ingester;
+    this.#provider = provider;
     this.#ledger = ledger;
     this.#links = links;
   }
 
-  /** Opens a session (distribution-spec end-4a); `algorithm` is what the client will name the blob by (end-4c). */
+  /**
+   * Opens a session (distribution-spec end-4a); `algorithm` is the digest algorithm that the client will use
+   * (end-4c).
+   */
   async start(repository: RepositoryName, algorithm?: DigestAlgorithm): Promise<UploadStatus> {
     const upload = await this.#ingester.create(algorithm);
-    await this.#ledger.addUpload({ id: upload.id, repository, startedAt: new Date() });
+    try {
+      await this.#ledger.addUpload({ id: upload.id, repository, startedAt: new Date() });
+    } catch (error) {
+      await upload.cancel();
+      throw error;
+    }
     return { id: upload.id, size: 0 };
   }
 
-  /** @throws {RegistryError} `upload-unknown` */
+  /** The size of the upload. Does not wait for running requests. @throws {RegistryError} `upload-unknown` */
   async status(repository: RepositoryName, id: UploadId): Promise<UploadStatus> {
     const upload = await this.#resume(repository, id);
     return { id, size: await upload.size() };
   }
 
   /**
-   * Appends a chunk (distribution-spec end-5). What arrived before a failure stays, and can be resumed.
+   * Appends a chunk (distribution-spec end-5). After a failure, the bytes that arrived are kept, and the client can
+   * continue.
    *
-   * @throws {RegistryError} `upload-unknown`, `upload-out-of-order`, `length-mismatch`
+   * @throws {RegistryError} `upload-unknown`, `upload-busy`, `upload-out-of-order`, `length-mismatch`
    */
   async append(
     repository: RepositoryName,
@@ -63,32 +103,40 @@ export class Uploads {
     claim: AppendClaim = {},
   ): Promise<UploadStatus> {
     const upload = await this.#resume(repository, id);
-    return { id, size: await append(upload, source, claim) };
+    // Do not acknowledge an upload that another process cancelled.
+    const confirm = async () => {
+      if ((await this.#ledger.findUpload(repository, id)) === undefined) throw cancelled();
+    };
+    const size = await this.#watched(repository, upload, () =>
+      upload.append(claimed(source, claim), claim.start, confirm),
+    );
+    return { id, size };
   }
 
   /**
-   * Appends the last chunk, if any, verifies the digest, and links the blob (distribution-spec end-6).
-   * A digest that does not match leaves the session open.
+   * Appends the last chunk, if any, verifies the digest, and links the blob (distribution-spec end-6). After a
+   * failure, the upload has the size it had before.
    *
-   * @throws {RegistryError} `upload-unknown`, `upload-out-of-order`, `length-mismatch`, `digest-mismatch`
+   * Idempotent: if the upload has ended and the repository links the digest, it succeeds again.
+   *
+   * @throws {RegistryError} `upload-unknown`, `upload-busy`, `upload-out-of-order`, `length-mismatch`,
+   * `digest-mismatch`
    */
-  async finish(
-    repository: RepositoryName,
-    id: UploadId,
-    source: ByteSource | undefined,
-    digest: Digest,
-    claim: AppendClaim = {},
-  ): Promise<BlobDescriptor> {
-    const upload = await this.#resume(repository, id);
-    if (source !== undefined || claim.start !== undefined) await append(upload, source ?? nothing(), claim);
-    const blob = await upload.commit({ digest });
-    await this.#links.linkBlob(repository, blob, linkNames(blob, digest));
-    await this.#ledger.removeUpload(id);
-    return blob;
+  async finish(repository: RepositoryName, id: UploadId, end: UploadEnd): Promise<BlobDescriptor> {
+    try {
+      if ((await this.#ledger.findUpload(repository, id)) === undefined) throw uploadUnknown();
+      // Its bytes may be gone because the same finish is under way. Then only its turn tells how that one ended.
+      const upload = this.#ingester.uploadOf(id);
+      return await this.#watched(repository, upload, () => this.#commit(repository, upload, end));
+    } catch (error) {
+      const finished = isGone(error) && end.mayPull && (await this.#findLinked(repository, end.digest));
+      if (!finished) throw error;
+      return finished;
+    }
   }
 
   /**
-   * Takes a whole blob in one request (distribution-spec end-4b). Nothing is left when it fails.
+   * Receives a whole blob in one request (distribution-spec end-4b). Leaves nothing behind if it fails.
    *
    * @throws {RegistryError} `digest-mismatch`
    */
@@ -101,28 +149,32 @@ export class Uploads {
     const upload = await this.#ingester.create(algorithm);
     try {
       await upload.append(source);
-      const blob = await upload.commit({ digest });
-      await this.#links.linkBlob(repository, blob, linkNames(blob, digest));
-      return blob;
+      return await upload.commit({ digest }, (blob) =>
+        this.#links.linkBlob(repository, blob, linkNames(blob, digest)),
+      );
     } catch (error) {
       await upload.cancel();
       throw error;
     }
   }
 
-  /** Ends a session and drops its bytes (distribution-spec end-14). @throws {RegistryError} `upload-unknown` */
+  /**
+   * Ends a session and its running append, and drops its bytes (distribution-spec end-14).
+   *
+   * @throws {RegistryError} `upload-unknown`, also if a finish was faster
+   */
   async cancel(repository: RepositoryName, id: UploadId): Promise<void> {
-    const upload = await this.#resume(repository, id);
-    const present = await upload.cancel();
-    await this.#ledger.removeUpload(id);
-    // Another request ended it meanwhile.
-    if (!present) throw uploadUnknown();
+    const recorded = await this.#ledger.findUpload(repository, id);
+    const isEnded = recorded !== undefined && (await this.#endSession(id));
+    if (!isEnded) throw uploadUnknown();
+    const upload = await this.#ingester.resume(id);
+    await upload?.cancel().catch(unlessBusy);
   }
 
   /**
-   * Drops every session begun before `startedBefore`, and every upload unchanged since then that belongs to none: a
-   * process that ended in the middle leaves those. Resolves to how many; what cannot be dropped is told to `onFailure`
-   * and tried again the next time.
+   * Drops every session started before `startedBefore`, and every upload without a session that has not changed since
+   * then, which killed processes leave behind. Resolves to the number. Failures are passed to `onFailure` and retried
+   * the next time.
    */
   async purge(startedBefore: Date, onFailure: (error: unknown) => void): Promise<number> {
     const drop = async (id: UploadId) => {
@@ -133,12 +185,12 @@ export class Uploads {
     for (let stale = PURGE_BATCH; stale === PURGE_BATCH; purged += stale) {
       const sessions = await this.#ledger.listStaleUploads(startedBefore, PURGE_BATCH);
       for (const { id } of sessions) {
+        await this.#endSession(id);
         await drop(id);
-        await this.#ledger.removeUpload(id);
       }
       stale = sessions.length;
     }
-    // A session of an upload that old has begun before it, and so is gone by now.
+    // A session is older than its upload, so the session of an upload this old is gone by now.
     for await (const { id, modifiedAt } of this.#ingester.listUploads()) {
       if (modifiedAt >= startedBefore) continue;
       await drop(id);
@@ -147,11 +199,86 @@ export class Uploads {
     return purged;
   }
 
+  /**
+   * Ends the session; false if there was none. A full storage may have no space to record that, so then drop its
+   * bytes first.
+   */
+  async #endSession(id: UploadId): Promise<boolean> {
+    try {
+      return await this.#ledger.removeUpload(id);
+    } catch (error) {
+      if (storageFailure(error)?.condition !== "full") throw error;
+      const upload = await this.#ingester.resume(id);
+      await upload?.cancel();
+      return await this.#ledger.removeUpload(id);
+    }
+  }
+
   async #resume(repository: RepositoryName, id: UploadId): Promise<BlobUpload> {
     const recorded = await this.#ledger.findUpload(repository, id);
     const upload = recorded && (await this.#ingester.resume(id));
     if (upload === undefined) throw uploadUnknown();
     return upload;
+  }
+
+  async #commit(
+    repository: RepositoryName,
+    upload: BlobUpload,
+    { source, digest, claim = {} }: UploadEnd,
+  ): Promise<BlobDescriptor> {
+    const record = async (blob: BlobDescriptor) => {
+      const digests = linkNames(blob, digest);
+      const isFinished = await this.#ledger.finishUpload({ id: upload.id, repository, blob, digests });
+      if (!isFinished) throw uploadUnknown();
+    };
+    if (source === undefined && claim.start === undefined) return upload.commit({ digest }, record);
+    const last = { source: claimed(source ?? nothing(), claim), ...offsetOf(claim) };
+    return upload.commitWith(last, { digest }, record);
+  }
+
+  /**
+   * Works on an upload, and ends the work if another process ends the session. A failure then means that the session
+   * is gone.
+   */
+  async #watched<Result>(
+    repository: RepositoryName,
+    upload: BlobUpload,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    const hasEnded = async () => (await this.#ledger.findUpload(repository, upload.id)) === undefined;
+    const look = async () => {
+      if (await hasEnded()) await upload.cancel();
+    };
+    // If this fails, the next check tries again. If bytes stay, the expiry removes them.
+    const timer = setInterval(() => void look().catch(() => undefined), WATCH_INTERVAL_MS);
+    try {
+      return await work();
+    } catch (error) {
+      if (isBusy(error)) throw await this.#busyAt(upload, error);
+      const isOver =
+        isGone(error) || (!(error instanceof RegistryError) && (await hasEnded().catch(() => false)));
+      if (!isOver) throw error;
+      // The process that ended the session may have left the bytes to this request.
+      await upload.cancel().catch(unlessBusy);
+      throw isGone(error) ? error : cancelled(error);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async #busyAt(upload: BlobUpload, { message }: RegistryError): Promise<RegistryError> {
+    const size = await upload.size().catch((error: unknown) => {
+      // A finish that is under way has published the bytes already.
+      if (!isGone(error)) throw error;
+    });
+    const detail = { ...(size === undefined ? {} : { size }), retryAfterSeconds: RETRY_AFTER_SECONDS };
+    return new RegistryError("upload-busy", message, { detail });
+  }
+
+  /** The blob, if the repository links it and its content exists. */
+  async #findLinked(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+    const blob = await this.#links.findLinkedBlob(repository, digest);
+    return blob !== undefined && (await this.#provider.holds(blob)) ? blob : undefined;
   }
 }
 
@@ -159,12 +286,36 @@ function uploadUnknown(): RegistryError {
   return new RegistryError("upload-unknown", "blob upload unknown to registry");
 }
 
-async function append(upload: BlobUpload, source: ByteSource, claim: AppendClaim): Promise<number> {
-  const bytes = claim.length === undefined ? source : exactly(source, claim.length);
-  return await upload.append(bytes, claim.start);
+function cancelled(cause?: unknown): RegistryError {
+  return new RegistryError("upload-cancelled", "the upload was cancelled", { cause });
 }
 
-/** Passes `source` on, failing as soon as it is longer than it claims, or at its end when it is shorter. */
+function isGone(error: unknown): boolean {
+  return error instanceof RegistryError && GONE.has(error.fault);
+}
+
+function isBusy(error: unknown): error is RegistryError {
+  return error instanceof RegistryError && error.fault === "upload-busy";
+}
+
+/**
+ * Ignores a busy upload: the request that still works on it will notice that the session has ended, and drop the
+ * bytes.
+ */
+function unlessBusy(error: unknown): void {
+  if (!isBusy(error)) throw error;
+}
+
+function offsetOf({ start }: AppendClaim): { readonly offset?: number } {
+  return start === undefined ? {} : { offset: start };
+}
+
+/** The source; fails unless it has the length of its range. */
+function claimed(source: ByteSource, { length }: AppendClaim): ByteSource {
+  return length === undefined ? source : exactly(source, length);
+}
+
+/** Passes on `source`; fails as soon as it is longer than claimed, or at its end if it is shorter. */
 async function* exactly(source: ByteSource, length: number): AsyncGenerator<Uint8Array> {
   let seen = 0;
   for await (const chunk of source) {

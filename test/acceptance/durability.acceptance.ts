@@ -93,7 +93,7 @@ describe("what a crash leaves", () => {
   });
 });
 
-/** Begins to send all of `bytes`, and cuts the connection after the first `sent` of them. */
+/** Sends the first `sent` of `bytes`, then breaks the connection. */
 function breakOff(server: ServerProcess, path: string, bytes: Buffer, sent: number): Promise<void> {
   const [host = "", port = ""] = server.host.split(":");
   return new Promise((resolve, reject) => {
@@ -102,7 +102,7 @@ function breakOff(server: ServerProcess, path: string, bytes: Buffer, sent: numb
         `PATCH ${path} HTTP/1.1\r\nHost: ${server.host}\r\nContent-Length: ${bytes.length}\r\n\r\n`,
       );
       socket.write(bytes.subarray(0, sent), () => {
-        // The server needs a moment to take what has been sent; the cut must come in the middle of its work.
+        // Give the server a moment, so that the connection breaks in the middle of its work.
         setTimeout(() => {
           socket.destroy();
           resolve();

@@ -21,7 +21,7 @@ describeWith("a layer of 1 GiB", installed("skopeo", "podman"), "needs skopeo an
   let digest: string;
 
   beforeAll(async () => {
-    // podman makes a name of the path, in lower case, and takes no long path for its run folder.
+    // podman derives a lower-case name from the path, and does not accept a long path for its run folder.
     folder = join(tmpdir(), `slw-${crypto.randomUUID().slice(0, 8)}`);
     await mkdir(folder);
     server = await startServerProcess(join(folder, "data"));
@@ -69,7 +69,7 @@ describeWith("a layer of 1 GiB", installed("skopeo", "podman"), "needs skopeo an
     );
     await mustRun(["tar", "--create", "--file", join(folder, "tar"), "--directory", folder, "random"]);
     const diffId = await sha256(join(folder, "tar"));
-    // Clients compress what is not compressed; random bytes need only be wrapped.
+    // Clients compress uncompressed layers. Random bytes do not shrink, so wrapping is enough.
     const compressed = createWriteStream(join(folder, "layer"));
     await pipeline(createReadStream(join(folder, "tar")), createGzip({ level: 0 }), compressed);
     await rm(join(folder, "tar"));

@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { createLogger } from "../../src/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
@@ -100,16 +97,6 @@ describe("a blob", () => {
       expect((await client.call("GET", `/v2/kinds/blobs/${image.digest}`)).status).toBe(404);
     }
   });
-
-  it("whose bytes were lost is the server's failure, which tells nothing of its storage", async () => {
-    await using broken = await startRegistry({ log: createLogger("silent") });
-    const other = new RegistryClient(broken);
-    const { digest: lost } = await other.pushBlob("broken", content);
-    await rm(join(broken.data, "content", "docker"), { recursive: true });
-    const response = await other.call("GET", `/v2/broken/blobs/${lost}`);
-    expect(response.status).toBe(500);
-    expect(await response.json()).toEqual({ errors: [{ code: "UNKNOWN", message: "internal error" }] });
-  });
 });
 
 describe("a range of a blob", () => {
@@ -121,7 +108,9 @@ describe("a range of a blob", () => {
     ["bytes=100-", 100, size],
     [`bytes=${size - 1}-`, size - 1, size],
     [`bytes=10-${size * 2}`, 10, size],
-    ["bytes=10-999999999999999", 10, size],
+    ["bytes=10-9223372036854775807", 10, size],
+    ["bytes=10-10,", 10, 11],
+    ["bytes=, ,10-10", 10, 11],
     ["bytes=-5", size - 5, size],
     [`bytes=-${size * 2}`, 0, size],
     ["bytes= 5-9 ", 5, 10],
@@ -133,40 +122,37 @@ describe("a range of a blob", () => {
     expect(response.headers.get("content-range")).toBe(`bytes ${start}-${end - 1}/${size}`);
     expect(response.headers.get("content-length")).toBe(String(end - start));
     expect((await bytesOf(response)).equals(content.subarray(start, end))).toBe(true);
-    const head = await client.call("HEAD", path, { headers: { range } });
-    expect(head.status).toBe(206);
-    expect(head.headers.get("content-range")).toBe(`bytes ${start}-${end - 1}/${size}`);
-    expect(head.headers.get("content-length")).toBe(String(end - start));
   });
 
+  it.each([`bytes=${size}-`, `bytes=${size}-${size + 5}`, "bytes=-0", `bytes=,${size}-,`])(
+    "%s cannot be satisfied",
+    async (range) => {
+      const response = await client.call("GET", path, { headers: { range } });
+      expect([response.status, await errorCodes(response)]).toEqual([416, ["SIZE_INVALID"]]);
+      expect(response.headers.get("content-range")).toBe(`bytes */${size}`);
+    },
+  );
+
   it.each([
-    `bytes=${size}-`,
-    `bytes=${size}-${size + 5}`,
-    "bytes=-0",
+    "lines=1-2",
+    "0-5",
+    `bytes=${"0-,".repeat(5)}0-`,
+    `bytes=${"1-1,".repeat(1024)}1-1`,
     "bytes=5-4",
     "bytes=a-b",
     "bytes=",
+    "bytes=,",
     "bytes=-",
     "bytes=1",
     "bytes=--5",
     "bytes=1-2-3",
     "bytes=1-2,x",
-  ])("%s cannot be satisfied", async (range) => {
+  ])("%s is left aside and the whole sent", async (range) => {
     const response = await client.call("GET", path, { headers: { range } });
-    expect([response.status, await errorCodes(response)]).toEqual([416, ["SIZE_INVALID"]]);
-    expect(response.headers.get("content-range")).toBe(`bytes */${size}`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-range")).toBeNull();
+    expect((await bytesOf(response)).equals(content)).toBe(true);
   });
-
-  it.each(["lines=1-2", "0-5", `bytes=${"0-,".repeat(5)}0-`, `bytes=${"1-1,".repeat(1024)}1-1`])(
-    "%s is left aside and the whole sent",
-    async (range) => {
-      const response = await client.call("GET", path, { headers: { range } });
-      expect(response.status).toBe(200);
-      expect(response.headers.get("content-length")).toBe(String(size));
-      expect(response.headers.get("content-range")).toBeNull();
-      expect((await bytesOf(response)).equals(content)).toBe(true);
-    },
-  );
 
   it("is sent only of the content that If-Range names", async () => {
     const range = "bytes=0-9";

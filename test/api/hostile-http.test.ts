@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Writable } from "node:stream";
 import pino from "pino";
 import { digestOf } from "../../src/oci/digest.ts";
+import { MediaType } from "../../src/oci/media-types.ts";
 import { openConnection, sendRaw } from "../support/raw-http.ts";
 import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
@@ -35,7 +36,25 @@ afterAll(async () => {
 describe("a path", () => {
   it.each([
     ["/v2/../../../etc/passwd", 404],
-    ["/v2/a/%2e%2e/%2e%2e/tags/list", 404],
+    ["/v2/a/%2e%2e/%2e%2e/tags/list", 400],
+    // All of these resolve to a path that exists.
+    ["/v2/public\\..\\lib/demo/tags/list", 400],
+    ["/v2/public/%2e%2e/lib/demo/tags/list", 400],
+    ["/v2/public/.%2E/lib/demo/tags/list", 400],
+    ["/v2/public/../lib/demo/tags/list", 400],
+    ["/v2/./lib/demo/tags/list", 400],
+    ["/v2/lib/%2e/demo/tags/list", 400],
+    ["/v2/lib\\demo/tags/list", 400],
+    ["/v2/lib/demo/tags\\list", 404],
+    ["/v2\\lib\\demo\\tags\\list", 400],
+    ["/x/../v2/lib/demo/tags/list", 400],
+    ["/v2/lib/demo/tags/list/.", 404],
+    ["/v2/lib/demo/tags/x/../list", 404],
+    ["/v2/lib/demo/tags/list#x", 404],
+    ["http://elsewhere/v2/public/../lib/demo/tags/list", 400],
+    ["http://elsewhere/v2/lib/demo/tags/list", 200],
+    [`/v2/${"a/".repeat(92)}a/tags/list`, 404],
+    [`/v2/${"a/".repeat(94)}a/tags/list`, 400],
     ["/v2/%2e%2e%2f%2e%2e%2fetc/tags/list", 400],
     ["/v2/lib/..%2f..%2fsecret/tags/list", 400],
     ["/v2/lib%2Fdemo/tags/list", 200],
@@ -79,6 +98,31 @@ describe("a request", () => {
     ["without a host", "GET /v2/ HTTP/1.1\r\n\r\n", 400],
     ["of HTTP/1.0 without a host", "GET /v2/ HTTP/1.0\r\n\r\n", 200],
     ["with an absolute target", `GET http://elsewhere/v2/ HTTP/1.1\r\n${HOST}\r\n`, 200],
+    ["with an empty host", "GET /v2/ HTTP/1.1\r\nHost:\r\n\r\n", 200],
+    ["with an IPv6 host", "GET /v2/ HTTP/1.1\r\nHost: [::1]:5000\r\n\r\n", 200],
+    ["with two hosts", "GET /v2/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
+    ["with two hosts and a path that is no endpoint", "GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
+    ["with the same host twice", "GET /v2/ HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400],
+    ["with a list of hosts", "GET /v2/ HTTP/1.1\r\nHost: a,b\r\n\r\n", 400],
+    ["with a host of two words", "GET /v2/ HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
+    ["with a path as host", "GET /v2/ HTTP/1.1\r\nHost: a/b\r\n\r\n", 400],
+    ["with a target of backslashes", `GET \\v2\\lib\\demo\\tags\\list HTTP/1.1\r\n${HOST}\r\n`, 400],
+    ["with a space before a colon", `GET /v2/ HTTP/1.1\r\n${HOST}Content-Length : 0\r\n\r\n`, 400],
+    ["with a folded header", `GET /v2/ HTTP/1.1\r\n${HOST}X: a\r\n b\r\n\r\n`, 400],
+    ["with a NUL in a header", `GET /v2/ HTTP/1.1\r\n${HOST}X: a\0b\r\n\r\n`, 400],
+    ["that wants to upgrade", `GET /v2/ HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n`, 200],
+    ["with a parameter twice", `GET /v2/_catalog?n=1&n=2 HTTP/1.1\r\n${HOST}\r\n`, 400],
+    ["with a parameter twice, once encoded", `GET /v2/_catalog?n=1&%6e=2 HTTP/1.1\r\n${HOST}\r\n`, 400],
+    [
+      "with two digests",
+      `POST /v2/a/blobs/uploads/?digest=${digest}&digest=${digest} HTTP/1.1\r\n${HOST}Content-Length: 0\r\n\r\n`,
+      400,
+    ],
+    [
+      "with an encoding besides chunked",
+      `POST /v2/a/blobs/uploads/ HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+      400,
+    ],
     ["of rubbish", "\0\x01\x02\r\n\r\n", 400],
     ["with a NUL in its target", `GET /v2/a\0b/tags/list HTTP/1.1\r\n${HOST}\r\n`, 505],
     ["with a header of 100 KB", `GET /v2/ HTTP/1.1\r\n${HOST}X: ${"a".repeat(100_000)}\r\n\r\n`, 431],
@@ -118,7 +162,7 @@ describe("a request", () => {
   ])("whose chunks have %s is cut off, and what came before can be resumed", async (_, chunks) => {
     const location = await client.start("chunk/abuse");
     const head = `PATCH ${location} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`;
-    const { statuses, closed } = await sendRaw(server.url, [head, chunks]);
+    const { statuses, closed } = await sendRaw(server.url, [head, chunks], { responses: 2 });
     expect(closed).toBe(true);
     expect(statuses.every((status) => status >= 400 && status < 500)).toBe(true);
     const status = await client.call("GET", location);
@@ -127,6 +171,59 @@ describe("a request", () => {
       status.headers.get("range") === "0-2" ? 3 : Number(status.headers.get("range")?.slice(2)) + 1;
     const headers = { "content-range": `${size}-${size + 2}` };
     expect([202, 416]).toContain((await client.call("PATCH", location, { headers, body: "def" })).status);
+  });
+
+  it("that announces trailers is refused before a byte of it is kept", async () => {
+    const location = await client.start("chunk/trailers");
+    const head = `PATCH ${location} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n`;
+    const { statuses } = await sendRaw(server.url, [`${head}3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n`]);
+    expect(statuses[0]).toBe(400);
+    const status = await client.call("GET", location);
+    expect(status.headers.get("range")).toBe("0-0");
+  });
+
+  it("with trailers that it did not announce keeps what it sent, and its upload says so", async () => {
+    const location = await client.start("chunk/unannounced");
+    const head = `PATCH ${location} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`;
+    const { closed } = await sendRaw(server.url, [`${head}3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n`], {
+      responses: 2,
+    });
+    expect(closed).toBe(true);
+    // The connection may be closed before the bytes are stored.
+    const stored = async () => (await client.call("GET", location)).headers.get("range");
+    for (let tries = 0; tries < 100 && (await stored()) !== "0-2"; tries++) await Bun.sleep(20);
+    expect(await stored()).toBe("0-2");
+  });
+
+  it("with trailers that it did not announce changes nothing that a failed request may not change", async () => {
+    const chunked = (body: string) =>
+      `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\nX-Sum: 1\r\n\r\n`;
+    const index = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] });
+    const location = await client.start("trailers");
+    await client.call("PATCH", location, { body: "begin " });
+    const uploads = "/v2/trailers/blobs/uploads/";
+    const paths = {
+      manifest: "/v2/trailers/manifests/v1",
+      blob: `/v2/trailers/blobs/${digestOf("whole")}`,
+      upload: location,
+    };
+    for (const [request, body] of [
+      [`PUT ${paths.manifest}`, index],
+      [`POST ${uploads}?digest=${digestOf("whole")}`, "whole"],
+      [`PUT ${location}?digest=${digestOf("begin end")}`, "end"],
+    ]) {
+      const { statuses, closed } = await sendRaw(
+        server.url,
+        [`${request} HTTP/1.1\r\n${HOST}${chunked(body as string)}`],
+        { responses: 2 },
+      );
+      expect([statuses, closed]).toEqual([[400], true]);
+    }
+    // The connection is closed before the requests have ended.
+    await Bun.sleep(200);
+    expect((await client.call("HEAD", paths.manifest)).status).toBe(404);
+    expect((await client.call("HEAD", paths.blob)).status).toBe(404);
+    expect((await client.call("GET", paths.upload)).headers.get("range")).toBe("0-5");
   });
 
   it("refused before its body was read leaves the connection in step", async () => {
@@ -153,22 +250,39 @@ describe("a request", () => {
 });
 
 describe("a client that goes away", () => {
+  /** Sends bytes of an upload, disconnects after a pause, and resolves to the upload's `Range` once it stays the same. */
+  async function sendAndLeave(
+    location: string,
+    content: Uint8Array,
+    start: number,
+    end: number,
+    pauseMs: number,
+  ) {
+    const socket = await openConnection(server.url);
+    socket.write(
+      `PATCH ${location} HTTP/1.1\r\n${HOST}Content-Range: ${start}-${content.length - 1}\r\nContent-Length: ${content.length - start}\r\n\r\n`,
+    );
+    socket.write(content.subarray(start, end));
+    await Bun.sleep(pauseMs);
+    socket.destroy();
+    const range = async () => (await client.call("GET", location)).headers.get("range");
+    for (let i = 0; i < 20 && (await range()) !== `0-${end - 1}`; i++) await Bun.sleep(50);
+    return await range();
+  }
+
   it("in the middle of an upload leaves what arrived, and can go on", async () => {
     const content = randomBytes(1_000_000);
-    const location = await client.start("gone/upload");
-    for (const [start, end] of [
-      [0, 400_000],
-      [400_000, 700_000],
-    ] as const) {
-      const socket = await openConnection(server.url);
-      const head = `PATCH ${location} HTTP/1.1\r\n${HOST}Content-Range: ${start}-999999\r\nContent-Length: ${1_000_000 - start}\r\n\r\n`;
-      socket.write(head);
-      socket.write(content.subarray(start, end));
-      await Bun.sleep(100);
-      socket.destroy();
-      const status = await client.call("GET", location);
-      expect(status.headers.get("range")).toBe(`0-${end - 1}`);
+    let location = "";
+    let ranges: (string | null)[] = [];
+    // Bun drops what the server has not read yet, so a busy machine needs a longer pause.
+    for (const pauseMs of [100, 1000, 4000]) {
+      location = await client.start("gone/upload");
+      ranges = [await sendAndLeave(location, content, 0, 400_000, pauseMs)];
+      if (ranges[0] !== "0-399999") continue;
+      ranges.push(await sendAndLeave(location, content, 400_000, 700_000, pauseMs));
+      if (ranges[1] === "0-699999") break;
     }
+    expect(ranges).toEqual(["0-399999", "0-699999"]);
     const headers = { "content-range": "700000-999999" };
     await client.call("PATCH", location, { headers, body: content.subarray(700_000) });
     expect((await client.call("PUT", `${location}?digest=${digestOf(content)}`)).status).toBe(201);
@@ -204,14 +318,12 @@ describe("requests to one upload at the same time", () => {
     expect((await client.call("PUT", `${location}?digest=${digestOf(winner)}`)).status).toBe(201);
   });
 
-  it("that end it: one wins, the others find it gone", async () => {
+  it("that end it alike: all of them succeed", async () => {
     const location = await client.start("race/end");
     await client.call("PATCH", location, { body: "content" });
     const end = `${location}?digest=${digestOf("content")}`;
     const answers = await Promise.all(Array.from({ length: 6 }, () => client.call("PUT", end)));
-    const statuses = answers.map(({ status }) => status).toSorted();
-    expect(statuses[0]).toBe(201);
-    expect(statuses.every((status) => status === 201 || status === 404)).toBe(true);
+    expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(201));
     expect(await (await client.call("GET", `/v2/race/end/blobs/${digestOf("content")}`)).text()).toBe(
       "content",
     );

@@ -127,6 +127,10 @@ describe("a Docker list", () => {
     await expectManifest(`${path}${digest}`, list, MediaType.dockerList, { accept });
     const response = await client.call("GET", `${path}arm64-amd64`);
     expect(response.headers.get("vary")).toBe("accept");
+    const etag = response.headers.get("etag") as string;
+    const unchanged = await client.call("GET", `${path}arm64-amd64`, { headers: { "if-none-match": etag } });
+    // "The server generating a 304 response MUST generate" Vary as for a 200 (RFC 9110, section 15.4.5).
+    expect([unchanged.status, unchanged.headers.get("vary")]).toEqual([304, "accept"]);
   });
 
   it("without linux/amd64 is served as it is to everybody", async () => {
@@ -171,6 +175,26 @@ describe("a manifest", () => {
     const parameters = `${MediaType.ociManifest}; charset=utf-8`;
     expect((await client.putManifest("types", "parameters", typed, parameters)).status).toBe(201);
     await expectManifest("/v2/types/manifests/parameters", typed, MediaType.ociManifest);
+  });
+
+  it("pushed again as another type is refused, and its tags keep the type they were pushed with", async () => {
+    const bare = '{"schemaVersion":2}';
+    const push = (tag: string, type: string) => client.putManifest("retyped", tag, bare, type);
+    expect((await push("image", MediaType.ociManifest)).status).toBe(201);
+    const refused = await push("index", MediaType.ociIndex);
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toEqual({
+      errors: [
+        {
+          code: "MANIFEST_INVALID",
+          message: `the manifest is already stored as ${MediaType.ociManifest}`,
+          detail: { digest: digestOf(bare), stored: MediaType.ociManifest, pushed: MediaType.ociIndex },
+        },
+      ],
+    });
+    await expectManifest("/v2/retyped/manifests/image", bare, MediaType.ociManifest);
+    expect((await client.call("GET", "/v2/retyped/manifests/index")).status).toBe(404);
+    expect((await push("again", MediaType.ociManifest)).status).toBe(201);
   });
 
   it.each(["sha512", "blake3"] as const)(

@@ -109,6 +109,34 @@ describe("the referrers of a subject", () => {
   });
 });
 
+describe("the annotations of a referrer", () => {
+  const annotations = '{"__proto__":"a","constructor":"b","toString":"c"}';
+
+  it("are all listed, whatever they are called, from the fallback tag too", async () => {
+    const name = "ref/names";
+    const subject = await client.pushImage(name, "latest");
+    const push = (more: object) =>
+      client.pushManifest(
+        name,
+        JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [], ...more }).replace(
+          '"ANNOTATIONS"',
+          annotations,
+        ),
+      );
+    await push({ annotations: "ANNOTATIONS", subject });
+    const untold = await push({ annotations: "ANNOTATIONS" });
+    const tag = referrersTag(subject.digest);
+    await client.pushManifest(
+      name,
+      { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [untold] },
+      tag,
+    );
+    const response = await client.call("GET", `/v2/${name}/referrers/${subject.digest}`);
+    const parts = (await response.text()).split(annotations);
+    expect(parts).toHaveLength(3);
+  });
+});
+
 describe("what older clients recorded in the fallback tag", () => {
   const name = "ref/fallback";
   const artifactType = "application/vnd.example.signature";

@@ -3,7 +3,7 @@ import type { SourceModule } from "./source-module.ts";
 const MAX_FILE_LINES = 500;
 const MAX_FUNCTION_LINES = 60;
 
-/** One line for each file or function that is longer than the house allows. */
+/** One line for each file or function that is too long. */
 export function sizeProblems(modules: readonly SourceModule[]): readonly string[] {
   return modules.flatMap(({ path, lineCount, functions }) => [
     ...(lineCount > MAX_FILE_LINES ? [`${path} has ${lineCount} lines; at most ${MAX_FILE_LINES}`] : []),

@@ -1,6 +1,6 @@
 import type { SourceModule } from "./source-module.ts";
 
-/** One line for each group of files that need each other at run time; type imports do not count. */
+/** One line for each group of files that import each other; type imports do not count. */
 export function importCycles(modules: readonly SourceModule[]): readonly string[] {
   const targets = new Map(
     modules.map(({ path, imports }) => [

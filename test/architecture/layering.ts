@@ -11,13 +11,13 @@ const PORTS: ReadonlySet<string> = new Set([
 
 const STORAGE: ReadonlySet<string> = new Set(["content", "metadata", "cache"]);
 
-/** Files that stand by themselves in `src` and that anyone may import. */
+/** Files directly in `src` that anyone may import. */
 const COMMON: ReadonlySet<string> = new Set(["log", "version"]);
 
 interface Layer {
   /** Folders it may import anything from. */
   readonly folders: readonly string[];
-  /** What it may import of the ports of the storage folders. */
+  /** The ports of the storage folders that it may import. */
   readonly ports?: "types" | "all";
 }
 
@@ -63,7 +63,7 @@ function importProblem(path: string, target: string, isTypeOnly: boolean): strin
   return undefined;
 }
 
-/** The folder under `src`, or the name of a file that stands there by itself; outside `src`, the path. */
+/** The folder under `src`, or the name of a file directly in it; outside `src`, the path. */
 function layerOf(path: string): string {
   const [root, name] = path.split("/");
   return root === "src" && name !== undefined ? name.replace(/\.ts$/, "") : path;

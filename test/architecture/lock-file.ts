@@ -1,4 +1,4 @@
-/** What matters here of package-lock.json. */
+/** The relevant fields of package-lock.json. */
 export interface LockFile {
   readonly packages: Readonly<Record<string, LockedPackage>>;
 }
@@ -11,8 +11,8 @@ interface LockedPackage {
 /**
  * One line for each package that `npm ci` would miss on some machine, or could not verify.
  *
- * npm leaves out of the lock what it could not find when it wrote it, such as programs for other platforms, and
- * later refuses that lock.
+ * npm leaves packages out of the lock that it could not find, such as programs for other platforms, and later refuses
+ * that lock.
  */
 export function lockProblems({ packages }: LockFile): readonly string[] {
   return Object.entries(packages).flatMap(([path, { integrity, optionalDependencies }]) => [
@@ -23,7 +23,7 @@ export function lockProblems({ packages }: LockFile): readonly string[] {
   ]);
 }
 
-/** Where a package at `path` finds the package `name`, the nearest first. */
+/** Where a package at `path` looks for the package `name`, the nearest first. */
 function candidatePaths(path: string, name: string): readonly string[] {
   const parents = path
     .split("/node_modules/")

@@ -1,4 +1,4 @@
-// Spelled in two parts, so that this file does not hold what it forbids.
+// Spelled in two parts, so that this file does not contain what it forbids.
 const REGISTRY_HOSTS: readonly string[] = [
   ["registry.npmjs", "org"],
   ["registry.yarnpkg", "com"],

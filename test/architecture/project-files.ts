@@ -20,7 +20,7 @@ export function projectFiles(root: string): readonly string[] {
   return filesIn("").toSorted();
 }
 
-/** The text of a file, or `undefined` when it is binary or too large to be anything a person wrote. */
+/** The text of a file; `undefined` if it is binary or too large to be written by a person. */
 export function readText(path: string): string | undefined {
   if (statSync(path).size > LARGEST_TEXT_BYTES) return undefined;
   const text = readFileSync(path, "utf8");

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path/posix";
 import { type ArrowFunctionExpression, type Function as FunctionNode, parseSync, Visitor } from "oxc-parser";
 
-/** One file of code, as far as the rules of the house look at it. Paths are relative to the checkout. */
+/** The facts of a file of code that the rules check. Paths are relative to the checkout. */
 export interface SourceModule {
   readonly path: string;
   readonly lineCount: number;
@@ -15,17 +15,17 @@ export interface SourceModule {
 /** An import of another file of the checkout; packages and built-in modules are left out. */
 export interface ModuleImport {
   readonly target: string;
-  /** Whether nothing of the target is needed at run time. */
+  /** Whether only types are imported. */
   readonly isTypeOnly: boolean;
 }
 
-/** Where a function stands, its signature included. */
+/** The lines of a function, including its signature. */
 export interface FunctionExtent {
   readonly firstLine: number;
   readonly lineCount: number;
 }
 
-/** What the rules look at in `text`, the content of the file at `path`. */
+/** Parses `text`, the content of the file at `path`. */
 export function parseSourceModule(path: string, text: string): SourceModule {
   const { program, module, errors } = parseSync(path, text);
   if (errors[0] !== undefined) throw new SyntaxError(`${path}: ${errors[0].message}`);
@@ -80,7 +80,7 @@ function importsOf(
   );
 }
 
-/** A function from an offset in `text` to its line, the first being 1. */
+/** A function from an offset in `text` to its line, starting at 1. */
 function lineFinder(text: string): (offset: number) => number {
   const starts = [0];
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);

@@ -1,23 +1,23 @@
 import { join } from "node:path";
 import { mustRun } from "../support/command.ts";
 
-/** One real client, and the commands with which it does what all clients do. References have no scheme. */
+/** A real client, and its commands. References have no scheme. */
 export interface ClientProgram {
   readonly name: string;
-  /** Whether what it pushes is what it was given, byte for byte; others compress layers again. */
+  /** Whether it pushes layers unchanged; others compress them again. */
   readonly keepsBytes: boolean;
   /** Pushes the image of an OCI layout. */
   push(tools: ClientTools, layout: string, reference: string): Promise<unknown>;
-  /** Pulls an image into an OCI layout that is not there yet, tagged `v1`. */
+  /** Pulls an image into a new OCI layout, tagged `v1`. */
   pull(tools: ClientTools, reference: string, layout: string): Promise<unknown>;
   copy(tools: ClientTools, from: string, to: string): Promise<unknown>;
-  /** What it prints when it lists a repository's tags; absent when it cannot. */
+  /** Lists a repository's tags; absent if it cannot. Resolves to its output. */
   listTags?(tools: ClientTools, repository: string): Promise<string>;
-  /** Absent when it cannot. */
+  /** Absent if it cannot. */
   remove?(tools: ClientTools, reference: string): Promise<unknown>;
 }
 
-/** Runs programs with a home, stores and settings in one folder, and with the CI's own programs on the path. */
+/** Runs programs with their home, stores and settings in one folder, and with the CI's programs on the path. */
 export class ClientTools {
   readonly folder: string;
   readonly #registry: string;
@@ -27,7 +27,7 @@ export class ClientTools {
     this.#registry = registry;
   }
 
-  /** Runs a program that must succeed; resolves to what it printed. */
+  /** Runs a program that must succeed; resolves to its output. */
   run(...command: readonly string[]): Promise<string> {
     return mustRun(command, {
       HOME: this.folder,
@@ -38,7 +38,7 @@ export class ClientTools {
     });
   }
 
-  /** Makes what some clients read their settings from. */
+  /** Creates the settings that some clients need. */
   async prepare(): Promise<void> {
     await Bun.write(join(this.folder, "policy.json"), '{"default":[{"type":"insecureAcceptAnything"}]}');
     await Bun.write(join(this.folder, "auth.json"), "{}");

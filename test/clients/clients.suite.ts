@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { blobKey } from "../../src/content/blob-paths.ts";
 import { type Digest, digestOf, encodedOf } from "../../src/oci/digest.ts";
 import { RegistryClient, type TestDescriptor } from "../support/registry-client.ts";
 import { describeWith } from "../support/requirements.ts";
@@ -36,7 +37,7 @@ async function bytesOf(path: string): Promise<Buffer<ArrayBuffer>> {
   return Buffer.from(await response.arrayBuffer());
 }
 
-/** Looks at what the registry holds of an image: all its bytes, or what they are once uncompressed. */
+/** Checks an image in the registry: its bytes, or its uncompressed layers. */
 async function expectStored(name: string, image: SampleImage, keepsBytes: boolean): Promise<void> {
   const manifest = await bytesOf(`/v2/${name}/manifests/v1`);
   const { config, layers } = JSON.parse(manifest.toString()) as {
@@ -53,7 +54,7 @@ async function expectStored(name: string, image: SampleImage, keepsBytes: boolea
   }
 }
 
-/** Looks at what a client pulled into an OCI layout. */
+/** Checks what a client pulled into an OCI layout. */
 async function expectPulled(layout: string, image: SampleImage, keepsBytes: boolean): Promise<void> {
   const read = (digest: Digest) => readFile(join(layout, "blobs/sha256", encodedOf(digest)));
   const index = JSON.parse(await readFile(join(layout, "index.json"), "utf8")) as {
@@ -97,6 +98,20 @@ function imageClientTests(program: ClientProgram): void {
   it("copies it into another repository", async () => {
     await program.copy(tools, at(name), at(copied));
     await expectStored(copied, image, program.keepsBytes);
+  });
+
+  it("pushes it to a new repository when the registry lost its blobs, which heals both", async () => {
+    const manifest = await bytesOf(`/v2/${name}/manifests/v1`);
+    const { config, layers } = JSON.parse(manifest.toString()) as {
+      config: TestDescriptor;
+      layers: TestDescriptor[];
+    };
+    for (const { digest } of [config, ...layers]) {
+      await rm(join(folder.path, "data", "content", blobKey(digest)), { force: true });
+    }
+    await program.push(tools, image.layout, at(`${program.name}/healed`));
+    await expectStored(`${program.name}/healed`, image, program.keepsBytes);
+    await expectStored(name, image, program.keepsBytes);
   });
 
   const { listTags, remove } = program;

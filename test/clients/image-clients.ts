@@ -17,7 +17,7 @@ function skopeoCopy(tools: ClientTools, from: string, to: string): Promise<strin
   return tools.run("skopeo", "--insecure-policy", "copy", "--quiet", ...insecure, from, to);
 }
 
-/** Podman and Buildah have one storage and much the same commands. */
+/** Podman and Buildah share their storage and most commands. */
 function containersStorageClient(name: "podman" | "buildah"): ClientProgram {
   const run = (tools: ClientTools, command: string, ...rest: readonly string[]) => {
     const storage = [

@@ -17,7 +17,7 @@ export interface SampleImage {
   readonly blobs: ReadonlyMap<Digest, Uint8Array>;
 }
 
-/** Makes an image of two layers of random files, which nobody has seen before. */
+/** Creates a new image of two layers of random files. */
 export async function makeSampleImage(layout: string): Promise<SampleImage> {
   const blobs = new Map<Digest, Uint8Array>();
   const add = (mediaType: string, bytes: Uint8Array) => {

@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import type { Cluster } from "../../examples/cluster/cluster.ts";
+import type { Checks } from "../support/checks.ts";
 import { installed } from "../support/command.ts";
-import type { Checks } from "./checks.ts";
 import { must, viewsOf } from "./views.ts";
 
 const IMAGE = "apt/tree";
 
-/** Images that are asked for on several instances at once. */
+/** Builds of the same image on several instances at once. */
 export async function checkBuilds(cluster: Cluster, checks: Checks): Promise<void> {
   if (!installed("apt-get", "dpkg-deb") && process.env.SLIPWAY_TEST_REQUIRE_ALL !== "1") {
     console.log("builds left out: apt is not installed");

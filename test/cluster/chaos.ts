@@ -7,7 +7,7 @@ const EVENTS = [
   ...["kill proxy", "kill Redis", "hang Redis", "empty Redis", "hang Redis and kill instance"],
 ] as const;
 
-/** What happens to the cluster, at random from a seed, one thing after the other; puts all of it right at the end. */
+/** Disturbs the cluster at random, by a seed, one disturbance at a time; repairs everything at the end. */
 export class Chaos {
   readonly #cluster: Cluster;
   readonly #random: Random;
@@ -27,7 +27,7 @@ export class Chaos {
     return [...this.#happened].map(([event, times]) => `${event}: ${times}`).join(", ");
   }
 
-  /** Goes on until `ended` says so. */
+  /** Runs until `ended` returns true. */
   async run(ended: () => boolean): Promise<void> {
     while (!ended()) {
       const event = this.#random.pick(EVENTS);
@@ -62,7 +62,7 @@ export class Chaos {
       case "hang Redis":
         return await this.#hang("redis");
       case "hang Redis and kill instance":
-        // What the instance deleted it could not tell Redis, and now it never will.
+        // The killed instance can no longer clear in Redis what it deleted.
         return await this.#disturb(async () => {
           this.#cluster.signal("redis", "SIGSTOP");
           await this.#pause(500, 1_500);

@@ -1,12 +1,12 @@
 import type { Cluster } from "../../examples/cluster/cluster.ts";
 import type { Digest } from "../../src/oci/digest.ts";
+import type { Checks } from "../support/checks.ts";
 import type { RegistryClient } from "../support/registry-client.ts";
-import type { Checks } from "./checks.ts";
 import { must, viewsOf } from "./views.ts";
 
 const REPOSITORY = "scenario/coherence";
 
-/** What is done on one instance and must be so on all. */
+/** Changes on one instance that must be visible on all. */
 export async function checkCoherence(cluster: Cluster, checks: Checks): Promise<void> {
   await checks.run("a tag moved on one instance is seen at once on all", () => moveTag(cluster));
   const redis = {
@@ -50,7 +50,7 @@ interface Trouble {
   readonly after?: () => void | Promise<void>;
 }
 
-/** Deletes what every instance has just served, in trouble that begins before the delete and ends after it. */
+/** Deletes what every instance has just served, during a disturbance that begins before and ends after the delete. */
 async function deleteBlobs(cluster: Cluster, { before, after }: Trouble): Promise<void> {
   const views = viewsOf(cluster);
   const digests: Digest[] = [];

@@ -2,8 +2,8 @@ import type { Cluster } from "../../examples/cluster/cluster.ts";
 import { NEWER_SUITE } from "../conformance/newer-suite.ts";
 import { OLDER_SUITE } from "../conformance/older-suite.ts";
 import { findSuiteProgram } from "../conformance/program.ts";
+import type { Checks } from "../support/checks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import type { Checks } from "./checks.ts";
 
 /** Both versions of the official suite, through the proxy; the cluster takes sparse manifests. */
 export async function checkConformance(cluster: Cluster, checks: Checks): Promise<void> {

@@ -1,12 +1,12 @@
-/** Milliseconds after the end of a disturbance in which its last broken connections may still show. */
+/** How long after a disturbance its broken connections may still cause failures, in milliseconds. */
 const AFTERMATH_MS = 500;
 
-/** When something that requests cannot do without was down: an instance or the proxy, not Redis. */
+/** The times when an instance or the proxy was down. Redis does not count, because requests work without it. */
 export class Disturbances {
   readonly #ended: { readonly from: number; readonly to: number }[] = [];
   readonly #running = new Set<number>();
 
-  /** Notes that a disturbance begins now; the answer is called when it is over. */
+  /** Records the start of a disturbance; call the result when it is over. */
   begin(): () => void {
     const from = performance.now();
     this.#running.add(from);
@@ -16,7 +16,7 @@ export class Disturbances {
     };
   }
 
-  /** Whether a request that began at `from` and ends now had part in one. */
+  /** Whether a request that began at `from` and ends now overlaps with one. */
   excuse(from: number): boolean {
     return this.#running.size > 0 || this.#ended.some(({ to }) => to > from);
   }

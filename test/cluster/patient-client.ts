@@ -1,12 +1,12 @@
 import type { Disturbances } from "./disturbances.ts";
 
-/** What a request says beside its method and path. */
+/** The options of a request. */
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
 }
 
-/** An answer, read whole. */
+/** A complete answer. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -15,19 +15,19 @@ export interface Answer {
   readonly repeated: boolean;
 }
 
-/** How all clients of a run fared. */
+/** Statistics of all clients of a run. */
 export interface RequestCounts {
   requests: number;
   /** Failures while an instance or the proxy was down. */
   excused: number;
-  /** Failures that nothing explains; described. */
+  /** Descriptions of unexplained failures. */
   readonly unexplained: string[];
 }
 
 const GIVE_UP_MS = 90_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** A client as real ones are: it tries again when a connection fails or a server says that the failure is its own. */
+/** A client that retries like real ones, after a broken connection or a 5xx answer. */
 export class PatientClient {
   readonly #url: string;
   readonly #disturbances: Disturbances;
@@ -39,7 +39,7 @@ export class PatientClient {
     this.#counts = counts;
   }
 
-  /** The first answer that is no failure of the server's. */
+  /** The first answer that is not a server error. */
   async call(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
     const deadline = performance.now() + GIVE_UP_MS;
     for (let attempt = 1; ; attempt += 1) {
@@ -50,7 +50,7 @@ export class PatientClient {
     }
   }
 
-  /** One attempt; `undefined` when the connection or the server failed. */
+  /** One attempt; `undefined` if the connection or the server failed. */
   async attempt(method: string, path: string, options: RequestOptions): Promise<Answer | undefined> {
     const began = performance.now();
     this.#counts.requests += 1;

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import type { Answer, PatientClient } from "./patient-client.ts";
 
-/** Attempts at a whole upload, each of which takes up what the one before left, if it can. */
+/** Attempts at a whole upload. Each continues the one before, if it can. */
 const ATTEMPTS = 20;
 
 /** Ways to push a blob. */
@@ -28,7 +28,7 @@ export async function pushBlob(
             mode === "put" ? bytes.byteLength : chunkBytes,
           );
     if (pushed?.status === 201) return digest;
-    // An upload that is gone was finished by a request whose answer was lost, or must begin anew.
+    // If the upload is gone, a request whose answer was lost has finished it, or it must start again.
     if (pushed !== undefined && pushed.status !== 404 && pushed.status !== 416) {
       throw new Error(
         `push of ${digest} answered ${pushed.status} ${new TextDecoder().decode(pushed.bytes)}`,
@@ -39,7 +39,7 @@ export async function pushBlob(
   throw new Error(`${digest} could not be pushed`);
 }
 
-/** One upload session; `undefined` when it was lost on the way. */
+/** One upload session; `undefined` if it was lost. */
 async function pushBySession(
   client: PatientClient,
   repository: string,
@@ -68,11 +68,11 @@ async function pushBySession(
   return answer;
 }
 
-/** Where an upload stands, after an attempt that failed. */
+/** The size of an upload after a failed attempt. */
 async function findOffset(client: PatientClient, location: string): Promise<number | undefined> {
   const status = await client.call("GET", location);
   if (status.status !== 204) return undefined;
   const last = Number(status.headers.get("range")?.split("-")[1]);
-  // `0-0` is said of no bytes as well; chunks are longer than one.
+  // `0-0` also means no bytes; chunks are longer than one byte.
   return last === 0 ? 0 : last + 1;
 }

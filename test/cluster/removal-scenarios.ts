@@ -1,18 +1,18 @@
 import type { Cluster } from "../../examples/cluster/cluster.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
+import type { Checks } from "../support/checks.ts";
 import type { RegistryClient } from "../support/registry-client.ts";
-import type { Checks } from "./checks.ts";
 import { must, viewsOf } from "./views.ts";
 
 const REPOSITORY = "scenario/removals";
 const PREFIX = `/v2/${REPOSITORY}`;
-/** Races that run at once; all lock the one repository, so that each meets the others at every step. */
+/** Races that run at the same time. All lock the same repository, so they meet at every step. */
 const LANES = 8;
 /** Milliseconds by which the removal begins after the push. */
 const DELAYS_MS = [-30, -8, -4, -2, -1, 0, 0, 0, 1, 2, 4, 8, 30];
 
-/** Pushes that may be tried until one finds the part gone. */
+/** Maximum pushes until one finds that the part is gone. */
 const MOST_PROBES = 1_000;
 
 /** A manifest that is not pushed yet, and the part of it that will be removed. */
@@ -26,7 +26,7 @@ interface Contest {
   readonly pushPart: (client: RegistryClient) => Promise<unknown>;
 }
 
-/** What is removed through one instance while a manifest that names it is pushed through another. */
+/** Removes parts through one instance while a manifest that names them is pushed through another. */
 export async function checkRemovals(cluster: Cluster, checks: Checks): Promise<void> {
   await checks.run("a manifest comes before the delete of its layer elsewhere, or is refused", () =>
     raceAll(cluster, imageContest, 200),
@@ -81,7 +81,7 @@ async function raceAll(cluster: Cluster, contestOn: typeof imageContest, rounds:
   if (taken === 0 || taken === rounds) throw new Error("there was no race: one side always came first");
 }
 
-/** One race of a push with a delete, which succeeds in any case, each through an instance of its own. */
+/** A race of a push and a delete through different instances. The delete always succeeds. */
 class Race {
   readonly #views: readonly RegistryClient[];
   readonly #pusher: RegistryClient;
@@ -99,7 +99,7 @@ class Race {
 
   /** Whether the push came first. @throws when the answers fit neither order */
   async run(contestOn: typeof imageContest): Promise<boolean> {
-    // The pusher has not seen the part before: its first look at it, which caches keep, is part of the race.
+    // The pushing instance has not seen the part before, so its first look-up, which is cached, is part of the race.
     const contest = await contestOn(this.#other);
     const [pushed, cameFirst] = await Promise.all([
       after(-this.#delayMs, () => this.#push(this.#pusher, contest, "raced")),
@@ -115,7 +115,7 @@ class Race {
     return cameFirst;
   }
 
-  /** Removes the part; resolves to whether the manifest was there by then. */
+  /** Removes the part; resolves to whether the manifest existed by then. */
   async #remove(contest: Contest): Promise<boolean> {
     const [cameFirst] = await Promise.all([
       this.#outlast(contest),
@@ -142,7 +142,7 @@ class Race {
     throw new Error(`${contest.partPath} is still there`);
   }
 
-  /** What is pushed again is there on all instances, and so may be what names it. */
+  /** Content that is pushed again exists on all instances, and so does a manifest that names it. */
   async #restore(contest: Contest): Promise<void> {
     await contest.pushPart(this.#pusher);
     await this.#expect(contest.partPath, 200);

@@ -8,10 +8,10 @@ export interface PushedImage {
   readonly blobs: readonly Digest[];
 }
 
-/** What a repository must hold, as far as its only writer was told; nothing in it is in doubt between two calls. */
+/** The expected content of a repository, known to its only writer. It is exact between two calls. */
 export class RepositoryModel {
   readonly name: string;
-  /** Sizes of blobs that are there, by digest. */
+  /** Sizes of the existing blobs, by digest. */
   readonly blobs = new Map<Digest, number>();
   readonly images = new Map<Digest, PushedImage>();
   readonly tags = new Map<string, Digest>();
@@ -39,7 +39,7 @@ export class RepositoryModel {
     this.goneTags.add(tag);
   }
 
-  /** Records an acknowledged delete of a manifest, with which its tags go. */
+  /** Records an acknowledged delete of a manifest, which also deletes its tags. */
   removeImage(digest: Digest): void {
     this.images.delete(digest);
     this.goneImages.add(digest);
@@ -52,7 +52,7 @@ export class RepositoryModel {
     this.goneBlobs.add(digest);
   }
 
-  /** Whether a manifest that is there names the blob. */
+  /** Whether an existing manifest names the blob. */
   isUsed(digest: Digest): boolean {
     return [...this.images.values()].some(({ blobs }) => blobs.includes(digest));
   }

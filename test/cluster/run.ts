@@ -3,10 +3,10 @@ import { chmod } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { Cluster } from "../../examples/cluster/cluster.ts";
 import { type ClusterOptions, parseS3Program, S3_PROGRAMS } from "../../examples/cluster/cluster-options.ts";
+import { Checks } from "../support/checks.ts";
 import { freePort } from "../support/free-port.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { checkBuilds } from "./build-scenarios.ts";
-import { Checks } from "./checks.ts";
 import { checkCoherence } from "./coherence-scenarios.ts";
 import { checkConformance } from "./conformance.ts";
 import { checkRemovals } from "./removal-scenarios.ts";
@@ -49,7 +49,7 @@ async function run(): Promise<number> {
   const checks = new Checks();
   const environment = {
     SLIPWAY_BUILDER_APT_ESSENTIAL: "false",
-    // The least that S3 allows, so that uploads of a few MiB have parts.
+    // The minimum of S3, so that uploads of a few MiB have parts.
     SLIPWAY_CONTENT_PART_BYTES: String(5 << 20),
   };
   const cluster = await Cluster.open(options, () => environment);

@@ -1,7 +1,7 @@
 import type { Cluster } from "../../examples/cluster/cluster.ts";
 import { Random } from "../fuzz/random.ts";
+import type { Checks } from "../support/checks.ts";
 import { Chaos } from "./chaos.ts";
-import type { Checks } from "./checks.ts";
 import { Disturbances } from "./disturbances.ts";
 import { PatientClient, type RequestCounts } from "./patient-client.ts";
 import { RepositoryModel } from "./repository-model.ts";
@@ -9,12 +9,12 @@ import { verifyAll } from "./verification.ts";
 import { Worker } from "./worker.ts";
 
 const CLIENTS = 32;
-/** Failures that are told of one by one. */
+/** Maximum failures to print one by one. */
 const TOLD = 20;
 
 /**
- * Clients work through the proxy while processes are killed, hung and restarted at random; then everything is put
- * right, and every instance must serve exactly what was acknowledged.
+ * Clients work through the proxy while processes are killed, stopped and restarted at random. Then everything is
+ * repaired, and every instance must serve exactly what was acknowledged.
  */
 export async function stress(
   cluster: Cluster,
@@ -36,7 +36,7 @@ export async function stress(
   const upheaval = chaos.run(ended).finally(() => {
     disturbing = false;
   });
-  // Nobody stops before the last disturbance is over: what it broke must be taken up again.
+  // Nobody stops before the last disturbance is over, because clients must continue what it broke.
   const working = workers.map((worker) => worker.run(() => ended() && !disturbing));
   const outcomes = await Promise.allSettled([upheaval, ...working]);
   for (const outcome of outcomes) {

@@ -1,11 +1,11 @@
 import { digestOf } from "../../src/oci/digest.ts";
-import type { Checks } from "./checks.ts";
+import type { Checks } from "../support/checks.ts";
 import type { Answer } from "./patient-client.ts";
 import type { RepositoryModel } from "./repository-model.ts";
 
 const PARALLEL = 8;
 
-/** Compares what one instance serves, with nothing disturbing it, with all that was acknowledged. */
+/** Compares what one undisturbed instance serves with everything that was acknowledged. */
 export async function verifyAll(
   url: string,
   models: readonly RepositoryModel[],

@@ -1,7 +1,7 @@
 import type { Cluster } from "../../examples/cluster/cluster.ts";
 import { RegistryClient } from "../support/registry-client.ts";
 
-/** Clients of the first three instances, past the proxy. */
+/** Clients that connect directly to the first three instances. */
 export function viewsOf(cluster: Cluster): readonly [RegistryClient, RegistryClient, RegistryClient] {
   const [one, two, three] = cluster.instanceUrls.map((url) => new RegistryClient({ url }));
   if (one === undefined || two === undefined || three === undefined)

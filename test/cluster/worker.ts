@@ -2,16 +2,18 @@ import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
 import { sampleBytes } from "../contracts/content-driver-samples.ts";
 import type { Random } from "../fuzz/random.ts";
-import type { Checks } from "./checks.ts";
+import type { Checks } from "../support/checks.ts";
 import type { PatientClient } from "./patient-client.ts";
 import { type PushMode, pushBlob } from "./pushes.ts";
 import type { PushedImage, RepositoryModel } from "./repository-model.ts";
 
-/** Images that a worker keeps; older ones make way, so that a long run needs no more room than a short one. */
+/**
+ * Maximum images that a worker keeps. It deletes older ones, so that a long run needs no more space than a short one.
+ */
 const MOST_IMAGES = 25;
 const TAGS = 8;
 const CHUNK_BYTES = 700_000;
-/** How often what was just changed is looked at; the proxy takes turns, so every instance gets its share. */
+/** How often to check a change. The proxy takes turns, so every instance is checked. */
 const LOOKS = 3;
 
 const ACTIONS = [
@@ -19,16 +21,16 @@ const ACTIONS = [
   ...["deleteTag", "deleteImage", "deleteBlob", "deleteBlob", "list"],
 ] as const;
 
-/** What a worker needs of its surroundings. */
+/** The surroundings of a worker. */
 export interface WorkerParts {
   readonly client: PatientClient;
   readonly random: Random;
   readonly checks: Checks;
-  /** Every worker's repository, itself included. */
+  /** The repositories of all workers, including its own. */
   readonly models: readonly RepositoryModel[];
 }
 
-/** One client, the only writer of its repository; looks after each step at whether it took effect. */
+/** A client that is the only writer of its repository. It checks the effect of each step. */
 export class Worker {
   readonly #model: RepositoryModel;
   readonly #parts: WorkerParts;
@@ -39,7 +41,7 @@ export class Worker {
     this.#parts = parts;
   }
 
-  /** Acts at random until `ended` says so. */
+  /** Acts at random until `ended` returns true. */
   async run(ended: () => boolean): Promise<void> {
     while (!ended()) {
       await this.#act(this.#parts.random.pick(ACTIONS));
@@ -89,7 +91,7 @@ export class Worker {
     return { digest, size: bytes.byteLength };
   }
 
-  /** Gives an image, new or known, a tag; then every instance must say so. */
+  /** Tags a new or known image; then every instance must show it. */
   async #tag(image: PushedImage, tag: string): Promise<void> {
     const { client, checks } = this.#parts;
     const path = this.#manifestPath(tag);
@@ -125,7 +127,7 @@ export class Worker {
     }
   }
 
-  /** Mounts what another worker holds, which may be deleting it just now. */
+  /** Mounts a blob of another worker, which may be deleting it at this moment. */
   async #mount(): Promise<void> {
     const { client, random, checks, models } = this.#parts;
     const source = random.pick(models);
@@ -180,7 +182,7 @@ export class Worker {
     );
   }
 
-  /** Deletes; a repeated request may find nothing left, since an earlier one did it. */
+  /** Deletes. A repeated request may get 404, because an earlier one did it. */
   async #delete(what: string): Promise<boolean> {
     const path = `/v2/${this.#model.name}/${what}`;
     const { status, repeated } = await this.#parts.client.call("DELETE", path);
@@ -208,7 +210,7 @@ export class Worker {
     return `t${this.#parts.random.below(TAGS)}`;
   }
 
-  /** A number that no other call of any worker gives. */
+  /** A number that is never returned again. */
   #unique(): number {
     this.#made += 1;
     return this.#parts.models.indexOf(this.#model) * 1_000_000 + this.#made;

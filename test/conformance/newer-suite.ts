@@ -1,7 +1,7 @@
 import { judge, runProgram } from "./results.ts";
 import type { Suite, SuiteRun } from "./suite.ts";
 
-/** Everything that the suite can test and tests only when told. */
+/** All optional tests of the suite. */
 const EVERYTHING: Readonly<Record<string, string>> = {
   OCI_API_BLOBS_DIGEST_HEADER: "true",
   OCI_API_BLOBS_UPLOAD_CANCEL: "true",

@@ -2,7 +2,7 @@ import { RegistryClient } from "../support/registry-client.ts";
 import { judge, type KnownSkip, runProgram } from "./results.ts";
 import type { Suite, SuiteRun } from "./suite.ts";
 
-/** What every test's name begins with, and what it begins with in the report. */
+/** The prefix of all test names, and of the names in the report. */
 const EACH_TEST = "OCI Distribution Conformance Tests ";
 const IN_REPORT = `[It] ${EACH_TEST}`;
 
@@ -62,7 +62,10 @@ export const OLDER_SUITE: Suite = {
   ],
 };
 
-/** A run of the tests whose names begin with one of `beginnings`, each of which must find some; of all when there are none. */
+/**
+ * A run of the tests whose names begin with one of `beginnings`, or of all tests if there are none. Each must match a
+ * test.
+ */
 function olderRun(
   title: string,
   beginnings: readonly string[],
@@ -99,7 +102,7 @@ function focusFlag(beginning: string): string {
   return `-ginkgo.focus=${EACH_TEST}${beginning.replace(/[()]/g, "\\$&")}`;
 }
 
-/** Pushes an image with tags; resolves to the variables that tell the suite of it. */
+/** Pushes an image with tags; resolves to the suite's variables for it. */
 async function pushContent(url: string, repository: string): Promise<SuiteRun["server"]> {
   const client = new RegistryClient({ url });
   const image = await client.makeImage(repository);

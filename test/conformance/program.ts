@@ -5,15 +5,15 @@ import type { TemporaryFolder } from "../support/temporary-folder.ts";
 
 const BUILDER = join(import.meta.dir, "../../.ci/go-tools");
 
-/** What the programs of the suite's two versions are called. */
+/** The names of the programs of the two versions. */
 export type SuiteProgram = "conformance" | "conformance-1.1";
 
-/** Where a program of the suite is, or, in one line, why it cannot be had on this machine. */
+/** The path of a program of the suite, or why it is not available, in one line. */
 export type ProgramSearch = { readonly path: string } | { readonly missing: string };
 
 /**
  * Looks for a program of the suite in `SLIPWAY_TEST_BIN` and on the search path; else builds it in `folder`, at the
- * version that `.ci/go-tools` pins. What the build said is printed.
+ * version that `.ci/go-tools` pins. Prints the build's output.
  */
 export async function findSuiteProgram(name: SuiteProgram, folder: TemporaryFolder): Promise<ProgramSearch> {
   const found = findProgram(name);

@@ -11,13 +11,13 @@ export interface SuiteTest {
   readonly status: string;
 }
 
-/** A test that a run skips, and why that is right. */
+/** A test that is skipped, and why. */
 export interface KnownSkip {
   readonly test: string;
   readonly reason: string;
 }
 
-/** What a suite's program did, and the tests that it reported on. */
+/** The result of a suite's program, and the reported tests. */
 export interface SuiteOutcome extends CommandOutcome {
   readonly tests: readonly SuiteTest[];
 }
@@ -42,7 +42,7 @@ export function readTests(junit: string): readonly SuiteTest[] {
   return [...tests].map(([, name = "", status = ""]) => ({ name, status }));
 }
 
-/** Judges a run: every test must have passed, except those that `skips` names, which must have been skipped. */
+/** Checks a run: the tests in `skips` must have been skipped, and all others must have passed. */
 export function judge(
   { tests, exitCode, stdout, stderr }: SuiteOutcome,
   skips: readonly KnownSkip[],

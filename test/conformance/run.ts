@@ -7,7 +7,9 @@ import { OLDER_SUITE } from "./older-suite.ts";
 import { findSuiteProgram } from "./program.ts";
 import type { SuiteReport, SuiteRun } from "./suite.ts";
 
-/** A suite that is required fails when its program cannot be had; the newer one's module has been seen to be refused. */
+/**
+ * A required suite fails if its program is not available. The module of the newer one may be refused by the proxy.
+ */
 const SUITES = [
   { suite: OLDER_SUITE, required: true },
   { suite: NEWER_SUITE, required: false },

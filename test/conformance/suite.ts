@@ -11,19 +11,19 @@ export interface Suite {
 /** One run of a suite with its settings. */
 export interface SuiteRun {
   readonly title: string;
-  /** Settings that the server must have been started with. */
+  /** Settings that the server must use. */
   readonly server: Readonly<Record<string, string>>;
-  /** Runs it against the registry at `url`, in repositories below `prefix`, of which there are none yet. */
+  /** Runs it against the registry at `url`, in new repositories below `prefix`. */
   run(program: string, url: string, prefix: string): Promise<SuiteReport>;
 }
 
 /** What a run found. */
 export interface SuiteReport {
   readonly passed: number;
-  /** Tests that were skipped, as they are known to be. */
+  /** Tests that were skipped as expected. */
   readonly skipped: number;
-  /** What is not as it must be, a line each. */
+  /** The problems, one line each. */
   readonly problems: readonly string[];
-  /** What the suite printed. */
+  /** The suite's output. */
   readonly output: string;
 }

@@ -3,13 +3,13 @@ import { createUploadId } from "../../src/content/upload-id.ts";
 import type { ByteBody, ByteSource } from "../../src/oci/byte-source.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 
-/** The chunks one after the other; then fails with `failure` when there is one. */
+/** Yields the chunks, then throws `failure` if given. */
 export async function* chunks(parts: Iterable<string | Uint8Array>, failure?: Error): ByteSource {
   for (const part of parts) yield typeof part === "string" ? new TextEncoder().encode(part) : part;
   if (failure !== undefined) throw failure;
 }
 
-/** `size` bytes that look random and are the same for the same seed. */
+/** `size` bytes that look random; the same seed gives the same bytes. */
 export function sampleBytes(size: number, seed = 1): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(size / 4));
   let state = seed >>> 0;
@@ -29,7 +29,7 @@ export function* pieces(bytes: Uint8Array, sizes: readonly number[]): Generator<
   }
 }
 
-/** All that a body gives, whichever kind it is. */
+/** All bytes of a body of any kind. */
 export async function bytesOf(body: ByteBody | undefined): Promise<Uint8Array> {
   if (body === undefined) throw new Error("there is no body");
   return new Uint8Array(await new Response(body).arrayBuffer());

@@ -19,7 +19,7 @@ import type { ContractCase } from "./metadata-store-samples.ts";
 const ignore = () => {};
 const UNKNOWN = createUploadId();
 
-/** What every driver does with bytes that are not published yet. */
+/** Tests of every driver: uploads. */
 export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
   {
     name: "begins an upload of no bytes, once",
@@ -151,6 +151,36 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
+    name: "cuts an upload back, to a size before, between and after its appends, and goes on from there",
+    async run(driver) {
+      const content = sampleBytes(11_000_000);
+      const { id } = await uploadSample(driver, content.subarray(0, 5_600_000));
+      await driver.appendUpload(id, 5_600_000, chunks([content.subarray(5_600_000)]), ignore);
+      for (const size of [11_000_000, 10_900_000, 10_485_760, 5_700_000, 1_000, 0]) {
+        expect((await driver.truncateUpload(id, size)).size).toBe(size);
+        const other = sampleBytes(6_000_000, size + 2);
+        const appended = await driver.appendUpload(id, size, chunks([other]), ignore);
+        expect(appended.size).toBe(size + 6_000_000);
+        const cut = await driver.truncateUpload(id, size);
+        expect(await driver.statUpload(id)).toEqual(cut);
+        expect(cut.revision).not.toBe(appended.revision);
+        expect(digestOf(await gather(driver.readUpload(id)))).toBe(digestOf(content.subarray(0, size)));
+      }
+      const { revision } = await driver.appendUpload(id, 0, chunks(["all new"]), ignore);
+      await driver.publishUpload(id, digestOf("all new"), revision);
+      expect(await textOf(await driver.open(digestOf("all new"), 7))).toBe("all new");
+    },
+  },
+  {
+    name: "refuses to cut an upload that is not there, or that holds less",
+    async run(driver) {
+      await expect(driver.truncateUpload(UNKNOWN, 0)).rejects.toBeInstanceOf(StorageError);
+      const { id, revision } = await uploadSample(driver, "four");
+      await expect(driver.truncateUpload(id, 5)).rejects.toBeInstanceOf(StorageError);
+      expect(await driver.statUpload(id)).toEqual({ size: 4, revision });
+    },
+  },
+  {
     name: "keeps none of the source's own buffers",
     async run(driver) {
       const id = createUploadId();
@@ -196,7 +226,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "lists uploads in progress with the time of their last change",
+    name: "lists uploads in progress with their size and the time of their last change",
     async run(driver) {
       const begun = Date.now() - 2000;
       const first = await uploadSample(driver, "first");
@@ -205,12 +235,13 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
       await driver.publishUpload(ended.id, digestOf("ended"), ended.revision);
       const uploads = await Array.fromAsync(driver.listUploads());
       expect(uploads.map(({ id }) => id).sort()).toEqual([first.id, second.id].sort());
+      expect(uploads.map(({ size }) => size).sort()).toEqual([0, 5]);
       for (const { modifiedAt } of uploads) expect(modifiedAt.getTime()).toBeGreaterThan(begun);
     },
   },
 ];
 
-/** Gives one buffer three times, with other bytes each time. */
+/** Yields the same buffer three times, with different bytes each time. */
 async function* reusedBuffer(): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(2);
   for (const letter of "abc") yield buffer.fill(letter.charCodeAt(0));

@@ -8,14 +8,15 @@ import type { Digest } from "../../src/oci/digest.ts";
 import { CONTENT_DRIVER_CASES } from "./content-driver.contract.ts";
 import { chunks } from "./content-driver-samples.ts";
 
-/** The contract's cases that a driver fails. */
-async function failedCases(create: () => ContentDriver): Promise<readonly string[]> {
-  const failed: string[] = [];
-  for (const { name, run } of CONTENT_DRIVER_CASES) {
-    await using driver = create();
-    await run(driver).catch(() => failed.push(name));
-  }
-  return failed;
+/** Whether a driver passes the named case of the contract. */
+async function passes(name: string, create: () => ContentDriver): Promise<boolean> {
+  const found = CONTENT_DRIVER_CASES.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`the contract has no case "${name}"`);
+  await using driver = create();
+  return await found.run(driver).then(
+    () => true,
+    () => false,
+  );
 }
 
 const BOUNDS = { maxBytes: 64 << 20 };
@@ -50,7 +51,7 @@ class SwallowsTheSourcesError extends MemoryDriver {
       try {
         yield* source;
       } catch {
-        // The double's fault: a broken source looks like one that ended.
+        // The fault of this driver: a broken source looks like one that ended.
       }
     };
     return super.appendUpload(id, offset, tolerant(), tap);
@@ -76,13 +77,10 @@ class PublishesWhateverIsThere extends MemoryDriver {
   }
 }
 
-it("passes a driver that keeps the contract", async () => {
-  expect(await failedCases(() => new MemoryDriver(BOUNDS))).toEqual([]);
-});
-
+// The memory driver itself passes all cases in memory-driver.test.ts.
 it.each([
   ["writes in place", WritesInPlace, "never shows part of a blob while it is published"],
-  ["ends a short blob cleanly", EndsShort, "refuses to open a blob that has another size than expected"],
+  ["ends a short blob cleanly", EndsShort, "does not open a blob that has another size than expected"],
   [
     "takes a broken source for one that ended",
     SwallowsTheSourcesError,
@@ -95,5 +93,6 @@ it.each([
     "does not publish an upload that was written to since",
   ],
 ])("fails a driver that %s", async (_fault, Driver, behaviour) => {
-  expect(await failedCases(() => new Driver(BOUNDS))).toContain(behaviour);
+  expect(await passes(behaviour, () => new MemoryDriver(BOUNDS))).toBe(true);
+  expect(await passes(behaviour, () => new Driver(BOUNDS))).toBe(false);
 });

@@ -4,7 +4,7 @@ import { BLOB_CASES } from "./content-driver-blobs.contract.ts";
 import { UPLOAD_CASES } from "./content-driver-uploads.contract.ts";
 import type { ContractCase } from "./metadata-store-samples.ts";
 
-/** All that every {@link ContentDriver} must do; each case is given an empty store of its own. */
+/** The contract of every {@link ContentDriver}. Each case gets a separate empty store. */
 export const CONTENT_DRIVER_CASES: readonly ContractCase<ContentDriver>[] = [...BLOB_CASES, ...UPLOAD_CASES];
 
 /** Registers the contract's tests for one implementation. `create` gives a driver over a new, empty store. */

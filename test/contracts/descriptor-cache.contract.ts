@@ -8,7 +8,7 @@ const BLOB: BlobDescriptor = { digest: digestOf("blob"), size: 4 };
 const OTHER: BlobDescriptor = { digest: digestOf("other"), size: 5 };
 const ALIAS = digestOf("blob", "sha512");
 
-/** Fills as a miss does, the authority having answered at once. */
+/** Fills the cache as a miss does. */
 export async function fillNow(
   cache: DescriptorCache,
   repository = REPOSITORY,
@@ -18,7 +18,7 @@ export async function fillNow(
   await cache.fill(repository, digest, descriptor, await cache.prepareFill(repository));
 }
 
-/** All that every {@link DescriptorCache} must do; each case is given an empty one. */
+/** The contract of every {@link DescriptorCache}. Each case gets an empty one. */
 export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = [
   {
     name: "knows nothing at first",

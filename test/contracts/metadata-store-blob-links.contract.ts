@@ -10,7 +10,7 @@ import {
   sampleDigest,
 } from "./metadata-store-samples.ts";
 
-/** What every {@link BlobLinks} does. */
+/** Tests of every {@link BlobLinks}. */
 export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "finds a linked blob with its size, in the repository that links it and in no other",

@@ -10,7 +10,7 @@ import {
   uploadId,
 } from "./metadata-store-samples.ts";
 
-/** What every {@link UploadLedger} and {@link BuildLedger} does. */
+/** Tests of every {@link UploadLedger} and {@link BuildLedger}. */
 export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "finds an upload session in its own repository until it is removed",
@@ -19,9 +19,45 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
       await store.addUpload(upload);
       expect(await other.findUpload(REPOSITORY, upload.id)).toEqual(upload);
       expect(await store.findUpload(ELSEWHERE, upload.id)).toBeUndefined();
-      await other.removeUpload(upload.id);
-      await store.removeUpload(upload.id);
+      expect(await other.removeUpload(upload.id)).toBe(true);
+      expect(await store.removeUpload(upload.id)).toBe(false);
       expect(await store.findUpload(REPOSITORY, upload.id)).toBeUndefined();
+    },
+  },
+  {
+    name: "ends an upload session and links its blob in one step, once, and in its own repository",
+    async run({ store, other }) {
+      const id = uploadId("u-1");
+      const blob = { digest: sampleDigest("blob"), size: 7 };
+      const upload = { id, repository: REPOSITORY, blob, digests: [blob.digest, sampleDigest("name")] };
+      expect(await store.finishUpload(upload)).toBe(false);
+      await store.addUpload({ id, repository: REPOSITORY, startedAt: new Date() });
+      expect(await store.finishUpload({ ...upload, repository: ELSEWHERE })).toBe(false);
+      expect(await other.findUpload(REPOSITORY, id)).toBeDefined();
+      expect(await store.findLinkedBlob(ELSEWHERE, blob.digest)).toBeUndefined();
+      expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toBeUndefined();
+      expect(await store.finishUpload(upload)).toBe(true);
+      expect(await other.findUpload(REPOSITORY, id)).toBeUndefined();
+      for (const digest of upload.digests) {
+        expect(await other.findLinkedBlob(REPOSITORY, digest)).toEqual(blob);
+      }
+      expect(await other.finishUpload(upload)).toBe(false);
+    },
+  },
+  {
+    name: "lets exactly one of a finish and a removal at the same time succeed",
+    async run({ store, other }) {
+      for (let round = 0; round < 25; round += 1) {
+        const id = uploadId(`u-${round}`);
+        const blob = { digest: sampleDigest(`blob ${round}`), size: 7 };
+        await store.addUpload({ id, repository: REPOSITORY, startedAt: new Date() });
+        const [isFinished, isRemoved] = await Promise.all([
+          store.finishUpload({ id, repository: REPOSITORY, blob, digests: [blob.digest] }),
+          other.removeUpload(id),
+        ]);
+        expect(isFinished).toBe(!isRemoved);
+        expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(isFinished ? blob : undefined);
+      }
     },
   },
   {
@@ -36,6 +72,24 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
       const before = new Date(Date.UTC(2020, 0, 4));
       expect(await store.listStaleUploads(before, 100)).toEqual(uploads.slice(0, 3));
       expect(await store.listStaleUploads(before, 2)).toEqual(uploads.slice(0, 2));
+    },
+  },
+  {
+    name: "tells which of any number of blobs and uploads it remembers, and how many sessions are old",
+    async run({ store, other }) {
+      const digests = Array.from({ length: 70 }, (_, index) => sampleDigest(`blob ${index}`));
+      const ids = Array.from({ length: 70 }, (_, index) => uploadId(`u-${index}`));
+      for (const index of [0, 31, 32, 69]) {
+        const digest = digests[index] as (typeof digests)[number];
+        await store.linkBlob(REPOSITORY, { digest, size: 1 }, [digest]);
+        const startedAt = new Date(Date.UTC(2020, 0, 1, 0, 0, index));
+        await store.addUpload({ id: ids[index] as (typeof ids)[number], repository: REPOSITORY, startedAt });
+      }
+      const at = (index: number) => [String(digests[index]), String(ids[index])];
+      const [blobs, uploads] = [await other.findBlobs(digests), await other.findUploads(ids)];
+      expect([...blobs, ...uploads].map(String).sort()).toEqual([0, 31, 32, 69].flatMap(at).sort());
+      expect([...(await store.findBlobs([])), ...(await store.findUploads([]))]).toEqual([]);
+      expect(await store.countUploads(new Date(Date.UTC(2020, 0, 1, 0, 0, 32)))).toBe(2);
     },
   },
   {

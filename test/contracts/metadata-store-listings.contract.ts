@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import type { MetadataStore, Referrer } from "../../src/metadata/metadata-store.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import {
@@ -17,7 +18,7 @@ const TAGS_IN_BYTE_ORDER = ["0.9", "1.0", "1.0-rc", "10", "B", "V1", "_x", "a", 
   tagName,
 );
 
-/** What every {@link ManifestLedger} does when asked for listings. */
+/** Tests of every {@link ManifestLedger}: listings. */
 export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "lists tags in pages of ascending byte order",
@@ -27,7 +28,7 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
       expect(await store.listTags(REPOSITORY, { limit: 100 })).toEqual(TAGS_IN_BYTE_ORDER);
       const page = await store.listTags(REPOSITORY, { limit: 3, after: "1.0" });
       expect(page).toEqual(TAGS_IN_BYTE_ORDER.slice(2, 5));
-      // The one to go on after need not be there.
+      // The entry to continue after does not have to exist.
       expect(await store.listTags(REPOSITORY, { limit: 1, after: "1.0-" })).toEqual([tagName("1.0-rc")]);
       expect(await store.listTags(REPOSITORY, { limit: 5, after: "v1.0" })).toEqual([]);
       expect(await store.listTags(REPOSITORY, { limit: 0 })).toEqual([]);
@@ -70,14 +71,15 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
         const manifest = sampleManifest(`referrer ${index}`, { subject, artifactType, annotations });
         await store.putManifest(REPOSITORY, manifest, []);
         const { mediaType, digest, bytes } = manifest;
-        descriptors.push({ mediaType, digest, size: bytes.byteLength, annotations, artifactType });
+        descriptors.push({ mediaType, digest, size: bytes.byteLength, artifactType, annotations });
       }
       await store.putManifest(ELSEWHERE, sampleManifest("elsewhere", { subject }), []);
       await pushSample(store, "no referrer");
       const expected = descriptors.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-      const list = (filter: { artifactType?: string }, limit: number, after = 0) => {
+      const list = async (filter: { artifactType?: string }, limit: number, after = 0) => {
         const last = expected[after - 1]?.digest;
-        return store.listReferrers(REPOSITORY, subject, filter, last ? { limit, after: last } : { limit });
+        const page = last ? { limit, after: last } : { limit };
+        return describe(store, await store.listReferrers(REPOSITORY, subject, filter, page));
       };
       expect(await list({}, 100)).toEqual(expected);
       expect(await list({}, 2, 3)).toEqual(expected.slice(3, 5));
@@ -88,6 +90,17 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
+    name: "lists every annotation of a referrer, whatever it is called",
+    async run({ store }) {
+      const subject = sampleDigest("subject");
+      const text = '{"__proto__":"a","constructor":"b","toString":"c","":"d","\\u0000":"e","0":"f"}';
+      const annotations = JSON.parse(text);
+      await store.putManifest(REPOSITORY, sampleManifest("a", { subject, annotations }), []);
+      const listed = await store.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
+      expect(JSON.stringify(await describe(store, listed))).toContain(JSON.stringify(annotations));
+    },
+  },
+  {
     name: "describes a referrer without type and annotations, and forgets it when it is deleted",
     async run({ store }) {
       const subject = sampleDigest("subject");
@@ -95,9 +108,66 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
       await store.putManifest(REPOSITORY, manifest, []);
       const { mediaType, digest, bytes } = manifest;
       const referrers = () => store.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
-      expect(await referrers()).toEqual([{ mediaType, digest, size: bytes.byteLength }]);
+      const listed = await referrers();
+      expect(await describe(store, listed)).toEqual([{ mediaType, digest, size: bytes.byteLength }]);
       await store.deleteManifest(REPOSITORY, digest);
       expect(await referrers()).toEqual([]);
+      expect(await describe(store, listed)).toEqual([]);
+    },
+  },
+  {
+    name: "tells which of some candidates are referrers that do not name the subject themselves",
+    async run({ store }) {
+      const subject = sampleDigest("subject");
+      const told = sampleManifest("told", { subject });
+      const signature = sampleManifest("signature", { artifactType: "example/signature" });
+      const ofAnother = sampleManifest("of another", { subject: sampleDigest("another") });
+      for (const manifest of [told, signature, ofAnother]) await store.putManifest(REPOSITORY, manifest, []);
+      await store.putManifest(ELSEWHERE, sampleManifest("elsewhere"), []);
+      const candidates = [told, signature, ofAnother, sampleManifest("elsewhere")].map(
+        ({ digest }) => digest,
+      );
+      const find = async (filter: { artifactType?: string }, among = candidates) =>
+        (await store.findReferrers(REPOSITORY, subject, filter, among))
+          .map(({ digest }) => digest)
+          .toSorted();
+      expect(await find({})).toEqual([signature.digest, ofAnother.digest].toSorted());
+      expect(await find({ artifactType: "example/signature" })).toEqual([signature.digest]);
+      expect(await find({}, [])).toEqual([]);
+    },
+  },
+  {
+    name: "gives descriptors of any length in pieces that make up the whole",
+    async run({ store }) {
+      const subject = sampleDigest("subject");
+      const expected: Descriptor[] = [];
+      for (const length of [10, 700_000, 20, 60_000, 60_000, 300_000]) {
+        const annotations = { "org.example.note": "é".repeat(length / 2) };
+        const manifest = sampleManifest(`${length} ${expected.length}`, { subject, annotations });
+        await store.putManifest(REPOSITORY, manifest, []);
+        const { mediaType, digest, bytes } = manifest;
+        expected.push({ mediaType, digest, size: bytes.byteLength, annotations });
+      }
+      const listed = await store.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
+      const sorted = expected.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+      expect(listed.map(({ descriptorBytes }) => descriptorBytes)).toEqual(
+        sorted.map((descriptor) => Buffer.byteLength(JSON.stringify(descriptor))),
+      );
+      expect(await describe(store, listed)).toEqual(sorted);
+      for await (const piece of store.readDescriptors(REPOSITORY, listed)) {
+        expect(piece.byteLength).toBeLessThanOrEqual(256 * 1024);
+      }
     },
   },
 ];
+
+/** The descriptors that the store gives for some referrers. */
+async function describe(
+  store: MetadataStore,
+  referrers: readonly Referrer[],
+): Promise<readonly Descriptor[]> {
+  const pieces = await Array.fromAsync(store.readDescriptors(REPOSITORY, referrers), (piece) =>
+    piece.slice(),
+  );
+  return JSON.parse(`[${Buffer.concat(pieces).toString()}]`);
+}

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import { WHOLE_MANIFEST_BYTES } from "../../src/metadata/metadata-store.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
@@ -13,7 +14,7 @@ import {
   tagName,
 } from "./metadata-store-samples.ts";
 
-/** What every {@link ManifestLedger} does when manifests are pushed, found and deleted. */
+/** Tests of every {@link ManifestLedger}: push, find and delete. */
 export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "finds a manifest by digest and by each tag, byte for byte",
@@ -22,7 +23,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       const digest = digestOf(bytes);
       const manifest = sampleManifest("", { bytes, digest, digests: [digest] });
       expect(await store.putManifest(REPOSITORY, manifest, [tagName("v1"), tagName("latest")])).toEqual([]);
-      const stored = { digest, mediaType: manifest.mediaType, bytes };
+      const stored = { digest, mediaType: manifest.mediaType, size: bytes.byteLength, bytes };
       for (const reference of [digest, tagName("v1"), tagName("latest")]) {
         expect(await store.findManifest(REPOSITORY, reference)).toEqual(stored);
       }
@@ -30,6 +31,44 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       expect(await store.findManifest(REPOSITORY, sampleDigest("a"))).toBeUndefined();
       expect(await store.findManifest(ELSEWHERE, digest)).toBeUndefined();
       expect(await store.findManifest(ELSEWHERE, tagName("v1"))).toBeUndefined();
+    },
+  },
+  {
+    name: "brings a large manifest along without its bytes, and gives those in pieces",
+    async run({ store }) {
+      for (const size of [WHOLE_MANIFEST_BYTES, WHOLE_MANIFEST_BYTES + 1, 3 * WHOLE_MANIFEST_BYTES]) {
+        const bytes = new Uint8Array(size).fill(0x61);
+        const digest = digestOf(bytes);
+        await store.putManifest(REPOSITORY, sampleManifest("", { bytes, digest, digests: [digest] }), []);
+        const found = await store.findManifest(REPOSITORY, digest);
+        expect([found?.size, found?.bytes !== undefined]).toEqual([size, size <= WHOLE_MANIFEST_BYTES]);
+        const pieces = await Array.fromAsync(store.readManifest(REPOSITORY, digest), (piece) =>
+          piece.slice(),
+        );
+        expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+        expect(pieces.every(({ byteLength }) => byteLength <= WHOLE_MANIFEST_BYTES)).toBe(true);
+      }
+    },
+  },
+  {
+    name: "never ends a manifest early that is deleted while it is read",
+    async run({ store }) {
+      const bytes = new Uint8Array(2 * WHOLE_MANIFEST_BYTES);
+      const digest = digestOf(bytes);
+      await store.putManifest(REPOSITORY, sampleManifest("", { bytes, digest, digests: [digest] }), []);
+      const pieces = store.readManifest(REPOSITORY, digest)[Symbol.asyncIterator]();
+      const first = await pieces.next();
+      await store.deleteManifest(REPOSITORY, digest);
+      let size = (first.value as Uint8Array).byteLength;
+      const rest = (async () => {
+        for (let next = await pieces.next(); !next.done; next = await pieces.next())
+          size += next.value.byteLength;
+      })();
+      const outcome = await rest.then(
+        () => "ended",
+        (error) => String(error),
+      );
+      expect(outcome === "ended" ? size === bytes.byteLength : outcome.includes("deleted")).toBe(true);
     },
   },
   {
@@ -71,16 +110,32 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "takes the same push again, and the media type of the last",
+    name: "takes the same push again, and counts it once",
     async run({ store }) {
       const manifest = await pushSample(store, "a", ["latest"]);
       await pushSample(store, "a", ["latest"]);
-      const mediaType = MediaType.dockerManifest;
-      await store.putManifest(REPOSITORY, { ...manifest, mediaType }, []);
-      expect((await store.findManifest(REPOSITORY, tagName("latest")))?.mediaType).toBe(mediaType);
       expect(await store.deleteManifest(REPOSITORY, manifest.digest)).toBe(true);
       expect(await store.deleteManifest(REPOSITORY, manifest.digest)).toBe(false);
       expect(await store.listRepositories({ limit: 10 })).toEqual([]);
+    },
+  },
+  {
+    name: "refuses the same bytes with another media type, and writes nothing; elsewhere it takes them",
+    async run({ store, other }) {
+      const manifest = await pushSample(store, "a", ["latest"]);
+      const retyped = { ...manifest, mediaType: MediaType.ociIndex };
+      const again = other.putManifest(REPOSITORY, retyped, [tagName("index")]);
+      const { mediaType: stored } = manifest;
+      expect(await again.catch((error: unknown) => error)).toMatchObject({
+        fault: "manifest-invalid",
+        detail: { digest: manifest.digest, stored, pushed: MediaType.ociIndex },
+      });
+      expect(await store.findManifest(REPOSITORY, tagName("index"))).toBeUndefined();
+      expect((await store.findManifest(REPOSITORY, tagName("latest")))?.mediaType).toBe(stored);
+      expect(await store.putManifest(ELSEWHERE, retyped, [])).toEqual([]);
+      await store.deleteManifest(REPOSITORY, manifest.digest);
+      expect(await store.putManifest(REPOSITORY, retyped, [])).toEqual([]);
+      expect((await other.findManifest(REPOSITORY, manifest.digest))?.mediaType).toBe(MediaType.ociIndex);
     },
   },
   {

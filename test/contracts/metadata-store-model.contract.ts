@@ -4,7 +4,7 @@ import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import { repositoryName, requires, sampleBlob, sampleManifest, tagName } from "./metadata-store-samples.ts";
 
-/** What a registry of few blobs, manifests and tags holds, as plain sets. */
+/** A model of a registry with few blobs, manifests and tags, as plain sets. */
 class Model {
   readonly blobs = new Set<number>();
   readonly manifests = new Set<number>();
@@ -34,7 +34,7 @@ function manifestOf(number: number) {
   return sampleManifest(`${number}`, { references });
 }
 
-/** What any sequence of changes leaves, told by a model. */
+/** Compares the result of any sequence of changes with a model. */
 export const MODEL_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "agrees with a model of sets after any sequence of changes made through either instance",
@@ -42,7 +42,7 @@ export const MODEL_CASES: readonly ContractCase<MetadataStores>[] = [
       let runs = 0;
       const steps = fc.array(fc.tuple(COMMAND, fc.boolean()), { maxLength: 25 });
       const property = fc.asyncProperty(steps, async (commands) => {
-        // Each sequence has a repository of its own: what others hold must not matter.
+        // Each sequence has its own repository; the content of others must not matter.
         runs += 1;
         const repository = repositoryName(`model/r${runs}`);
         const model = new Model();

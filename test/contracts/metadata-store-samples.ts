@@ -7,7 +7,7 @@ import { MediaType } from "../../src/oci/media-types.ts";
 import { parseTag, type Tag } from "../../src/oci/reference.ts";
 import { parseRepositoryName, type RepositoryName } from "../../src/oci/repository-name.ts";
 
-/** Two stores on one empty database, as two instances of the registry have them. */
+/** Two stores on one empty database, like two instances of the registry. */
 export interface MetadataStores {
   readonly store: MetadataStore;
   readonly other: MetadataStore;
@@ -31,17 +31,17 @@ export const tagName = (text: string): Tag => parseTag(text);
 /** An upload id. */
 export const uploadId = (text: string): UploadId => text as UploadId;
 
-/** The digest of content that is told apart by `seed`. */
+/** The digest of sample content number `seed`. */
 export function sampleDigest(seed: string, algorithm: DigestAlgorithm = "sha256"): Digest {
   return digestOf(`content ${seed}`, algorithm);
 }
 
-/** The blob told apart by `seed`. */
+/** The sample blob number `seed`. */
 export function sampleBlob(seed: string): BlobDescriptor {
   return { digest: sampleDigest(seed), size: 1000 + seed.length };
 }
 
-/** Links the blob told apart by `seed`; resolves to its digest. */
+/** Links the sample blob number `seed`; resolves to its digest. */
 export async function linkSample(
   store: MetadataStore,
   seed: string,
@@ -52,12 +52,12 @@ export async function linkSample(
   return blob.digest;
 }
 
-/** A reference that must be met. */
+/** A required reference. */
 export function requires(kind: ManifestReference["kind"], digest: Digest): ManifestReference {
   return { kind, digest, optional: false };
 }
 
-/** A manifest of its own bytes, refers to nothing unless told so. */
+/** A sample manifest; refers to nothing by default. */
 export function sampleManifest(seed: string, more: Partial<NewManifest> = {}): NewManifest {
   const bytes = new TextEncoder().encode(`{"manifest":"${seed}"}`);
   const digest = digestOf(bytes);

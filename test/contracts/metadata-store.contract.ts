@@ -1,23 +1,25 @@
 import { describe, it } from "bun:test";
 import { BLOB_LINK_CASES } from "./metadata-store-blob-links.contract.ts";
 import { CONCURRENCY_CASES } from "./metadata-store-concurrency.contract.ts";
+import { CONDITION_CASES } from "./metadata-store-conditions.contract.ts";
 import { LEDGER_CASES } from "./metadata-store-ledgers.contract.ts";
 import { LISTING_CASES } from "./metadata-store-listings.contract.ts";
 import { MANIFEST_CASES } from "./metadata-store-manifests.contract.ts";
 import { MODEL_CASES } from "./metadata-store-model.contract.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 
-/** All that every {@link MetadataStore} must do; each case is given two stores on one database of its own. */
+/** The contract of every {@link MetadataStore}. Each case gets two stores on a separate database. */
 export const METADATA_STORE_CASES: readonly ContractCase<MetadataStores>[] = [
   ...BLOB_LINK_CASES,
   ...MANIFEST_CASES,
+  ...CONDITION_CASES,
   ...LISTING_CASES,
   ...LEDGER_CASES,
   ...CONCURRENCY_CASES,
   ...MODEL_CASES,
 ];
 
-/** Far more than any case takes on a machine with nothing else to do. */
+/** Far more than any case takes on an idle machine. */
 export const CASE_TIMEOUT_MS = 60_000;
 
 /** Registers the contract's tests for one implementation. `create` gives two stores on a new, empty database. */

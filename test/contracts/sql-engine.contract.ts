@@ -119,7 +119,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
       other,
     }) => {
       const epochs = new Set([engine.epoch()]);
-      // An engine that cannot tell says so always.
+      // An engine without epochs always returns `undefined`.
       if (epochs.has(undefined)) return;
       for (const [index, each] of [engine, other, engine].entries()) {
         const before = engine.epoch();

@@ -3,10 +3,10 @@ import { RegistryClient } from "../support/registry-client.ts";
 import type { Knowledge } from "./knowledge.ts";
 
 /**
- * What is wrong with the registry as clients see it; nothing when all is well.
+ * The problems that clients can see in the registry.
  *
- * Every tag resolves, every manifest and blob hashes to its digest, everything that a tagged manifest lists as a
- * referrer is there.
+ * Checks that every tag resolves, that every manifest and blob hashes to its digest, and that all referrers of a
+ * tagged manifest exist.
  */
 export async function inconsistencies(url: string, known: Knowledge): Promise<readonly string[]> {
   const client = new RegistryClient({ url });

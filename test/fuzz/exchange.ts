@@ -10,20 +10,20 @@ export interface RawResponse {
 /** How one exchange ended. */
 export type Exchanged =
   | { readonly kind: "answered"; readonly response: RawResponse }
-  /** The server closed the connection without an answer, as it may for what is no HTTP. */
+  /** The server closed the connection without an answer, as it may for invalid HTTP. */
   | { readonly kind: "closed" }
-  /** Nothing came for too long. */
+  /** The server sent nothing for too long. */
   | { readonly kind: "silent" };
 
 /** How long to wait for an answer, in milliseconds. */
 const ANSWER_WITHIN_MS = 10_000;
 
-/** When a request that may be cut short is ended, so that the server need not wait for the rest. */
+/** When to end a request that may be incomplete, so that the server does not wait for the rest. */
 const END_AFTER_MS = 100;
 
 /**
- * Sends bytes over a connection of their own and reads one answer, to a `HEAD` request or another one. Of a request
- * that `mayStall`, since it may promise more bytes than it has, the sending side is closed soon.
+ * Sends bytes over a new connection and reads one answer, to a `HEAD` or another request. If a request `mayStall`,
+ * because it may promise more bytes than it has, the sending side is closed soon.
  */
 export async function exchange(
   url: string,
@@ -53,7 +53,7 @@ export async function exchange(
   return result;
 }
 
-/** The first final answer in `received`, once all of it is there. */
+/** The first final answer in `received`, once it is complete. */
 function readResponse(received: Buffer, head: boolean, closed: boolean): RawResponse | undefined {
   const end = received.indexOf("\r\n\r\n");
   if (end < 0) return undefined;

@@ -6,42 +6,43 @@ import { type Mutated, mutate } from "./mutations.ts";
 import { Random } from "./random.ts";
 import { type Plan, planRequest } from "./requests.ts";
 
-/** Requests sent at the same time; a round ends when all of them are answered, so that a seed repeats a run. */
+/** Requests sent at the same time. A round ends when all of them are answered, so a seed repeats a run. */
 const ROUND = 8;
 
-/** Rounds between two looks at the whole registry. */
+/** Rounds between two checks of the whole registry. */
 const ROUNDS_BETWEEN_CHECKS = 100;
 
-/** Resident memory, at most. */
+/** Limit of the server's resident memory. */
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
 
-/** Problems after which a run ends. */
+/** A run stops after this many problems. */
 const MAX_PROBLEMS = 5;
 
-/** How long to go on. */
+/** When to stop. */
 export interface FuzzOptions {
   readonly seed: number;
-  readonly seconds: number;
+  /** When to send no more, on the clock of `performance.now()`. */
+  readonly endAt: number;
+  /** How many requests to send at most. */
   readonly requests: number;
 }
 
-/** What a run saw. */
+/** What a run found. */
 export interface FuzzReport {
   readonly sent: number;
-  /** How often each status was answered; `closed` and `silent` for none. */
+  /** How many answers had each status. `closed` and `silent` count requests without an answer. */
   readonly statuses: ReadonlyMap<string, number>;
   readonly problems: readonly string[];
 }
 
-/** Sends valid and mutated requests to a server and looks at what becomes of both. */
+/** Sends valid and mutated requests to a server and checks the answers, the server and what it stores. */
 export async function fuzz(server: ServerProcess, options: FuzzOptions): Promise<FuzzReport> {
   const random = new Random(options.seed);
   const known = new Knowledge(random);
   const statuses = new Map<string, number>();
   const problems: string[] = [];
-  const endAt = performance.now() + options.seconds * 1000;
   let sent = 0;
-  for (let round = 1; performance.now() < endAt && sent < options.requests; round++) {
+  for (let round = 1; performance.now() < options.endAt && sent < options.requests; round++) {
     const drawn = Array.from({ length: ROUND }, () => draw(random, known));
     const outcomes = await Promise.all(
       drawn.map(({ mutated }) => exchange(server.url, mutated.bytes, mutated)),
@@ -73,13 +74,13 @@ function problemOf(outcome: Exchanged, { mayStall }: Mutated): string | undefine
     case "closed":
       return mayStall ? undefined : "a valid request was not answered";
     case "silent":
-      return "a request was not answered, nor its connection closed, in time";
+      return "a request got no answer in time, and its connection was not closed";
     case "answered":
       return responseProblem(outcome.response);
   }
 }
 
-/** What no answer may be. The HTTP parser's own refusals have no body; ours are in the specification's form. */
+/** What is wrong with an answer. Bun's own refusals have no body; ours have the form that the specification defines. */
 function responseProblem({ status, headers, body }: RawResponse): string | undefined {
   if (status >= 500 && status !== 505) return `answered ${status}: ${body.toString("utf8").slice(0, 500)}`;
   if (status < 400 || headers.get("content-type") !== "application/json" || body.length === 0)
@@ -91,7 +92,7 @@ function responseProblem({ status, headers, body }: RawResponse): string | undef
       errors.every(({ code, message }) => typeof code === "string" && typeof message === "string");
     return fine ? undefined : `answered ${status} with no error in it`;
   } catch {
-    return `answered ${status} with what is no JSON: ${body.toString("utf8").slice(0, 200)}`;
+    return `answered ${status} with a body that is not JSON: ${body.toString("utf8").slice(0, 200)}`;
   }
 }
 

@@ -6,10 +6,10 @@ import type { Random } from "./random.ts";
 const REPOSITORIES = ["a", "b/c", "deep/er/name", "x-1.y_z"];
 const TAGS = ["latest", "v1", "v2", "_", "a".repeat(128)];
 
-/** Most things remembered of a kind; the oldest give way. */
+/** Maximum things to remember of each kind; the oldest are dropped first. */
 const MEMORY = 40;
 
-/** What the fuzzer has pushed or seen, so that its requests are about things that are there. */
+/** What the fuzzer has pushed or seen, so that its requests are about existing things. */
 export class Knowledge {
   readonly #random: Random;
   readonly blobs: { repository: string; digest: string; size: number }[] = [];
@@ -28,19 +28,19 @@ export class Knowledge {
     return this.#random.pick(TAGS);
   }
 
-  /** A digest of something that is there, or of nothing. */
+  /** A digest of existing content, or sometimes of none. */
   digest(): string {
     const known = [...this.blobs, ...this.manifests];
     if (known.length === 0 || this.#random.oneIn(5)) return digestOf(this.#random.bytes(8));
     return this.#random.pick(known).digest;
   }
 
-  /** Bytes of a blob: mostly few, at times some hundred thousand. */
+  /** Bytes of a blob: mostly few, sometimes a few hundred thousand. */
   content(): Uint8Array<ArrayBuffer> {
     return this.#random.bytes(this.#random.oneIn(20) ? this.#random.below(400_000) : this.#random.below(300));
   }
 
-  /** Text of a manifest, with blobs and manifests that are mostly there. */
+  /** Text of a manifest, with blobs and manifests that mostly exist. */
   manifest(repository: string): { readonly text: string; readonly mediaType: string } {
     const here = (each: { repository: string }) => each.repository === repository || this.#random.oneIn(10);
     const blobs = this.blobs

@@ -1,7 +1,7 @@
 import type { Random } from "./random.ts";
 import { encodeRequest, type RawRequest } from "./raw-request.ts";
 
-/** Text that hides something in a path, a query or a header. */
+/** Text with a special meaning in a path, a query or a header. */
 const MARKS = [
   "/",
   "//",
@@ -57,11 +57,14 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ["Connection", "Upgrade"],
   ["Upgrade", "websocket"],
   ["If-None-Match", `${'"",'.repeat(100)}*`],
+  ["If-None-Match", "*"],
+  ["If-Match", "*"],
+  ["If-Match", `"${"x".repeat(300)}", W/"`],
   ["Accept", `${"a/b,".repeat(200)}*/*`],
   ["X-Flood", "x".repeat(9000)],
 ];
 
-/** What goes over the wire, and whether the server may rightly wait for more of it. */
+/** The bytes of a request, and whether the server may wait for more of them. */
 export interface Mutated {
   readonly bytes: Uint8Array;
   readonly head: boolean;
@@ -97,7 +100,7 @@ const MUTATIONS: readonly Mutation[] = [
   (random, request) => ({ ...request, framing: { lie: random.below(200) - 100 } }),
 ];
 
-/** The request as it is, or with a few things wrong, or its very bytes spoilt. */
+/** Encodes the request unchanged, or with a few faults, or with damaged bytes. */
 export function mutate(random: Random, request: RawRequest): Mutated {
   let mutated = request;
   const wrongs = random.pick([0, 0, 0, 1, 1, 2, 3]);
@@ -118,7 +121,7 @@ function cut(random: Random, text: string): string {
   return text.slice(0, at) || "/";
 }
 
-/** A few bytes changed, left out, or said twice. */
+/** Changes, removes or repeats a few bytes. */
 function spoilt(random: Random, bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) return random.bytes(random.below(50));
   const at = random.below(bytes.length);

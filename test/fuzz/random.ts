@@ -1,4 +1,4 @@
-/** Chance that a seed repeats: the same seed gives the same choices, on any machine (xorshift128, 32 bits a step). */
+/** Repeatable random choices: the same seed gives the same choices on any machine (xorshift128, 32 bits a step). */
 export class Random {
   readonly #state: Uint32Array<ArrayBuffer>;
 
@@ -31,7 +31,7 @@ export class Random {
     return bytes;
   }
 
-  /** Another source of chance, whose choices do not depend on how many this one makes afterwards. */
+  /** Another random source, which does not depend on later choices of this one. */
   fork(): Random {
     return new Random(this.#next());
   }

@@ -1,11 +1,11 @@
 /** A request before it is written: what the fuzzer makes, mutates and sends. */
 export interface RawRequest {
   readonly method: string;
-  /** Path and query, as they stand in the first line. */
+  /** Path and query, as in the request line. */
   readonly target: string;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: Uint8Array;
-  /** How the body's length is told; `lie` states one that differs by so much. */
+  /** How to state the body's length; `lie` states one that differs by this much. */
   readonly framing: "length" | "chunked" | { readonly lie: number };
 }
 

@@ -17,7 +17,7 @@ export interface CountingAuthority extends AsyncDisposable {
   readonly asked: () => number;
 }
 
-/** Does what the authority does, but for what is overridden. */
+/** Delegates to the authority, except for overridden methods. */
 export function delegating(authority: BlobLinks, overrides: Partial<BlobLinks>): BlobLinks {
   return {
     findLinkedBlob: (...asked) => authority.findLinkedBlob(...asked),

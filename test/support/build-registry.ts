@@ -15,6 +15,7 @@ import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import { KeyedLock } from "../../src/oci/keyed-lock.ts";
 import { OPEN_ACCESS } from "../../src/registry/access-policy.ts";
 import type { ImageStore } from "../../src/registry/image-store.ts";
+import { ManifestThread } from "../../src/registry/manifest-thread.ts";
 import { Registry } from "../../src/registry/registry.ts";
 import { RegistryImageStore } from "../../src/registry/registry-image-store.ts";
 
@@ -26,20 +27,22 @@ export interface BuildRegistry extends AsyncDisposable {
   readonly runner: CommandRunner;
 }
 
-/** Where a {@link BuildRegistry} keeps what. */
+/** The folders of a {@link BuildRegistry}. */
 export interface BuildRegistryOptions extends Partial<OnDemandOptions> {
   readonly data: string;
   /** Folder of apt's lists; shared between registries to fetch them once. */
   readonly aptState: string;
   readonly essential?: boolean;
+  /** Packages in every image besides the essential ones. */
+  readonly include?: readonly string[];
   readonly sourcesFile?: string;
-  /** Search path of commands in place of this process's own. */
+  /** Search path for commands, instead of this process's own. */
   readonly path?: string;
-  /** Gives the builder other parts, so that a test can step in between. */
+  /** Replaces parts of the builder for a test. */
   readonly change?: (parts: OnDemandParts) => Partial<OnDemandParts>;
 }
 
-/** Puts together what `compose` does, of the real parts, on the filesystem. */
+/** Composes the real parts like `compose`, on the filesystem. */
 export async function openBuildRegistry(options: BuildRegistryOptions): Promise<BuildRegistry> {
   const log = createLogger("error");
   const ledger = await openMetadataStore(await openSqliteEngine(join(options.data, "metadata.sqlite")), {
@@ -47,6 +50,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   });
   const driver = await FilesystemDriver.open({ root: join(options.data, "content") });
   const blobs = new BlobStore(driver);
+  const manifestThread = new ManifestThread();
   const { manifests } = new Registry({
     ledger,
     links: ledger,
@@ -54,6 +58,8 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     ingester: blobs,
     policy: OPEN_ACCESS,
     rules: { sparseManifests: false },
+    manifestThread,
+    log,
   });
   const store = new RegistryImageStore(blobs, blobs, ledger, manifests);
   const runner = new CommandRunner({
@@ -63,7 +69,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   const source = new AptSource(
     {
       stateFolder: options.aptState,
-      alwaysIncluded: ["ca-certificates", "netbase"],
+      alwaysIncluded: options.include ?? ["ca-certificates", "netbase"],
       essential: options.essential ?? true,
       refreshListsSeconds: 86_400,
       ...(options.sourcesFile === undefined ? {} : { sourcesFile: options.sourcesFile }),
@@ -79,6 +85,9 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
       layerBudget: 94,
       refreshSeconds: 86_400,
       concurrentBuilds: 2,
+      maxWaiting: 256,
+      maxWaitingPerCaller: 64,
+      failureSeconds: 60,
       timeoutSeconds: 1800,
       ...options,
     },
@@ -89,6 +98,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     ledger,
     runner,
     async [Symbol.asyncDispose]() {
+      manifestThread[Symbol.dispose]();
       await ledger[Symbol.asyncDispose]();
       await driver[Symbol.asyncDispose]();
     },

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-/** One system call that matters to what a disk holds, as strace wrote it down. */
+/** A system call that affects a disk's content, from strace's log. */
 export type DiskCall =
   | {
       readonly call: "write";
@@ -11,10 +11,10 @@ export type DiskCall =
     }
   | { readonly call: "truncate"; readonly path: string; readonly size: number }
   | { readonly call: "remove"; readonly path: string }
-  /** A sync began, or ended: what was written before it began is safe once it ended. */
+  /** A sync began or ended. Everything written before it began is safe once it has ended. */
   | { readonly call: "sync-begin" | "sync-end"; readonly path: string; readonly thread: string };
 
-/** Whether strace is installed and may trace. */
+/** Whether strace is installed and has permission to trace. */
 export async function canTrace(): Promise<boolean> {
   if (!Bun.which("strace")) return false;
   return (
@@ -114,18 +114,18 @@ class Content {
 
 interface TracedFile {
   readonly safe: Content;
-  /** Changes made safe so far, of all that were made. */
+  /** Number of changes that are safe so far. */
   synced: number;
   readonly pending: Change[];
 }
 
-/** The files of one folder as a disk holds them when the system writes nothing back before it is told to sync. */
+/** The files of a folder on a disk, if the system writes nothing before a sync. */
 export class TracedDisk {
   readonly #files = new Map<string, TracedFile>();
   /** For each thread that syncs, how many changes of its file had been made when it began. */
   readonly #begun = new Map<string, number>();
 
-  /** Takes the next call on a file of the folder. Removal counts as safe at once. */
+  /** Applies the next call on a file of the folder. Removal counts as safe at once. */
   apply(call: DiskCall): void {
     const file = this.#files.get(call.path) ?? { safe: new Content(), synced: 0, pending: [] };
     this.#files.set(call.path, file);
@@ -137,7 +137,7 @@ export class TracedDisk {
         this.#begun.set(call.thread, file.synced + file.pending.length);
         return;
       case "sync-end": {
-        // A sync on another thread may have made some of them safe meanwhile.
+        // A sync on another thread may have made some of them safe in the meantime.
         const covered = Math.max(0, (this.#begun.get(call.thread) ?? 0) - file.synced);
         for (const change of file.pending.splice(0, covered)) file.safe.apply(change);
         file.synced += covered;
@@ -148,7 +148,7 @@ export class TracedDisk {
     }
   }
 
-  /** Writes out what is there after a power cut now; of changes not synced those that `survives` picks are there too. */
+  /** Writes the files as they are after a power cut now. `survives` picks the unsynced changes that survive. */
   async cutPower(folder: string, survives: () => boolean): Promise<void> {
     await mkdir(folder, { recursive: true });
     for (const [path, { safe, pending }] of this.#files) {

@@ -6,9 +6,9 @@ import { temporaryFolder } from "./temporary-folder.ts";
 
 /** A PostgreSQL server of our own, with its data in a temporary folder. */
 export interface PostgresServer extends AsyncDisposable {
-  /** Makes an empty database; resolves to its URL. */
+  /** Creates an empty database; resolves to its URL. */
   createDatabase(): Promise<string>;
-  /** Ends the server as a crash would (`crash`), or in good order once every session is cut (`fast`). */
+  /** Ends the server like a crash (`crash`), or orderly after closing all sessions (`fast`). */
   stop(how: "crash" | "fast"): Promise<void>;
   /** Starts it again on the same port. */
   start(): Promise<void>;
@@ -16,7 +16,7 @@ export interface PostgresServer extends AsyncDisposable {
 
 const DEBIAN_VERSIONS = "/usr/lib/postgresql";
 
-/** The folder that holds `initdb` and `postgres`, or `undefined` when PostgreSQL is not installed. */
+/** The folder with `initdb` and `postgres`; `undefined` if PostgreSQL is not installed. */
 export async function findPostgres(): Promise<string | undefined> {
   const versions = await readdir(DEBIAN_VERSIONS).catch(() => []);
   const folders = versions
@@ -29,7 +29,7 @@ export async function findPostgres(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Starts a server out of the programs in `binaries` (see {@link findPostgres}). */
+/** Starts a server with the programs in `binaries` (see {@link findPostgres}). */
 export async function startPostgres(binaries: string): Promise<PostgresServer> {
   const folder = await temporaryFolder("postgres");
   const data = join(folder.path, "data");
@@ -65,7 +65,7 @@ class TemporaryPostgres implements PostgresServer {
       "listen_addresses=127.0.0.1",
       "unix_socket_directories=",
       "max_connections=200",
-      // What a crash of the server may lose is not changed by this: the system keeps what was written.
+      // This does not change what a crash of the server loses: the system keeps what was written.
       "fsync=off",
     ];
     this.#command = [...command, ...settings.flatMap((setting) => ["-c", setting])];
@@ -83,7 +83,7 @@ class TemporaryPostgres implements PostgresServer {
     const server = Bun.spawn([...this.#command], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     this.#process = server;
     const ready = Promise.withResolvers<void>();
-    // Read to the end, so that the server never waits for us to take its log.
+    // Read to the end, so that the server never blocks on its log.
     const log = (async () => {
       let text = "";
       for await (const chunk of server.stderr.pipeThrough(new TextDecoderStream())) {
@@ -115,7 +115,7 @@ class TemporaryPostgres implements PostgresServer {
   }
 }
 
-/** The account to run the server as, since it refuses root: nobody's; `undefined` when we are not root. */
+/** The account to run the server as: nobody's, because PostgreSQL refuses root; `undefined` if we are not root. */
 export async function serverAccount() {
   if (process.getuid?.() !== 0) return undefined;
   const [user, group] = await Promise.all(
@@ -136,4 +136,4 @@ async function run(command: readonly string[]): Promise<string> {
   return output;
 }
 
-/** A port of 127.0.0.1 that nobody listens on now; PostgreSQL cannot choose one itself. */
+/** A free port of 127.0.0.1. PostgreSQL cannot choose one itself. */

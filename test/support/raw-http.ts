@@ -6,33 +6,34 @@ export interface RawAnswer {
   readonly text: string;
   /** Whether the server closed the connection. */
   readonly closed: boolean;
-  /** Status codes of the responses, interim ones left out, as far as they can be told apart by their first line. */
+  /** Status codes of the responses, without interim ones, found by their status lines. */
   readonly statuses: readonly number[];
 }
 
 /** When to stop waiting for more. */
 export interface RawPatience {
-  /** Once so many responses have begun. */
+  /** Once this many responses have begun. */
   readonly responses?: number;
   /** Milliseconds, at most. */
   readonly milliseconds?: number;
 }
 
-/** Opens a connection to a server such as `http://127.0.0.1:43210`. */
-export async function openConnection(url: string): Promise<Socket> {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
+/** Opens a connection to a server such as `http://127.0.0.1:43210`; from a given address, if one is given. */
+export async function openConnection(url: string, localAddress?: string): Promise<Socket> {
+  const { hostname: host, port } = new URL(url);
+  const from = localAddress === undefined ? {} : { localAddress };
+  const socket = connect({ host, port: Number(port), ...from });
   await new Promise<void>((resolve, reject) => {
     socket.once("connect", resolve);
     socket.once("error", reject);
   });
-  // A server that hangs up while we still send is an answer, not a failure of the test.
+  // If the server disconnects while we send, that is a result, not a failure of the test.
   socket.removeAllListeners("error");
   socket.on("error", () => {});
   return socket;
 }
 
-/** Sends bytes as they are over a connection of their own; resolves when the server closed it, or patience ends. */
+/** Sends raw bytes over a new connection; resolves when the server closes it, or patience ends. */
 export async function sendRaw(
   url: string,
   parts: readonly (string | Uint8Array)[],
@@ -57,7 +58,7 @@ export async function sendRaw(
   }
   await done.promise;
   clearTimeout(timer);
-  // What belongs to the last response is on its way.
+  // Wait for the rest of the last response.
   if (!closed) await Bun.sleep(10);
   socket.destroy();
   return { text, closed, statuses: statusesOf(text) };

@@ -5,7 +5,7 @@ import { type TemporaryFolder, temporaryFolder } from "./temporary-folder.ts";
 
 const STARTUP_MS = 10_000;
 
-/** Where `redis-server` is, or `undefined` when Redis is not installed. */
+/** The path of `redis-server`; `undefined` if Redis is not installed. */
 export function findRedis(): string | undefined {
   return findProgram("redis-server");
 }
@@ -54,7 +54,7 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
-  /** Runs a command over a connection of its own. */
+  /** Runs a command over a new connection. */
   async command(name: string, ...parameters: readonly string[]): Promise<unknown> {
     const client = new RedisClient(this.url, { autoReconnect: false, enableOfflineQueue: false });
     try {
@@ -65,12 +65,12 @@ export class RedisServer implements AsyncDisposable {
     }
   }
 
-  /** Stops (`SIGSTOP`) the process, or lets it go on. */
+  /** Stops (`SIGSTOP`) or continues the process. */
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
     this.#process?.kill(signal);
   }
 
-  /** Kills the process; what it did not save is lost. */
+  /** Kills the process; unsaved data is lost. */
   async kill(): Promise<void> {
     this.#process?.kill("SIGKILL");
     await this.#process?.exited;

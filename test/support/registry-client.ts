@@ -2,14 +2,14 @@ import { randomBytes } from "node:crypto";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
 
-/** What a request carries besides its method and path. */
+/** The options of a request. */
 export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | ReadableStream<Uint8Array>;
   readonly signal?: AbortSignal;
 }
 
-/** A descriptor as manifests hold it. */
+/** A descriptor in a manifest. */
 export interface TestDescriptor {
   readonly mediaType: string;
   readonly digest: Digest;
@@ -17,7 +17,7 @@ export interface TestDescriptor {
   readonly [field: string]: unknown;
 }
 
-/** Speaks the API to one server; every answer is checked for what all answers share. */
+/** A client of one server. It checks the headers that every answer must have. */
 export class RegistryClient {
   readonly #server: { readonly url: string };
 
@@ -72,7 +72,7 @@ export class RegistryClient {
     return { mediaType, digest, size: Buffer.byteLength(text) };
   }
 
-  /** Sends a manifest; the caller looks at the answer. */
+  /** Sends a manifest; the caller checks the answer. */
   putManifest(
     name: string,
     reference: string,

@@ -4,7 +4,7 @@ import { createLogger, type Logger } from "../../src/log.ts";
 import { type AccessPolicy, OPEN_ACCESS } from "../../src/registry/access-policy.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** A registry in this process, on a port of its own, with its data in a temporary folder. */
+/** A registry in this process, on a free port, with its data in a temporary folder. */
 export interface RegistryServer extends AsyncDisposable {
   /** Such as `http://127.0.0.1:43210`. */
   readonly url: string;
@@ -14,7 +14,7 @@ export interface RegistryServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** What may differ from server to server. */
+/** Options of a server. */
 export interface RegistryServerOptions {
   readonly policy?: AccessPolicy;
   readonly log?: Logger;
@@ -22,13 +22,15 @@ export interface RegistryServerOptions {
   readonly http?: Readonly<Record<string, unknown>>;
   readonly registry?: Readonly<Record<string, unknown>>;
   readonly content?: Readonly<Record<string, unknown>>;
+  /** Its data folder, which the caller removes and other servers may share; by default a temporary one. */
+  readonly data?: string;
 }
 
 /** Starts a registry that builds nothing. */
 export async function startRegistry(options: RegistryServerOptions = {}): Promise<RegistryServer> {
   const folder = await temporaryFolder("registry");
   const config = ConfigSchema.parse({
-    data: folder.path,
+    data: options.data ?? folder.path,
     builder: { enabled: false },
     ...(options.content === undefined ? {} : { content: options.content }),
     registry: options.registry ?? {},
@@ -51,7 +53,7 @@ export async function startRegistry(options: RegistryServerOptions = {}): Promis
     get url() {
       return running.server.url;
     },
-    data: folder.path,
+    data: config.data,
     async restart() {
       await stop();
       running = await start();

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "bun:test";
 
-/** Whether a requirement that the machine does not meet fails the run; CI says so. */
+/** Whether a missing requirement fails the run, as in CI. */
 const REQUIRE_ALL = process.env.SLIPWAY_TEST_REQUIRE_ALL === "1";
 
 /**
- * Registers the tests of `body` when the machine has what they require.
+ * Registers the tests of `body` if the machine meets their requirements.
  *
- * Otherwise one test carrying `requirement` and `reason` in its name stands in for them: skipped, or failing when
+ * Otherwise it registers one test with `requirement` and `reason` in its name, which is skipped, or fails with
  * `SLIPWAY_TEST_REQUIRE_ALL=1`. `body` does not run then, so it may rely on the requirement.
  */
 export function describeWith(

@@ -4,7 +4,7 @@ import { findProgram } from "./find-program.ts";
 import { freePort } from "./free-port.ts";
 import { type TemporaryFolder, temporaryFolder } from "./temporary-folder.ts";
 
-/** A make of S3 server that the tests can run. */
+/** A brand of S3 server that the tests can run. */
 export interface S3Make {
   readonly name: string;
   readonly program: string;
@@ -15,7 +15,7 @@ const ACCESS_KEY = "slipway-test";
 const SECRET_KEY = "slipway-test-secret";
 const STARTUP_MS = 20_000;
 
-/** Two makes that share no code. */
+/** Two brands that share no code. */
 export const S3_MAKES: readonly S3Make[] = [
   {
     name: "versitygw",
@@ -83,7 +83,7 @@ export class S3Server implements AsyncDisposable {
     };
   }
 
-  /** Makes an empty bucket; resolves to how it is reached. */
+  /** Creates an empty bucket; resolves to its connection options. */
   async createBucket(): Promise<S3BucketOptions> {
     this.#buckets += 1;
     const bucket = `bucket-${this.#buckets}`;
@@ -99,7 +99,7 @@ export class S3Server implements AsyncDisposable {
     }
   }
 
-  /** Ends the server's process, gently or not. */
+  /** Ends the server's process. */
   signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL"): void {
     this.#process.kill(signal);
   }

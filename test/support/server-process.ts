@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** A registry in a process of its own, as an operator runs it. Disposing of it ends the process. */
+/** A registry in a separate process, as an operator runs it. Disposing of it ends the process. */
 export interface ServerProcess extends AsyncDisposable {
   /** Such as `127.0.0.1:40123`. */
   readonly host: string;
   readonly url: string;
   readonly pid: number;
-  /** All that it printed and logged so far. */
+  /** Everything it printed and logged so far. */
   output(): string;
   /** Largest resident memory so far, in bytes. */
   peakMemoryBytes(): number;
+  /** The exit code, once it has ended on its own. */
+  readonly exited: Promise<number>;
   /** Sends a signal and waits for the end; resolves to the exit code, 128 + n for a signal. */
   end(signal: "SIGTERM" | "SIGKILL"): Promise<number>;
 }
@@ -22,8 +24,9 @@ const READY_WITHIN_MS = 15_000;
 export async function startServerProcess(
   data: string,
   variables: Readonly<Record<string, string>> = {},
+  options: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const child = Bun.spawn([process.execPath, join(ROOT, "src/cli/main.ts"), "serve"], {
+  const child = Bun.spawn([process.execPath, join(ROOT, "src/cli/main.ts"), "serve", ...options], {
     env: { ...process.env, SLIPWAY_DATA: data, SLIPWAY_HTTP_PORT: "0", ...variables },
     stdout: "pipe",
     stderr: "pipe",
@@ -42,16 +45,18 @@ export async function startServerProcess(
   const url = await listening(
     () => output,
     () => child.exitCode !== null || child.signalCode !== null,
-  ).catch(async (error: unknown) => {
+  );
+  if (url === undefined) {
     await end("SIGKILL");
-    throw error;
-  });
+    throw new Error(`the server does not listen:\n${output}`);
+  }
   return {
     url,
     host: url.slice("http://".length),
     pid: child.pid,
     output: () => output,
     peakMemoryBytes: () => peakMemoryBytes(child.pid),
+    exited: collected.then(() => child.exited),
     end,
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) await end("SIGTERM");
@@ -59,14 +64,15 @@ export async function startServerProcess(
   };
 }
 
-async function listening(output: () => string, ended: () => boolean): Promise<string> {
+/** The URL that the server says it listens on; `undefined` when it ends or takes too long. */
+async function listening(output: () => string, ended: () => boolean): Promise<string | undefined> {
   const giveUpAt = Date.now() + READY_WITHIN_MS;
   while (Date.now() < giveUpAt && !ended()) {
     const url = /listens on (http:\S+)/.exec(output())?.[1];
     if (url !== undefined) return url;
     await Bun.sleep(20);
   }
-  throw new Error(`the server does not listen:\n${output()}`);
+  return undefined;
 }
 
 function peakMemoryBytes(pid: number): number {

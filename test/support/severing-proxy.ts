@@ -9,7 +9,7 @@ export interface SeveringProxy extends AsyncDisposable {
   severed(): number;
 }
 
-/** Stands before a server of 127.0.0.1, on a free port. */
+/** Starts a proxy in front of a server of 127.0.0.1, on a free port. */
 export async function startSeveringProxy(port: number): Promise<SeveringProxy> {
   let limit = 0;
   let left = 0;

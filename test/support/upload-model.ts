@@ -6,30 +6,30 @@ export type UploadRequest =
   | { readonly kind: "cancel" }
   /** A chunk, with the offset that its `Content-Range` names if it has one. */
   | { readonly kind: "append"; readonly bytes: string; readonly offset?: number }
-  /** The end, with a last chunk or none, under the digest of `claims`. */
+  /** The closing PUT, perhaps with a last chunk, with the digest of `claims`. */
   | { readonly kind: "finish"; readonly bytes: string; readonly offset?: number; readonly claims: string };
 
-/** Where an upload stands: its bytes, or `undefined` once it ended. */
-export type UploadState = string | undefined;
+/** The state of an upload: its bytes, or, once it has ended, its blob if there is one. */
+export type UploadState = string | { readonly became: Digest | undefined };
 
-/** What the specification says the answer is, and where the upload stands afterwards. */
+/** The answer that the specification demands, and the state of the upload afterwards. */
 export interface Expected {
   readonly status: number;
-  /** The `Range` header, where the answer has one. */
+  /** The `Range` header, if the answer has one. */
   readonly range?: string;
   readonly state: UploadState;
-  /** The blob that there is now. */
+  /** The resulting blob. */
   readonly blob?: Digest;
 }
 
 /** One step of the upload state machine (distribution-spec end-5, end-6, end-13, end-14). */
 export function step(state: UploadState, request: UploadRequest): Expected {
-  if (state === undefined) return { status: 404, state };
+  if (typeof state !== "string") return stepAfterEnd(state.became, request);
   switch (request.kind) {
     case "status":
       return { status: 204, range: rangeOf(state), state };
     case "cancel":
-      return { status: 204, state: undefined };
+      return { status: 204, state: { became: undefined } };
     case "append": {
       if (isOutOfOrder(state, request.offset)) return { status: 416, range: rangeOf(state), state };
       const grown = state + request.bytes;
@@ -37,36 +37,55 @@ export function step(state: UploadState, request: UploadRequest): Expected {
     }
     case "finish": {
       if (isOutOfOrder(state, request.offset)) return { status: 416, range: rangeOf(state), state };
-      // What a PUT brings stays, also when its digest is wrong: the client may end the upload with another one.
       const whole = state + request.bytes;
-      if (whole !== request.claims) return { status: 400, state: whole };
-      return { status: 201, state: undefined, blob: digestOf(whole) };
+      // All or nothing: if a PUT's digest is wrong, its bytes are dropped.
+      if (whole !== request.claims) return { status: 400, state };
+      return { status: 201, state: { became: digestOf(whole) }, blob: digestOf(whole) };
     }
   }
 }
 
-/**
- * The states that some order of `requests` explains, when all of `answers` fit it; empty when none does.
- *
- * A PUT that brings a chunk is a PATCH and a PUT, and other requests may come between the two.
- */
-export function explanations(
-  state: UploadState,
-  requests: readonly UploadRequest[],
-  answers: readonly { readonly status: number; readonly range: string | null }[],
-): readonly UploadState[] {
-  if (requests.length === 0) return [state];
-  return requests.flatMap((request, i) => {
-    if (request.kind === "finish" && request.bytes !== "") {
-      const appended = step(state, { ...request, kind: "append" });
-      const rest = { kind: "finish", bytes: "", claims: request.claims } as const;
-      if (appended.status === 202) return explanations(appended.state, requests.with(i, rest), answers);
-    }
-    const expected = step(state, request);
-    const answer = answers[i];
-    const fits = answer?.status === expected.status && (answer.range ?? undefined) === expected.range;
-    return fits ? explanations(expected.state, requests.toSpliced(i, 1), answers.toSpliced(i, 1)) : [];
+/** An ended upload is unknown, but a finish can be repeated. */
+function stepAfterEnd(became: Digest | undefined, request: UploadRequest): Expected {
+  const isRepeated = request.kind === "finish" && digestOf(request.claims) === became;
+  return { status: isRepeated ? 201 : 404, state: { became } };
+}
+
+/** A request, and the server's answer. */
+export interface Exchange {
+  readonly request: UploadRequest;
+  readonly status: number;
+  readonly range: string | null;
+}
+
+/** The possible states after all orders in which the `exchanges` are correct; empty if there is no such order. */
+export function explanations(state: UploadState, exchanges: readonly Exchange[]): readonly UploadState[] {
+  if (exchanges.length === 0) return [state];
+  return exchanges.flatMap((exchange, i) => {
+    const rest = exchanges.toSpliced(i, 1);
+    const expected = step(state, exchange.request);
+    const fits = exchange.status === expected.status && (exchange.range ?? undefined) === expected.range;
+    const cut = cutAppend(state, exchange, rest);
+    return [
+      ...(fits ? explanations(expected.state, rest) : []),
+      ...(cut === undefined ? [] : explanations(cut, rest)),
+    ];
   });
+}
+
+/**
+ * The state until a cancel ends this append, if one does. What has arrived by then counts, because it can be resumed
+ * after any other end.
+ */
+function cutAppend(
+  state: UploadState,
+  { request, status }: Exchange,
+  rest: readonly Exchange[],
+): UploadState | undefined {
+  if (typeof state !== "string" || request.kind !== "append" || status !== 404) return undefined;
+  if (isOutOfOrder(state, request.offset)) return undefined;
+  const isCancelled = rest.some((each) => each.request.kind === "cancel" && each.status === 204);
+  return isCancelled ? state + request.bytes : undefined;
 }
 
 function isOutOfOrder(state: string, offset: number | undefined): boolean {

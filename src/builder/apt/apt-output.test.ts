@@ -2,10 +2,10 @@ import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import {
   errorLines,
+  loggedOutput,
   parsePackageRecords,
   parsePrintedUris,
   resolutionError,
-  withoutCredentials,
 } from "./apt-output.ts";
 
 const SHA = "ab".repeat(32);
@@ -93,8 +93,15 @@ describe("what apt prints", () => {
   });
 
   it("is logged without the credentials in its addresses", () => {
-    expect(withoutCredentials("E: http://user:p@ss@mirror.invalid/a@b file:/srv/a@b https://x.invalid")).toBe(
+    expect(loggedOutput("E: http://user:p@ss@mirror.invalid/a@b file:/srv/a@b https://x.invalid")).toBe(
       "E: http://mirror.invalid/a@b file:/srv/a@b https://x.invalid",
     );
+  });
+
+  it("is logged without what it repeats, and not at any length", () => {
+    const numbered = Array.from({ length: 30 }, (_, i) => `E: ${i}`);
+    const lines = loggedOutput(["W: again\n".repeat(5000), ...numbered, "W: again"].join("\n")).split("\n");
+    expect(lines).toEqual(numbered.slice(10));
+    expect(loggedOutput("W: again\nW: again\nE: failed")).toBe("W: again\nE: failed");
   });
 });

@@ -2,19 +2,19 @@ import { RegistryError } from "../../oci/registry-error.ts";
 import { type ControlStanza, parseStanzas } from "../debian/control-stanza.ts";
 import type { ResolvedPackage } from "../package-source.ts";
 
-/** Which version of which package apt chose. */
+/** A package that apt chose, with its version. */
 export interface ChosenPackage {
   readonly name: string;
   readonly version: string;
 }
 
-/** What `apt-cache show` says of a package that matters here. */
+/** The facts about a package that `apt-cache show` prints. */
 export interface PackageRecord extends Omit<ResolvedPackage, "base"> {
-  /** Names it can be asked for by, besides its own. */
+  /** Other names that it provides. */
   readonly provides: readonly string[];
 }
 
-/** What `apt-get install --print-uris` would fetch, in ascending order of name. */
+/** The packages that `apt-get install --print-uris` lists, in ascending order of name. */
 export function parsePrintedUris(stdout: string): readonly ChosenPackage[] {
   const chosen = new Map<string, ChosenPackage>();
   for (const line of stdout.split("\n")) {
@@ -31,7 +31,7 @@ export function parsePrintedUris(stdout: string): readonly ChosenPackage[] {
 /**
  * The records of `chosen` among the stanzas that `apt-cache show` printed, in the order of `chosen`.
  *
- * @throws {RegistryError} `build-failed` when one is missing or carries no SHA-256
+ * @throws {RegistryError} `build-failed` when one is missing or has no SHA-256
  */
 export function parsePackageRecords(
   stdout: string,
@@ -46,7 +46,7 @@ export function parsePackageRecords(
     const stanza = byPin.get(`${pin.name}=${pin.version}`);
     const sha256 = stanza?.get("sha256");
     if (stanza === undefined || sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
-      throw new RegistryError("build-failed", `the package lists hold no SHA-256 for ${pin.name}`);
+      throw new RegistryError("build-failed", `the package lists have no SHA-256 for ${pin.name}`);
     }
     return {
       ...pin,
@@ -68,7 +68,7 @@ function parseProvides(field: string): readonly string[] {
     .filter((name) => name !== "");
 }
 
-/** What a failed `apt-get install` says of the request: the fault to report, with apt's own reason. */
+/** The error for a request that `apt-get install` refused, with apt's own reason. */
 export function resolutionError(stdout: string, stderr: string): RegistryError {
   const unknown = unknownPackages(stderr);
   if (unknown.length > 0) {
@@ -80,7 +80,17 @@ export function resolutionError(stdout: string, stderr: string): RegistryError {
       detail: { reason },
     });
   }
-  return new RegistryError("build-failed", "apt could not resolve the packages", { detail: { reason } });
+  return aptFailure("apt could not resolve the packages", stderr, reason);
+}
+
+/** Messages of apt and the system about a full disk. */
+const DISK_FULL = /No space left on device|Disk quota exceeded|enough free space in/;
+
+/** The error for a failed apt command: `storage-full` if the disk is full, `build-failed` otherwise. */
+export function aptFailure(message: string, stderr: string, reason = errorLines(stderr)): RegistryError {
+  return DISK_FULL.test(stderr)
+    ? new RegistryError("storage-full", "the registry's storage is full", { detail: { reason } })
+    : new RegistryError("build-failed", message, { detail: { reason } });
 }
 
 /** The error for packages that the host's sources do not have. */
@@ -103,7 +113,7 @@ function unmetDependencies(stdout: string): string {
   return start < 0 ? "" : withoutPlaces(stdout.slice(start).trimEnd());
 }
 
-/** The lines of `stderr` that are errors, without the addresses of mirrors and the paths of this host. */
+/** The error lines of `stderr`, without addresses of mirrors and paths of this host. */
 export function errorLines(stderr: string): string {
   return withoutPlaces(
     stderr
@@ -113,9 +123,18 @@ export function errorLines(stderr: string): string {
   );
 }
 
-/** What apt said, without the user names and passwords that stand in the addresses of its sources and proxies. */
-export function withoutCredentials(text: string): string {
-  return text.replaceAll(/(\w:\/\/)[^\s/]*@/g, "$1");
+/** Lines of apt's output to log. On a full disk apt repeats one warning thousands of times. */
+const LOGGED_LINES = 20;
+
+/**
+ * apt's output as it is logged: each line once, the last 20 of them, without the user names and passwords in the
+ * addresses of sources and proxies.
+ */
+export function loggedOutput(text: string): string {
+  return [...new Set(text.split("\n"))]
+    .slice(-LOGGED_LINES)
+    .join("\n")
+    .replaceAll(/(\w:\/\/)[^\s/]*@/g, "$1");
 }
 
 function withoutPlaces(text: string): string {

@@ -14,9 +14,9 @@ import type {
   SourceAvailability,
   StepContext,
 } from "../package-source.ts";
-import { CommandError, type CommandRunner } from "../process/command-runner.ts";
+import type { CommandRunner } from "../process/command-runner.ts";
 import {
-  errorLines,
+  aptFailure,
   type PackageRecord,
   parsePackageRecords,
   parsePrintedUris,
@@ -24,27 +24,35 @@ import {
   unknownPackagesError,
 } from "./apt-output.ts";
 import { AptWorkspace } from "./apt-workspace.ts";
+import { orBuildFailed } from "./command-failure.ts";
+import { PackageLists } from "./package-lists.ts";
 import { PackagePool } from "./package-pool.ts";
 
 /** How the host's apt is used. */
 export interface AptSourceOptions {
   /** Folder for lists, caches and downloads; processes may share it. */
   readonly stateFolder: string;
-  /** Packages in every image besides those asked for. */
+  /** Packages to add to every image. */
   readonly alwaysIncluded: readonly string[];
-  /** Whether every image holds what Debian calls essential, which packages rely on without saying so. */
+  /** Whether to add Debian's essential packages, which other packages need without declaring it. */
   readonly essential: boolean;
   readonly refreshListsSeconds: number;
   readonly sourcesFile?: string;
   readonly extraConfiguration?: string;
 }
 
+/** apt's state for one architecture. */
+interface Archive {
+  readonly workspace: AptWorkspace;
+  readonly lists: PackageLists;
+}
+
 const PROGRAMS = ["apt-get", "apt-cache", "dpkg-deb", "flock"];
-// Without apt itself, which marks itself as essential and is of no use without its lists.
+// Without apt, which calls itself essential and is useless without its lists.
 const ESSENTIAL_PATTERN = "?and(?essential,?not(?exact-name(apt)))";
 const VERSION_TIMEOUT_MS = 10_000;
 
-/** Debian packages by the host's apt: it resolves, verifies signatures and downloads. */
+/** Debian packages from the host's apt, which resolves, verifies signatures and downloads. */
 export class AptSource implements PackageSource {
   readonly name = "apt";
   readonly formatVersion = "apt-1";
@@ -52,8 +60,8 @@ export class AptSource implements PackageSource {
   readonly #runner: CommandRunner;
   readonly #log: Logger;
   readonly #pool: PackagePool;
-  readonly #workspaces = new Map<string, AptWorkspace>();
-  readonly #bases = new Map<string, { readonly listsOf: number; readonly names: ReadonlySet<string> }>();
+  readonly #archives = new Map<string, Archive>();
+  readonly #bases = new Map<string, { readonly revision: number; readonly names: ReadonlySet<string> }>();
 
   constructor(options: AptSourceOptions, runner: CommandRunner, log: Logger) {
     this.#options = options;
@@ -77,25 +85,26 @@ export class AptSource implements PackageSource {
     }
   }
 
+  async check({ packages, platform }: PackageRequest, signal?: AbortSignal): Promise<number> {
+    const { revision, names } = await this.#archive(platform).lists.current(signal);
+    // apt interprets a name that it does not know: `curl+` as curl, `lib.c` as a regular expression.
+    const unknown = [...packages, ...this.#options.alwaysIncluded].filter((name) => !names.has(name));
+    if (unknown.length > 0) throw unknownPackagesError(unknown);
+    return revision;
+  }
+
   async resolve(request: PackageRequest, context: StepContext): Promise<readonly ResolvedPackage[]> {
-    const availability = await this.available();
-    if (!availability.available) {
-      throw new RegistryError(
-        "build-unavailable",
-        `packages of apt cannot be had here: ${availability.reason}`,
-      );
-    }
     context.progress({ kind: "resolve-started", packages: request.packages });
-    const workspace = this.#workspace(request.platform);
-    const listsOf = await orBuildFailed(workspace.refreshLists(context.signal));
-    const base = await this.#base(workspace, request.platform.architecture, listsOf, context.signal);
+    const revision = await this.check(request, context.signal);
+    const { workspace } = this.#archive(request.platform);
+    const base = await this.#base(workspace, request.platform.architecture, revision, context.signal);
     const records = await this.#closure(
       workspace,
       [...request.packages, ...this.#everywhere],
       context.signal,
     );
+    // Another process may have replaced the lists since the check.
     const present = new Set(records.flatMap((record) => [record.name, ...record.provides]));
-    // apt reads `curl+` as a wish to install curl, and a name with a period as an expression.
     const unknown = request.packages.filter((name) => !present.has(name));
     if (unknown.length > 0) throw unknownPackagesError(unknown);
     const closure = records.map(({ provides: _, ...record }) => ({ ...record, base: base.has(record.name) }));
@@ -109,7 +118,7 @@ export class AptSource implements PackageSource {
     platform: Platform,
     context: StepContext,
   ): Promise<FetchedPackages> {
-    const workspace = this.#workspace(platform);
+    const { workspace } = this.#archive(platform);
     return orBuildFailed(
       this.#pool.fetch(packages, async (wanted, folder) => {
         const totalBytes = wanted.reduce((sum, one) => sum + one.sizeBytes, 0);
@@ -122,9 +131,7 @@ export class AptSource implements PackageSource {
         const pins = wanted.map((one) => `${one.name}=${one.version}`);
         const result = await workspace.download(pins, folder, report, context.signal);
         if (result.exitCode !== 0) {
-          throw new RegistryError("build-failed", "the packages could not be downloaded", {
-            detail: { reason: errorLines(result.stderr) },
-          });
+          throw aptFailure("downloading the packages failed", result.stderr);
         }
         report(100);
       }),
@@ -152,40 +159,46 @@ export class AptSource implements PackageSource {
     return [...this.#options.alwaysIncluded, ...(this.#options.essential ? [ESSENTIAL_PATTERN] : [])];
   }
 
-  #workspace(platform: Platform): AptWorkspace {
-    const { architecture } = platform;
-    let workspace = this.#workspaces.get(architecture);
-    if (workspace === undefined) {
-      const { stateFolder, refreshListsSeconds, sourcesFile, extraConfiguration } = this.#options;
-      workspace = new AptWorkspace(
-        {
-          folder: join(stateFolder, architecture),
-          architecture,
-          refreshListsSeconds,
-          sourcesFile,
-          extraConfiguration,
-        },
-        this.#runner,
-        this.#log,
-      );
-      this.#workspaces.set(architecture, workspace);
-    }
-    return workspace;
+  /** @throws {RegistryError} `build-unavailable` */
+  async #requireApt(): Promise<void> {
+    const availability = await this.available();
+    if (availability.available) return;
+    throw new RegistryError("build-unavailable", `apt does not work on this host: ${availability.reason}`);
   }
 
-  /** Names of what is in every image; asked of apt once per state of the lists. */
+  #archive({ architecture }: Platform): Archive {
+    const known = this.#archives.get(architecture);
+    if (known !== undefined) return known;
+    const { stateFolder, refreshListsSeconds, sourcesFile, extraConfiguration } = this.#options;
+    const workspace = new AptWorkspace(
+      {
+        folder: join(stateFolder, architecture),
+        architecture,
+        refreshListsSeconds,
+        sourcesFile,
+        extraConfiguration,
+      },
+      this.#runner,
+      this.#log,
+    );
+    const archive = { workspace, lists: new PackageLists(workspace, () => this.#requireApt(), this.#log) };
+    this.#archives.set(architecture, archive);
+    return archive;
+  }
+
+  /** Names of the packages in every image; asks apt once per revision of the lists. */
   async #base(
     workspace: AptWorkspace,
     architecture: string,
-    listsOf: number,
+    revision: number,
     signal: AbortSignal,
   ): Promise<ReadonlySet<string>> {
     const known = this.#bases.get(architecture);
-    if (known?.listsOf === listsOf) return known.names;
+    if (known?.revision === revision) return known.names;
     const everywhere = this.#everywhere;
     const chosen = everywhere.length === 0 ? [] : await this.#choose(workspace, everywhere, signal);
     const names = new Set(chosen.map((one) => one.name));
-    this.#bases.set(architecture, { listsOf, names });
+    this.#bases.set(architecture, { revision, names });
     return names;
   }
 
@@ -207,17 +220,5 @@ export class AptSource implements PackageSource {
     const { exitCode, stdout, stderr } = await orBuildFailed(workspace.query(command, signal));
     if (exitCode !== 0) throw resolutionError(stdout, stderr);
     return parsePrintedUris(stdout);
-  }
-}
-
-/** What a command that was stopped by its time limit, or could not be run, means to who asked for an image. */
-async function orBuildFailed<Value>(work: Promise<Value>): Promise<Value> {
-  try {
-    return await work;
-  } catch (cause) {
-    if (cause instanceof CommandError) {
-      throw new RegistryError("build-failed", "the package manager did not finish", { cause });
-    }
-    throw cause;
   }
 }

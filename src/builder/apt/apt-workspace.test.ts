@@ -1,6 +1,7 @@
 import { expect, it } from "bun:test";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { createDebianRepository } from "../../../test/support/debian-repository.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { createLogger } from "../../log.ts";
@@ -24,5 +25,24 @@ describeWith("an apt workspace", HAS_APT, "no apt", () => {
     await expect(ask()).rejects.toThrow("ENOTDIR");
     await rm(folder);
     expect((await ask()).exitCode).toBe(0);
+  });
+
+  it("keeps its lists when an update cannot even run", async () => {
+    await using parent = await temporaryFolder("apt-workspace");
+    const { sourcesFile } = await createDebianRepository(parent.path);
+    const log = createLogger("silent");
+    const open = (folder: string, environment: Readonly<Record<string, string | undefined>>) =>
+      new AptWorkspace(
+        { folder: join(parent.path, folder), architecture: "amd64", refreshListsSeconds: 0, sourcesFile },
+        new CommandRunner({ environment, log }),
+        log,
+      );
+    const signal = AbortSignal.timeout(20_000);
+    const revision = await open("filled", process.env).refreshLists(signal);
+    await Bun.sleep(2);
+    const helpless = { PATH: parent.path };
+    expect(await open("filled", helpless).freshRevision()).toBeUndefined();
+    expect(await open("filled", helpless).refreshLists(signal)).toBe(revision);
+    await expect(open("empty", helpless).refreshLists(signal)).rejects.toThrow("cannot be started");
   });
 });

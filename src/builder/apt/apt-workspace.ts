@@ -1,18 +1,18 @@
 import { mkdir, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../log.ts";
-import { RegistryError } from "../../oci/registry-error.ts";
+import type { RegistryError } from "../../oci/registry-error.ts";
 import { onceSuccessful } from "../once-successful.ts";
-import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
-import { errorLines, withoutCredentials } from "./apt-output.ts";
+import { CommandError, type CommandResult, type CommandRunner } from "../process/command-runner.ts";
+import { aptFailure, loggedOutput } from "./apt-output.ts";
 
-/** Where apt keeps its state and what it adds to the host's own configuration. */
+/** Where apt keeps its state, and what is added to the host's own configuration. */
 export interface AptWorkspaceOptions {
-  /** Folder that belongs to this workspace alone; several processes may share it. */
+  /** Folder for this workspace alone; several processes may share it. */
   readonly folder: string;
   /** Debian's name of the architecture, such as `amd64`. */
   readonly architecture: string;
-  /** A sources file to use instead of all the host's own. */
+  /** A sources file to use instead of the host's. */
   readonly sourcesFile?: string | undefined;
   /** Configuration in apt.conf(5) syntax that is read last. */
   readonly extraConfiguration?: string | undefined;
@@ -20,11 +20,12 @@ export interface AptWorkspaceOptions {
   readonly refreshListsSeconds: number;
 }
 
-// Each counts from a command's start and ends its wait for the lock too: whoever holds the lock against others lets go
-// within the time of an update, and a query that waited for that has its own time left.
+// These include the wait for the lock. An update holds it for at most its own time limit, so a query that waited for one
+// still has two minutes left.
 const UPDATE_TIMEOUT_MS = 10 * 60_000;
 const QUERY_TIMEOUT_MS = UPDATE_TIMEOUT_MS + 2 * 60_000;
 const DOWNLOAD_TIMEOUT_MS = 60 * 60_000;
+/** How long lists stay in use after a refresh that failed, or before a failed download makes them due, in milliseconds. */
 const RETRY_REFRESH_MS = 5 * 60_000;
 
 /** apt with a state of its own: the host's sources, keys, proxies and credentials, an empty package status. */
@@ -41,46 +42,62 @@ export class AptWorkspace {
     this.#log = log;
   }
 
+  /** When the lists were last refreshed, in milliseconds since the epoch; `undefined` when they are due for it. */
+  async freshRevision(): Promise<number | undefined> {
+    const refreshedAt = await this.#refreshedAt();
+    return refreshedAt === undefined || this.#isDue(refreshedAt) ? undefined : refreshedAt;
+  }
+
   /**
-   * Makes the lists fresh enough; resolves to when they were last refreshed, in milliseconds since the epoch.
+   * Refreshes the lists if they are due; resolves to when they were last refreshed, in milliseconds since the epoch.
    *
-   * A refresh that fails while there are lists is logged and survived.
+   * If that fails and there are old lists, logs it and keeps them.
    *
-   * @throws {RegistryError} `build-failed` when there are no lists and none can be had
+   * @throws {RegistryError} `build-failed`, or `storage-full`, when there are no lists at all
+   * @throws {CommandError} when there are no lists and the update could not run or ran out of time
    */
   async refreshLists(signal: AbortSignal): Promise<number> {
     await this.#ready();
     const before = await this.#refreshedAt();
     if (before !== undefined && !this.#isDue(before)) return before;
-    const result = await this.#locked("exclusive", ["apt-get", "update", "-q"], UPDATE_TIMEOUT_MS, signal);
-    if (result.exitCode === 0) {
+    const failure = await this.#update(signal);
+    if (failure === undefined) {
       const now = new Date();
       await writeFile(this.#stamp, "");
       await utimes(this.#stamp, now, now);
-      return now.getTime();
+      return (await this.#refreshedAt()) ?? now.getTime();
     }
     this.#lastFailedRefreshAt = Date.now();
-    const outcome = before === undefined ? "there are none" : "the old ones are used";
-    this.#log.warn(
-      { reason: withoutCredentials(result.stderr) },
-      `the package lists could not be refreshed; ${outcome}`,
-    );
     if (before !== undefined) return before;
-    throw new RegistryError("build-failed", "the package lists could not be fetched", {
-      detail: { reason: errorLines(result.stderr) },
-    });
+    throw failure;
   }
 
-  /** Runs a command that reads the lists, never while they are being replaced. */
+  /** Runs the update. Logs and returns a failure. */
+  async #update(signal: AbortSignal): Promise<RegistryError | CommandError | undefined> {
+    const message = "downloading the package lists failed";
+    try {
+      const command = ["apt-get", "update", "-q"];
+      const { exitCode, stderr } = await this.#locked("exclusive", command, UPDATE_TIMEOUT_MS, signal);
+      if (exitCode === 0) return undefined;
+      this.#log.warn({ reason: loggedOutput(stderr) }, message);
+      return aptFailure(message, stderr);
+    } catch (cause) {
+      if (!(cause instanceof CommandError)) throw cause;
+      this.#log.warn({ err: cause }, message);
+      return cause;
+    }
+  }
+
+  /** Runs a command that reads the lists, but not while they are being replaced. */
   async query(command: readonly string[], signal: AbortSignal): Promise<CommandResult> {
     await this.#ready();
     return this.#locked("shared", command, QUERY_TIMEOUT_MS, signal);
   }
 
   /**
-   * Downloads packages given as `NAME=VERSION` into `folder`; `onPercent` is told how far it is.
+   * Downloads packages given as `NAME=VERSION` into `folder`, and reports the progress to `onPercent`.
    *
-   * A download that fails makes the lists due for a refresh.
+   * If a download fails, the lists are refreshed next time, unless that was done a few minutes ago.
    */
   async download(
     pins: readonly string[],
@@ -108,17 +125,18 @@ export class AptWorkspace {
         if (percent !== undefined) onPercent(Number(percent));
       },
     });
-    // A mirror drops versions that newer ones replaced: what the lists promise may be gone.
+    // A mirror drops versions that newer ones replaced, so the lists may name files that are gone.
     if (result.exitCode !== 0) {
-      this.#log.warn({ reason: withoutCredentials(result.stderr) }, "packages could not be downloaded");
+      this.#log.warn({ reason: loggedOutput(result.stderr) }, "downloading packages failed");
       await this.#expireLists();
     }
     return result;
   }
 
-  /** Makes the next {@link refreshLists} fetch them anew. */
+  /** Makes the lists due for a refresh, unless they are new: then the mirror is at fault, and another refresh is useless. */
   async #expireLists(): Promise<void> {
-    await utimes(this.#stamp, 0, 0);
+    const refreshedAt = (await this.#refreshedAt()) ?? 0;
+    if (Date.now() - refreshedAt > RETRY_REFRESH_MS) await utimes(this.#stamp, 0, 0);
   }
 
   #isDue(refreshedAt: number): boolean {
@@ -169,9 +187,9 @@ export class AptWorkspace {
 }
 
 /**
- * What is read after the host's own configuration.
+ * The configuration that apt reads after the host's own.
  *
- * Hooks are cleared because they act on the host; indexes that no resolution needs are not fetched.
+ * Clears hooks, because they act on the host, and skips indexes that are not needed to resolve packages.
  */
 function aptConfiguration(options: AptWorkspaceOptions): string {
   const { folder, architecture, sourcesFile } = options;

@@ -56,7 +56,7 @@ describe("the package pool", () => {
       await Bun.write(join(target, "a_1_all.deb"), "something else");
     };
     await expect(pool.fetch([resolved("a")], wrong)).rejects.toThrow(
-      "not downloaded as the lists promise: a",
+      "missing or damaged after the download: a",
     );
     await using again = await pool.fetch([resolved("a")], downloader([]));
     expect(await Bun.file(again.file(resolved("a"))).text()).toBe("a");

@@ -11,27 +11,27 @@ interface PooledFile {
   holders: number;
 }
 
-/** Downloads the given packages into a folder, under whatever names. */
+/** Downloads the given packages into a folder. File names do not matter. */
 export type Download = (packages: readonly ResolvedPackage[], folder: string) => Promise<void>;
 
 const ABANDONED_AFTER_MS = 24 * 3600_000;
 
-/** Package files by SHA-256, each kept as long as somebody needs it, and downloaded once meanwhile. */
+/** Downloaded package files, by SHA-256. Builds share a file; it is removed when the last of them releases it. */
 export class PackagePool {
   readonly #root: string;
   readonly #files = new Map<string, PooledFile>();
   readonly #folder = onceSuccessful(() => this.#open());
   #sequence = 0;
 
-  /** Files live in a folder of this process below `root`; what dead processes left there for a day is removed. */
+  /** Keeps files in a folder of its own below `root`. Removes folders of dead processes after a day. */
   constructor(root: string) {
     this.#root = root;
   }
 
   /**
-   * Holds the files of `packages`, downloading those that nobody holds.
+   * Holds the files of `packages`. Downloads those that nobody holds yet.
    *
-   * @throws whatever `download` throws, and an error when a file is not what was promised
+   * @throws whatever `download` throws, and an error when a file is missing or has the wrong digest
    */
   async fetch(packages: readonly ResolvedPackage[], download: Download): Promise<FetchedPackages> {
     const folder = await this.#folder();
@@ -41,7 +41,7 @@ export class PackagePool {
       const held = packages.map((wanted) => this.#hold(wanted));
       try {
         await own;
-        // A download that another fetch began and gave up leaves its files to be asked for again.
+        // If a download that another fetch started has failed, download its files here.
         const others = await Promise.allSettled(held.map((file) => file.ready));
         if (others.every((outcome) => outcome.status === "fulfilled"))
           return new HeldPackages(this, packages, held);
@@ -53,7 +53,7 @@ export class PackagePool {
     }
   }
 
-  /** Lets go of files; those that nobody else holds are removed. */
+  /** Releases files, and removes those that nobody else holds. */
   async release(files: readonly PooledFile[]): Promise<void> {
     for (const file of files) {
       file.holders -= 1;
@@ -76,14 +76,14 @@ export class PackagePool {
       throw cause;
     });
     ready.then(begun.resolve, begun.reject);
-    // Whoever began it learns of a failure from `ready`; there may be no others.
+    // Avoids an unhandled rejection: the fetch that started the download gets the failure from `ready`.
     begun.promise.catch(() => {});
     return ready;
   }
 
   #hold(wanted: ResolvedPackage): PooledFile {
     const file = this.#files.get(wanted.sha256);
-    if (file === undefined) throw new Error(`nobody downloads ${wanted.name}`);
+    if (file === undefined) throw new Error(`${wanted.name} is not being downloaded`);
     file.holders += 1;
     return file;
   }
@@ -101,9 +101,9 @@ export class PackagePool {
   async #removeAbandoned(name: string): Promise<void> {
     const folder = join(this.#root, name);
     const mtimeMs = await modifiedAt(folder);
-    // Another process that opens its pool removes the same folders.
+    // Another process may have removed it.
     if (mtimeMs === undefined) return;
-    // Process ids repeat, in containers even between running processes: age decides as well.
+    // Process ids are reused, and containers may share them, so the age counts too.
     if (Date.now() - mtimeMs < ABANDONED_AFTER_MS || isAlive(Number.parseInt(name, 10))) return;
     await rm(folder, { recursive: true, force: true });
   }
@@ -125,14 +125,14 @@ export class PackagePool {
         missing.delete(sha256);
       }
       const lost = wanted.filter((one) => missing.has(one.sha256)).map((one) => one.name);
-      if (lost.length > 0) throw new Error(`not downloaded as the lists promise: ${lost.join(", ")}`);
+      if (lost.length > 0) throw new Error(`missing or damaged after the download: ${lost.join(", ")}`);
     } finally {
       await rm(incoming, { recursive: true, force: true });
     }
   }
 }
 
-/** What one fetch holds. */
+/** The files that one fetch holds. */
 class HeldPackages implements FetchedPackages {
   readonly #pool: PackagePool;
   readonly #paths: ReadonlyMap<string, string>;
@@ -157,7 +157,7 @@ class HeldPackages implements FetchedPackages {
   }
 }
 
-/** When a file was changed last, in milliseconds since the epoch; `undefined` when it is gone. */
+/** When a file was last modified, in milliseconds since the epoch; `undefined` if it does not exist. */
 async function modifiedAt(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).mtimeMs;

@@ -1,6 +1,6 @@
 import type { PackageFacts } from "./package-facts.ts";
 
-/** A user as /etc/passwd has it. */
+/** A user, as in /etc/passwd. */
 export interface User {
   readonly name: string;
   readonly id: number;
@@ -8,18 +8,18 @@ export interface User {
   readonly comment: string;
   readonly home: string;
   readonly shell: string;
-  /** Whether the home folder is to be made. */
+  /** Whether to create the home folder. */
   readonly createHome: boolean;
 }
 
-/** The four account files, and the users in them. */
+/** The four account files and their users. */
 export interface Accounts {
   readonly passwd: string;
   readonly group: string;
   readonly shadow: string;
   readonly gshadow: string;
   readonly users: readonly User[];
-  /** Number of a group, or `undefined` when there is none of that name. */
+  /** The number of a group; `undefined` if there is no such group. */
   groupId(name: string): number | undefined;
 }
 
@@ -37,15 +37,15 @@ const GROUP_MASTER = "usr/share/base-passwd/group.master";
 const FALLBACK_PASSWD =
   "root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const FALLBACK_GROUP = "root:*:0:\nnogroup:*:65534:\n";
-// Debian policy 9.2.2: system accounts are given numbers from here on when they are made.
+// Numbers for new system accounts start here (Debian policy 9.2.2).
 const FIRST_DYNAMIC_ID = 100;
 const LAST_DYNAMIC_ID = 999;
 
 /**
- * The accounts of an image: Debian's own, and those that its packages ask for.
+ * The accounts of an image: Debian's own, and those of its packages.
  *
- * Numbers that a package fixes are honoured where they are free; the others are given out in order of package, so
- * that equal packages get equal numbers. `lastChangeDay` is counted from the epoch.
+ * An account gets the number that its package asks for, if that is free. Other numbers are assigned in order of package, so
+ * that equal packages get equal numbers. `lastChangeDay` counts days since the epoch.
  */
 export function createAccounts(packages: readonly PackageFacts[], lastChangeDay: number): Accounts {
   const book = new AccountBook(
@@ -53,7 +53,7 @@ export function createAccounts(packages: readonly PackageFacts[], lastChangeDay:
     findText(packages, GROUP_MASTER) ?? FALLBACK_GROUP,
   );
   const wishes = collectWishes(packages);
-  // Fixed numbers first: nothing may take them.
+  // Fixed numbers first, so that no other account takes them.
   for (const group of fixedFirst(wishes.groups)) book.addGroup(group);
   for (const user of fixedFirst(wishes.users)) book.addUser(user);
   for (const { user, group } of wishes.memberships) book.addMember(user, group);
@@ -211,5 +211,5 @@ function firstFree(taken: readonly ReadonlySet<number>[]): number {
   for (let id = FIRST_DYNAMIC_ID; id <= LAST_DYNAMIC_ID; id += 1) {
     if (taken.every((ids) => !ids.has(id))) return id;
   }
-  throw new Error("the packages ask for more system accounts than there are numbers for");
+  throw new Error("the packages need more system accounts than there are numbers");
 }

@@ -5,9 +5,9 @@ import { mergedPath } from "./tree-path.ts";
 type Alternative = PackageFacts["alternatives"][number];
 
 /**
- * The links and records that `update-alternatives` makes: of each name the choice with the highest priority.
+ * The links and records that `update-alternatives` makes: for each name, the choice with the highest priority.
  *
- * Of equal priorities the path that comes first in byte order wins. In ascending order of path.
+ * If priorities are equal, the first path in byte order wins. The result is in ascending order of path.
  */
 export function alternativeFiles(packages: readonly PackageFacts[]): readonly DerivedFile[] {
   const byName = new Map<string, Alternative[]>();
@@ -34,7 +34,7 @@ function filesOf(name: string, choices: readonly Alternative[]): readonly Derive
   ];
 }
 
-/** The file that update-alternatives keeps of a name: how it is chosen, its links, and a paragraph of choices. */
+/** The file in which update-alternatives records a name: its mode, its links, and its choices. */
 function record(link: string, choices: readonly Alternative[]): string {
   const slaveLinks = new Map(
     choices.flatMap((choice) => choice.slaves).map((slave) => [slave.name, slave.link]),

@@ -2,7 +2,7 @@ import { pack as createPack, type Header, type Pack } from "tar-stream";
 import type { ByteSource } from "../../oci/byte-source.ts";
 import { drained } from "../process/drained.ts";
 
-/** One entry of an archive, in the words of tar. */
+/** One entry of a tar archive. */
 export interface ArchiveEntry {
   /** Path without a leading slash. */
   readonly path: string;
@@ -12,13 +12,13 @@ export interface ArchiveEntry {
   readonly userId: number;
   readonly groupId: number;
   readonly modifiedAt: Date;
-  /** Of a symbolic link its text, of a hard link the path in the archive. */
+  /** The target of a symbolic link, or the path in the archive of a hard link. */
   readonly linkTarget?: string;
-  /** Of a device. */
+  /** Number of a device. */
   readonly device?: { readonly major: number; readonly minor: number };
 }
 
-/** Writes entries, each whole before the next. */
+/** Writes the entries of an archive, one after the other. */
 export class ArchiveWriter {
   readonly #pack: Pack;
 
@@ -26,7 +26,7 @@ export class ArchiveWriter {
     this.#pack = pack;
   }
 
-  /** Writes an entry that has no content. */
+  /** Writes an entry without content. */
   async writeEmpty(entry: ArchiveEntry): Promise<void> {
     await this.writeBytes(entry, new Uint8Array());
   }
@@ -36,7 +36,7 @@ export class ArchiveWriter {
     const written = Promise.withResolvers<void>();
     const done = (cause?: Error | null): void => (cause ? written.reject(cause) : written.resolve());
     const sink = this.#pack.entry(tarHeaders(entry, bytes.byteLength), done);
-    // Everything but a file is finished by its header.
+    // Only a file has more than a header.
     if (entry.type === "file") {
       if (bytes.byteLength > 0) sink.write(bytes);
       sink.end(null);
@@ -44,7 +44,7 @@ export class ArchiveWriter {
     await written.promise;
   }
 
-  /** Writes a file of `size` bytes as they come; never holds more than a few chunks. */
+  /** Writes a file of `size` bytes from a stream; holds a few chunks at most. */
   async writeStream(entry: ArchiveEntry, size: number, content: ByteSource): Promise<void> {
     if (size === 0) {
       await this.writeEmpty(entry);
@@ -66,7 +66,7 @@ export class ArchiveWriter {
 /**
  * The archive that `produce` writes, as a stream of bytes.
  *
- * An error in `produce` breaks the stream; a consumer that stops early makes the running write fail.
+ * An error in `produce` breaks the stream. If the consumer stops early, the running write fails.
  */
 export async function* archiveOf(
   produce: (archive: ArchiveWriter) => Promise<void>,
@@ -84,7 +84,7 @@ export async function* archiveOf(
   }
 }
 
-/** Owners by number only: names would be looked up on the machine that unpacks. */
+/** Numeric owners only: names would be looked up on the machine that unpacks. */
 function tarHeaders(entry: ArchiveEntry, size: number): Pick<Header, "name"> & Partial<Header> {
   return {
     name: entry.path,

@@ -1,12 +1,12 @@
 import { basename } from "node:path";
 import { x509SubjectHash } from "./x509-subject-hash.ts";
 
-/** Files and links by path, to be added to a layer. */
+/** Files and links to add to a layer, by path. */
 export interface DerivedFile {
   readonly path: string;
   /** Content of a file. */
   readonly bytes?: Uint8Array;
-  /** Text of a symbolic link. */
+  /** Target of a symbolic link. */
   readonly linkTarget?: string;
 }
 
@@ -14,7 +14,7 @@ const FOLDER = "etc/ssl/certs";
 const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/;
 
 /**
- * What `update-ca-certificates` makes of the certificates in /usr/share/ca-certificates, all of them trusted.
+ * The files that `update-ca-certificates` makes if it trusts all certificates in /usr/share/ca-certificates.
  *
  * The bundle, a link per certificate, the links by subject hash that OpenSSL follows, and the list of what is
  * trusted. `certificates` are PEM texts by their path in the image.
@@ -43,7 +43,7 @@ export function certificateStore(certificates: ReadonlyMap<string, string>): rea
   return files.toSorted((left, right) => (left.path < right.path ? -1 : 1));
 }
 
-/** As update-ca-certificates names it. */
+/** The name that update-ca-certificates uses. */
 function linkName(path: string): string {
   const name = basename(path, ".crt").replaceAll(" ", "_").replaceAll(/[()]/g, "=").replaceAll(",", "_");
   return `${name}.pem`;

@@ -1,7 +1,7 @@
-/** Fields of a control stanza by their name in lower case; continuation lines keep their line breaks. */
+/** Fields of a control stanza, by name in lower case; continuation lines keep their line breaks. */
 export type ControlStanza = ReadonlyMap<string, string>;
 
-/** The stanzas of a control file in their order (deb822(5)); lines that are no field are passed over. */
+/** The stanzas of a control file, in order (deb822(5)); skips lines that are not fields. */
 export function parseStanzas(text: string): readonly ControlStanza[] {
   return text
     .split(/\n[ \t]*\n/)

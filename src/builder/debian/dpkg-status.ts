@@ -1,6 +1,6 @@
 import type { PackageFacts } from "./package-facts.ts";
 
-/** The content of /var/lib/dpkg/status that says every package is installed; scanners read it. */
+/** The content of /var/lib/dpkg/status that lists every package as installed; scanners read it. */
 export function dpkgStatus(packages: readonly PackageFacts[]): string {
   return packages.map((one) => `${stanza(one)}\n`).join("\n");
 }

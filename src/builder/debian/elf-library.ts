@@ -1,10 +1,10 @@
-/** What the loader's cache says of a shared library. */
+/** The facts of a shared library that the loader's cache records. */
 export interface ElfLibrary {
   /** 32 or 64. */
   readonly bits: number;
-  /** ELF's number of the machine, such as 62 for x86-64. */
+  /** ELF's machine number, such as 62 for x86-64. */
   readonly machine: number;
-  /** Name that programs ask for it by; absent when it bears none. */
+  /** Name by which programs load it; absent if it has none. */
   readonly soname?: string;
 }
 
@@ -26,10 +26,10 @@ interface Segment {
 }
 
 /**
- * Finds a library's name in its bytes as they pass (ELF specification, "Dynamic Section").
+ * Finds a library's name in a stream of its bytes (ELF specification, "Dynamic Section").
  *
  * Keeps the first 8 MiB, where linkers put the names, and the dynamic section wherever it is. Understands
- * little-endian files; others, and what is no shared library, give `undefined`.
+ * little-endian files; the result for other files is `undefined`.
  */
 export class ElfProbe {
   readonly #head: Uint8Array[] = [];
@@ -39,11 +39,11 @@ export class ElfProbe {
   #dynamicSegment: Segment | undefined;
   #dynamic = new Uint8Array();
 
-  /** Takes the next bytes of the file. */
+  /** Adds the next bytes of the file. */
   push(chunk: Uint8Array): void {
     const room = MAX_HEAD_BYTES - this.#headSize;
     if (room > 0) {
-      // Copied: the chunk is its reader's to use again.
+      // Copy: the reader reuses the chunk.
       const kept = chunk.slice(0, room);
       this.#head.push(kept);
       this.#headSize += kept.byteLength;
@@ -53,7 +53,7 @@ export class ElfProbe {
     this.#collectDynamic(chunk);
   }
 
-  /** What the file is, once all of it was pushed. */
+  /** The library, once all bytes were pushed. */
   finish(): ElfLibrary | undefined {
     const head = Buffer.concat(this.#head);
     if (!isSharedObject(head)) return undefined;

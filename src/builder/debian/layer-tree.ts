@@ -4,10 +4,10 @@ import type { ArchiveEntry, ArchiveWriter } from "./archive-writer.ts";
 
 const ROOT = { userId: 0, groupId: 0 } as const satisfies Partial<ArchiveEntry>;
 
-/** Who an entry belongs to, by number. */
+/** The owner of an entry, by number. */
 export type Owner = Pick<ArchiveEntry, "userId" | "groupId">;
 
-/** One layer's tree as it is written: folders before what they hold, every path once, the first entry of it. */
+/** Writes one layer's tree: folders before their content, and each path once; the first entry of a path wins. */
 export class LayerTree {
   readonly #archive: ArchiveWriter;
   readonly #paths = new Set<string>([""]);
@@ -16,7 +16,7 @@ export class LayerTree {
     this.#archive = archive;
   }
 
-  /** Adds a folder; nothing when it is there already. */
+  /** Adds a folder, unless it is there already. */
   async addFolder(path: string, mode: number, modifiedAt: Date, owner: Owner = ROOT): Promise<void> {
     await this.add({ path, type: "directory", mode, ...owner, modifiedAt });
   }
@@ -38,7 +38,7 @@ export class LayerTree {
     await this.add({ path, type: "symlink", mode: 0o777, ...ROOT, modifiedAt, linkTarget });
   }
 
-  /** Adds a file of `size` bytes as they come; they are not asked for when the path is taken. */
+  /** Adds a file of `size` bytes from a stream; does not read the stream if the path is taken. */
   async addStream(entry: ArchiveEntry, size: number, content: ByteSource): Promise<void> {
     if (await this.#claim(entry)) await this.#archive.writeStream(entry, size, content);
   }
@@ -48,7 +48,7 @@ export class LayerTree {
     if (await this.#claim(entry)) await this.#archive.writeEmpty(entry);
   }
 
-  /** Whether the path is still free; the folders above it are there afterwards. */
+  /** Whether the path is still free; creates the folders above it. */
   async #claim(entry: ArchiveEntry): Promise<boolean> {
     if (this.#paths.has(entry.path)) return false;
     const parent = posix.dirname(entry.path);

@@ -3,7 +3,7 @@ import { mergedPath } from "./tree-path.ts";
 
 type Library = PackageFacts["libraries"][number];
 
-/** One line of the cache: what is asked for, of which kind, and where it is. */
+/** One entry of the cache: a library's name, kind and path. */
 interface CacheEntry {
   readonly soname: string;
   readonly flags: number;
@@ -25,15 +25,15 @@ const FLAGS: Readonly<Record<string, number>> = {
   "32/40": LIBC6 | 0x0900,
 };
 
-/** Folders that the loader looks into by itself, after those of the configuration. */
+/** The loader's own folders, searched after those of the configuration. */
 const DEFAULT_FOLDERS = ["/lib", "/usr/lib"];
 const CONFIGURATION = "etc/ld.so.conf";
 
 /**
  * The content of /etc/ld.so.cache for the libraries of an image, as `ldconfig` writes it.
  *
- * Entries are sorted the way the loader's binary search expects. Variants for newer processors (glibc-hwcaps) are
- * left out; the loader finds the common ones then.
+ * Entries are in the order that the loader's binary search expects. Variants for newer processors (glibc-hwcaps) are
+ * missing; the loader then uses the common ones.
  */
 export function loaderCache(packages: readonly PackageFacts[]): Uint8Array {
   const entries = cacheEntries(packages);
@@ -79,13 +79,13 @@ function cacheEntries(packages: readonly PackageFacts[]): readonly CacheEntry[] 
     }
     entries.push(...found.values());
   }
-  // Stable: of equal entries the folder that is searched first stays first.
+  // The sort is stable: among equal entries, the folder that is searched first stays first.
   return entries.toSorted(
     (left, right) => compareSonames(right.soname, left.soname) || right.flags - left.flags,
   );
 }
 
-/** The folders of ld.so.conf and what it includes, then the loader's own; each once, in order. */
+/** The folders of ld.so.conf and its includes, then the loader's own; each once, in order. */
 function searchedFolders(packages: readonly PackageFacts[]): readonly string[] {
   const texts = new Map(packages.flatMap((one) => Object.entries(one.texts)));
   const included = [...texts]
@@ -104,7 +104,7 @@ function searchedFolders(packages: readonly PackageFacts[]): readonly string[] {
   return [...byPlace.values()];
 }
 
-/** Order of sonames with numbers compared as numbers (glibc, `_dl_cache_libcmp`). */
+/** Compares sonames, with numbers as numbers (glibc, `_dl_cache_libcmp`). */
 export function compareSonames(left: string, right: string): number {
   const tokens = /\d+|\D/gs;
   const lefts = left.match(tokens) ?? [];
@@ -121,7 +121,7 @@ export function compareSonames(left: string, right: string): number {
   return 0;
 }
 
-/** Whatever follows the shorter text makes the longer one greater. */
+/** If one text begins with the other, the longer one is greater. */
 function endWeight(token: string): number {
   return token === "" ? 0 : 1;
 }

@@ -16,18 +16,18 @@ export interface UserWish {
   readonly createHome: boolean;
 }
 
-/** One choice of an alternative, with the names that follow it. */
+/** One choice of an alternative, with its slave links. */
 export interface AlternativeWish {
   /** The generic path, such as `/usr/bin/awk`. */
   readonly link: string;
   readonly name: string;
-  /** What it would point at. */
+  /** The target of the choice. */
   readonly path: string;
   readonly priority: number;
   readonly slaves: readonly { readonly link: string; readonly name: string; readonly path: string }[];
 }
 
-/** What can be read off a maintainer script without running it. */
+/** What a maintainer script would do, as far as we can read it without running it. */
 export interface ScriptWishes {
   readonly groups: readonly GroupWish[];
   readonly users: readonly UserWish[];
@@ -43,10 +43,10 @@ const ACCOUNT_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 const PLAIN_ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/;
 
 /**
- * The accounts and alternatives that a shell script adds in so many words.
+ * The accounts and alternatives that a shell script adds with literal commands.
  *
  * Reads calls of adduser, addgroup, useradd, groupadd and update-alternatives whose words are literal, or variables
- * and `for` loops over literals. Conditions are not looked at. What it cannot read it leaves out.
+ * and `for` loops over literals. Ignores conditions, and skips what it cannot read.
  */
 export function readMaintainerScript(script: string): ScriptWishes {
   const groups: GroupWish[] = [];
@@ -68,7 +68,7 @@ export function readMaintainerScript(script: string): ScriptWishes {
   return { groups, users, memberships, alternatives };
 }
 
-/** The simple commands of a script whose words are all known, each word unquoted. */
+/** The simple commands of a script whose words are all known, unquoted. */
 function* literalCommands(script: string): Generator<readonly string[]> {
   const variables = new Map<string, string>();
   const loops = new Map<string, readonly string[]>();
@@ -96,7 +96,7 @@ function assign(variables: Map<string, string>, name: string, text: string): voi
   else variables.set(name, value);
 }
 
-/** The words from the program on: keywords, negation and the path before the program's name do not matter. */
+/** The words from the program's name on, without keywords, negation and the program's path. */
 function commandWords(words: readonly string[]): readonly string[] {
   const start = words.findIndex(
     (word) => !["then", "else", "do", "!", "if", "elif", "{", "("].includes(word),
@@ -124,14 +124,14 @@ function refersTo(word: string, variable: string): boolean {
   return new RegExp(`\\$(?:${variable}\\b|\\{${variable}\\})`).test(word);
 }
 
-/** `undefined` when the word holds anything that only a shell could know. */
+/** `undefined` if only a shell could know what the word is. */
 function expandWord(word: string, variables: Variables): string | undefined {
   let known = true;
   const text = word.replaceAll(
     /\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})/g,
     (_, bare, braced) => {
       const name = (bare ?? braced) as string;
-      // Empty unless a package is unpacked into a foreign root.
+      // Empty unless a package is unpacked into another root.
       const value = name === "DPKG_ROOT" ? "" : variables.get(name);
       if (value === undefined) known = false;
       return value ?? "";
@@ -144,7 +144,7 @@ function unquoted(word: string): string {
   return word.replaceAll(/["']/g, "");
 }
 
-/** Splits a line at `;`, `&&`, `||`, `|` and `&` outside quotes; a comment ends it. */
+/** Splits a line at `;`, `&&`, `||`, `|` and `&` outside quotes; stops at a comment. */
 function splitCommands(line: string): readonly string[] {
   const parts: string[] = [""];
   let quote = "";
@@ -165,7 +165,7 @@ function splitCommands(line: string): readonly string[] {
   return parts;
 }
 
-/** Splits at blanks outside quotes; quotes stay, redirections go. */
+/** Splits at blanks outside quotes; keeps quotes, drops redirections. */
 function splitWords(command: string): readonly string[] {
   const words = command.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
   return words.filter((word) => !/^\d?[<>]/.test(word));

@@ -3,13 +3,13 @@ import { z } from "zod";
 const Account = z.object({ name: z.string(), id: z.number().optional() });
 const Place = z.object({ link: z.string(), name: z.string(), path: z.string() });
 
-/** The shape of {@link PackageFacts} as it is stored with a cached layer. */
+/** The stored form of {@link PackageFacts}, kept with a cached layer. */
 const PackageFactsSchema = z.object({
-  /** The package's control stanza as it was packaged. */
+  /** The package's control stanza, unchanged. */
   control: z.string(),
-  /** Configuration files with the MD5 of their content, as dpkg's status names them. */
+  /** Configuration files with the MD5 of their content, as in dpkg's status. */
   conffiles: z.array(z.object({ path: z.string(), md5: z.string() })),
-  /** Small files that describe accounts, shells and library folders, by their place in the image. */
+  /** Small files that describe accounts, shells and library folders, by path in the image. */
   texts: z.record(z.string(), z.string()),
   groups: z.array(Account),
   users: z.array(
@@ -24,29 +24,29 @@ const PackageFactsSchema = z.object({
   memberships: z.array(z.object({ user: z.string(), group: z.string() })),
   /** Alternatives whose target is in this package. */
   alternatives: z.array(Place.extend({ priority: z.number(), slaves: z.array(Place) })),
-  /** Shared libraries by the folder that holds them. */
+  /** Shared libraries, by folder. */
   libraries: z.array(
     z.object({ folder: z.string(), soname: z.string(), bits: z.number(), machine: z.number() }),
   ),
-  /** Folders whose owner or mode is not the usual one. */
+  /** Folders with an unusual owner or mode. */
   folders: z.array(z.object({ path: z.string(), mode: z.number(), userId: z.number(), groupId: z.number() })),
-  /** Folders among those merged into /usr that the package has files in. */
+  /** Folders merged into /usr in which the package has files. */
   mergedFolders: z.array(z.string()),
   /** Newest modification of its files, in milliseconds since the epoch. */
   newestModification: z.number(),
 });
 
-/** What the image's last layer needs to know of a package, so that its files are not needed again. */
+/** The facts of a package that the image's last layer needs, so that its files are not read again. */
 export type PackageFacts = z.infer<typeof PackageFactsSchema>;
 
 const LayerFacts = z.array(PackageFactsSchema);
 
-/** The text that {@link parseFacts} reads. */
+/** Writes facts as text for {@link parseFacts}. */
 export function formatFacts(facts: readonly PackageFacts[]): string {
   return JSON.stringify(facts);
 }
 
-/** The facts of all packages of some layers, in ascending order of package name. */
+/** The facts of all packages in the given layers, in ascending order of package name. */
 export function parseFacts(layers: readonly string[]): readonly PackageFacts[] {
   const named = layers
     .flatMap((layer) => LayerFacts.parse(JSON.parse(layer)))

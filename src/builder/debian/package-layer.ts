@@ -14,13 +14,13 @@ type Entry = ExtractEvents["entry"][1];
 
 const UNPACK_TIMEOUT_MS = 30 * 60_000;
 const MAX_CONTROL_FILE_BYTES = 16 << 20;
-/** Control files that dpkg keeps beside its status and that say what belongs to the package. */
+/** Control files that dpkg keeps in its records of a package. */
 const KEPT_CONTROL_FILES = ["conffiles", "md5sums"];
 
 /**
- * The layer that holds the content of .deb files, in their order, with dpkg's records of it.
+ * The layer with the content of .deb files, in order, and dpkg's records of them.
  *
- * Streams: at no time more than a few chunks of content are in memory, and the names of the layer's files.
+ * Streams: only a few chunks of content and the names of the layer's files are in memory.
  */
 export function createPackageLayer(
   files: readonly string[],
@@ -90,7 +90,7 @@ async function copyEntry(
     if (archived.type === "file") await layer.addStream(archived, size, watched(entry, path, size, observer));
     else await layer.add(archived);
   }
-  // What was not written is passed over, so that the next entry comes.
+  // Skip what was not written, to reach the next entry.
   entry.resume();
 }
 
@@ -107,7 +107,7 @@ const ENTRY_TYPES: Readonly<Record<string, ArchiveEntry["type"]>> = {
 
 function archiveEntry({ header }: Entry, packagedPath: string): ArchiveEntry {
   const type = ENTRY_TYPES[header.type ?? "file"];
-  if (type === undefined) throw new Error(`a package holds an entry of type ${header.type}`);
+  if (type === undefined) throw new Error(`a package contains an entry of type ${header.type}`);
   return {
     path: mergedPath(packagedPath),
     type,
@@ -144,11 +144,11 @@ async function addRecords(
   }
 }
 
-/** As dpkg names a package's records: with the architecture where several can be installed side by side. */
+/** The name of a package's records in dpkg: with the architecture if several can be installed side by side. */
 function recordName(control: ControlFiles): string {
   const [stanza] = parseStanzas(Buffer.from(control.get("control") ?? []).toString("utf8"));
   const name = stanza?.get("package");
-  if (name === undefined) throw new Error("a package does not say its name");
+  if (name === undefined) throw new Error("a package has no name");
   return stanza?.get("multi-arch") === "same" ? `${name}:${stanza.get("architecture")}` : name;
 }
 
@@ -156,7 +156,7 @@ async function readControl(tar: ByteSource): Promise<ControlFiles> {
   const files = new Map<string, Uint8Array>();
   for await (const entry of tarEntries(tar)) {
     const size = entry.header.size ?? 0;
-    if (size > MAX_CONTROL_FILE_BYTES) throw new Error("a package holds a control file that is too large");
+    if (size > MAX_CONTROL_FILE_BYTES) throw new Error("a package contains a control file that is too large");
     const chunks: Uint8Array[] = [];
     for await (const chunk of entry as AsyncIterable<Uint8Array>) chunks.push(chunk);
     files.set(cleanTreePath(entry.header.name), Buffer.concat(chunks));
@@ -164,7 +164,7 @@ async function readControl(tar: ByteSource): Promise<ControlFiles> {
   return files;
 }
 
-/** The entries of an archive; each must be consumed before the next is asked for. Fails when the archive does. */
+/** The entries of an archive; consume each one before you ask for the next. Fails if the archive does. */
 async function* tarEntries(tar: ByteSource): AsyncGenerator<Entry> {
   const reader = extract();
   const fed = feed(tar, reader);

@@ -5,7 +5,7 @@ const MAX_LENGTH = 128;
 /**
  * Whether `text` is a Debian package name (Debian policy 5.6.1), and so neither an option nor an expression for apt.
  *
- * A trailing `-` is refused although the policy allows it, because apt reads it as a wish to remove.
+ * Refuses a trailing `-` although the policy allows it: to apt, `curl-` means "remove curl".
  */
 export function isDebianPackageName(text: string): boolean {
   return text.length <= MAX_LENGTH && NAME.test(text) && !text.endsWith("-");

@@ -5,13 +5,13 @@ import { readMaintainerScript } from "./maintainer-script.ts";
 import type { PackageFacts } from "./package-facts.ts";
 import { MERGED_FOLDERS, mergedPath } from "./tree-path.ts";
 
-/** Control files of a package that matter here, by name. */
+/** The control files of a package to read, by name. */
 export type ControlFiles = ReadonlyMap<string, Uint8Array>;
 
 const MAX_TEXT_BYTES = 1 << 18;
 const LIBRARY = /^(?:lib[^/]*|ld-[^/]*|ld)\.so(?:\.[^/]*)?$|^(?:lib|ld-)[^/]*\.so[^/]*$/;
 
-/** Files whose text the last layer is made from. */
+/** Files whose text the last layer needs. */
 const FACT_TEXTS = [
   /^usr\/share\/base-passwd\/(?:passwd|group)\.master$/,
   /^usr\/lib\/sysusers\.d\/[^/]+\.conf$/,
@@ -19,7 +19,7 @@ const FACT_TEXTS = [
   /^usr\/share\/debianutils\/shells(?:\.d\/[^/]+)?$/,
 ];
 
-/** Files that a package's script copies to where programs look for them. */
+/** Files that a package's script copies to another place. */
 const COPIES: Readonly<Record<string, string>> = {
   "usr/share/base-files/dot.bashrc": "root/.bashrc",
   "usr/share/base-files/dot.profile": "root/.profile",
@@ -30,7 +30,7 @@ const COPIES: Readonly<Record<string, string>> = {
 
 const CERTIFICATE = /^usr\/share\/ca-certificates\/.+\.crt$/;
 
-/** Sees the files of one package as they pass and gathers what its scripts would have made of them. */
+/** Observes the files of one package and collects what its scripts would make of them. */
 export class PackageObserver {
   readonly #control: ControlFiles;
   readonly #paths = new Set<string>();
@@ -52,7 +52,7 @@ export class PackageObserver {
     }
   }
 
-  /** Takes note of an entry by its place in the image and the path it was packaged under. */
+  /** Records an entry: its path in the image, and its path in the package. */
   noteEntry(path: string, packagedPath: string, modifiedAt: Date): void {
     this.#paths.add(path);
     this.#newestModification = Math.max(this.#newestModification, modifiedAt.getTime());
@@ -64,14 +64,14 @@ export class PackageObserver {
     }
   }
 
-  /** Takes note of a folder's owner and mode. */
+  /** Records a folder's owner and mode. */
   noteFolder(path: string, mode: number, userId: number, groupId: number): void {
     if (path !== "" && (mode !== 0o755 || userId !== 0 || groupId !== 0)) {
       this.#folders.push({ path, mode, userId, groupId });
     }
   }
 
-  /** What wants to see the content of a file: its chunks, and the end. `undefined` when nothing does. */
+  /** A reader for the content of a file; `undefined` if its content does not matter. */
   watch(path: string, size: number): { push(chunk: Uint8Array): void; finish(): void } | undefined {
     if (this.#conffiles.has(path)) return this.#watchConffile(path, size);
     if (LIBRARY.test(posix.basename(path)) && path.startsWith("usr/")) return this.#watchLibrary(path);
@@ -79,14 +79,14 @@ export class PackageObserver {
     return this.#watchText(path);
   }
 
-  /** The files that the package's scripts would have made out of its own. */
+  /** The files that the package's scripts would make from its own files. */
   derivedFiles(): readonly DerivedFile[] {
     const copies = [...this.#copies].map(([path, text]) => ({ path, bytes: Buffer.from(text) }));
     const all = [...copies, ...certificateStore(this.#certificates), ...this.#timeZone()];
     return all.filter((file) => !this.#paths.has(file.path));
   }
 
-  /** What is known once the whole package has passed. */
+  /** The facts of the package; call it after the last file. */
   facts(): PackageFacts {
     const wishes = readMaintainerScript(this.#text("postinst"));
     const has = (path: string): boolean => this.#paths.has(mergedPath(path.slice(1)));
@@ -164,7 +164,7 @@ export class PackageObserver {
     return undefined;
   }
 
-  /** As tzdata is configured when nobody is asked. */
+  /** The default of tzdata when it is configured without questions. */
   #timeZone(): readonly DerivedFile[] {
     if (!this.#paths.has("usr/share/zoneinfo/Etc/UTC")) return [];
     return [

@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 const SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CERTIFICATES = "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt";
 
-/** Folders that exist in every Debian system and that no package holds in this form. */
+/** Folders of every Debian system that are in no package in this form. */
 const FOLDERS: readonly (readonly [path: string, mode: number])[] = [
   ["dev", 0o755],
   ["etc", 0o755],
@@ -38,7 +38,7 @@ const FOLDERS: readonly (readonly [path: string, mode: number])[] = [
   ["var/tmp", 0o1777],
 ];
 
-/** Devices that programs open without asking, for use without a container runtime, which brings its own. */
+/** Devices that programs expect, for use without a container runtime. A runtime makes its own. */
 const DEVICES: readonly (readonly [name: string, major: number, minor: number])[] = [
   ["full", 1, 7],
   ["null", 1, 3],
@@ -48,13 +48,13 @@ const DEVICES: readonly (readonly [name: string, major: number, minor: number])[
   ["zero", 1, 5],
 ];
 
-/** Homes below these folders are made for the users they belong to. */
+/** Home folders below these are created and owned by their user. */
 const HOME_FOLDERS = ["/home/", "/srv/", "/var/cache/", "/var/lib/", "/var/opt/", "/var/spool/"];
 
-/** Links into /usr that every image has. */
+/** Links into /usr in every image. */
 const ALWAYS_MERGED = ["bin", "lib", "sbin"];
 
-/** The layer that holds what no package holds alone: accounts, links, the loader's cache, dpkg's status. */
+/** The last layer, with what belongs to no single package: accounts, links, the loader's cache, dpkg's status. */
 export function createTopLayer(platform: Platform, layerFacts: readonly string[]): LayerContent {
   return {
     archive: archiveOf(async (archive) => {
@@ -73,7 +73,7 @@ export function createTopLayer(platform: Platform, layerFacts: readonly string[]
   };
 }
 
-/** How an image of these packages is run: with a shell when there is one. */
+/** The settings to run an image of these packages: with a shell, if there is one. */
 export function imageSettings(layerFacts: readonly string[]): ImageSettings {
   const packages = parseFacts(layerFacts);
   const names = new Set(packages.map((one) => /^Package: *(\S+)/m.exec(one.control)?.[1]));
@@ -89,7 +89,7 @@ function newestModification(packages: readonly PackageFacts[]): Date {
   return new Date(packages.reduce((newest, one) => Math.max(newest, one.newestModification), 0));
 }
 
-/** Folders with an owner or mode of their own come again: a layer below may hold them in the usual form. */
+/** Repeats folders with an unusual owner or mode: a lower layer may have them with the usual ones. */
 async function addFolders(
   tree: LayerTree,
   packages: readonly PackageFacts[],
@@ -156,12 +156,12 @@ async function addSystemFiles(
   const shells = loginShells(packages);
   if (shells !== "") await tree.addFile("etc/shells", Buffer.from(shells), modifiedAt);
   await tree.addFile("var/lib/dpkg/available", new Uint8Array(), modifiedAt);
-  // Records are named with the architecture where a package says so: version 1 of dpkg's info folder.
+  // Version 1 of dpkg's info folder: names of records may include the architecture.
   await tree.addFile("var/lib/dpkg/info/format", Buffer.from("1\n"), modifiedAt);
   await tree.addFile("var/lib/dpkg/status", Buffer.from(dpkgStatus(packages)), modifiedAt);
 }
 
-/** As update-shells writes it: the distribution's list and what the packages add. */
+/** The file that update-shells writes: the distribution's list and what the packages add. */
 function loginShells(packages: readonly PackageFacts[]): string {
   const texts = Object.fromEntries(packages.flatMap((one) => Object.entries(one.texts)));
   const start = texts["usr/share/debianutils/shells"] ?? "";
@@ -169,7 +169,7 @@ function loginShells(packages: readonly PackageFacts[]): string {
     .filter(([path]) => path.startsWith("usr/share/debianutils/shells.d/"))
     .flatMap(([, text]) => text.split("\n"))
     .filter((shell) => shell.startsWith("/"));
-  // Both spellings work in an image whose /bin is a link.
+  // Both paths work in an image whose /bin is a link.
   const both = added.flatMap((shell) => (shell.startsWith("/bin/") ? [shell, `/usr${shell}`] : [shell]));
   return (
     start +

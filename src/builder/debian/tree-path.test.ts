@@ -6,7 +6,7 @@ describe("a path in an image", () => {
   it("is written without dots and outer slashes, and never leads out", () => {
     expect(cleanTreePath("./usr/bin/")).toBe("usr/bin");
     expect(cleanTreePath("./")).toBe("");
-    expect(() => cleanTreePath("./usr/../../etc")).toThrow("a package holds the path");
+    expect(() => cleanTreePath("./usr/../../etc")).toThrow("a package contains the path");
   });
 
   it("moves into /usr when its folder did", () => {

@@ -1,4 +1,4 @@
-/** One element of DER: its identifier octet, its whole encoding and its content. */
+/** A DER element: its identifier octet, its whole encoding and its content. */
 interface DerElement {
   readonly tag: number;
   readonly content: Uint8Array;
@@ -10,7 +10,7 @@ const UTF8_STRING = 0x0c;
 const SET = 0x31;
 const SEQUENCE = 0x30;
 
-/** Decoders of the string types that OpenSSL brings into one form before it hashes a name. */
+/** Decoders for the string types that OpenSSL normalises before it hashes a name. */
 const STRING_DECODERS: Readonly<Record<number, (content: Uint8Array) => string>> = {
   [UTF8_STRING]: (content) => Buffer.from(content).toString("utf8"),
   19: (content) => Buffer.from(content).toString("latin1"), // PrintableString
@@ -22,9 +22,9 @@ const STRING_DECODERS: Readonly<Record<number, (content: Uint8Array) => string>>
 };
 
 /**
- * The name under which OpenSSL looks a certificate up in a folder: eight hex digits (X509_NAME_hash).
+ * The file name by which OpenSSL finds a certificate in a folder: eight hex digits (X509_NAME_hash).
  *
- * @throws {Error} when `der` is not a certificate
+ * @throws {Error} if `der` is not a certificate
  */
 export function x509SubjectHash(der: Uint8Array): string {
   const [certificate] = readElements(der);
@@ -40,11 +40,10 @@ export function x509SubjectHash(der: Uint8Array): string {
 function canonicalRdn(rdn: DerElement): Uint8Array {
   const attributes = readElements(expect(rdn, SET).content).map((attribute) => {
     const [type, value] = readElements(expect(attribute, SEQUENCE).content);
-    if (type === undefined || value === undefined)
-      throw new Error("not a certificate: a name lacks its value");
+    if (type === undefined || value === undefined) throw new Error("not a certificate: a name has no value");
     return encode(SEQUENCE, Buffer.concat([type.encoded, canonicalValue(value)]));
   });
-  // A set is encoded in ascending order (X.690, 11.6); folding case may have changed it.
+  // A set is encoded in ascending order (X.690, 11.6); folding case may have changed the order.
   return encode(SET, Buffer.concat(attributes.toSorted(Buffer.compare)));
 }
 
@@ -68,7 +67,7 @@ function decodeCharacters(content: Uint8Array, width: 2 | 4): string {
 }
 
 function expect(element: DerElement | undefined, tag: number): DerElement {
-  if (element?.tag !== tag) throw new Error("not a certificate: another element was expected");
+  if (element?.tag !== tag) throw new Error("not a certificate: unexpected element");
   return element;
 }
 
@@ -78,7 +77,7 @@ function readElements(bytes: Uint8Array): readonly DerElement[] {
   while (at < bytes.byteLength) {
     const { start, length } = readLength(bytes, at + 1);
     const end = start + length;
-    if (end > bytes.byteLength) throw new Error("not a certificate: it ends too early");
+    if (end > bytes.byteLength) throw new Error("not a certificate: unexpected end");
     elements.push({
       tag: bytes[at] ?? 0,
       content: bytes.subarray(start, end),
@@ -93,7 +92,7 @@ function readLength(bytes: Uint8Array, at: number): { readonly start: number; re
   const first = bytes[at] ?? 0;
   if (first < 0x80) return { start: at + 1, length: first };
   const count = first & 0x7f;
-  if (count === 0 || count > 4) throw new Error("not a certificate: a length is out of bounds");
+  if (count === 0 || count > 4) throw new Error("not a certificate: length out of bounds");
   let length = 0;
   for (let index = 1; index <= count; index += 1) length = length * 256 + (bytes[at + index] ?? 0);
   return { start: at + 1 + count, length };

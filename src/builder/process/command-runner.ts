@@ -2,37 +2,37 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import type { Logger } from "../../log.ts";
 
-/** How a command is run. */
+/** Options to run a command. */
 export interface CommandOptions {
   readonly folder?: string;
-  /** Milliseconds until the command and all it started are killed. */
+  /** Milliseconds until the command and everything it started are killed. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** Is given each line of standard output as it comes, without its end. */
+  /** Called for each line of standard output, without the line end. */
   readonly onLine?: (line: string) => void;
 }
 
-/** What a command that ended by itself left behind. */
+/** The result of a command that ended by itself. */
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
-  /** Its first part when there was much of it. */
+  /** The beginning, if there was much of it. */
   readonly stderr: string;
 }
 
-/** A command that could not be started, was stopped, or said more than is kept. */
+/** A command that could not be started, was stopped, or wrote too much. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
-/** A command under way. */
+/** A running command. */
 interface Running {
   readonly child: Child;
-  /** Its exit status, once it and all that writes to its outputs are gone. */
+  /** Its exit status, once it and everything that writes to its outputs has ended. */
   readonly ended: Promise<number>;
-  /** Kills it with everything that it started. */
+  /** Kills it and everything it started. */
   readonly kill: () => void;
 }
 
@@ -44,14 +44,14 @@ const INHERITED = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_pr
 /**
  * Starts commands with a minimal environment, each in a process group of its own.
  *
- * Both outputs are drained together, so that a command which writes much on one never blocks on it.
+ * Reads both outputs at the same time, so that a command never blocks on one of them.
  */
 export class CommandRunner {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #log: Logger;
   #startedCount = 0;
 
-  /** Of `environment` only the search path, the home folder and the proxies reach a command. */
+  /** Passes only the search path, the home folder and the proxies of `environment` to commands. */
   constructor(options: {
     readonly environment: Readonly<Record<string, string | undefined>>;
     readonly log: Logger;
@@ -60,20 +60,20 @@ export class CommandRunner {
     this.#log = options.log;
   }
 
-  /** How many commands were started since this object was made. */
+  /** Number of commands started by this object. */
   get startedCount(): number {
     return this.#startedCount;
   }
 
-  /** Where `program` is found, or `undefined` when it is not installed. */
+  /** The path of `program`; `undefined` if it is not installed. */
   find(program: string): string | undefined {
     return Bun.which(program, { PATH: this.#environment.PATH ?? DEFAULT_PATH }) ?? undefined;
   }
 
   /**
-   * Runs a command to its end.
+   * Runs a command and waits for its end.
    *
-   * @throws {CommandError} when it cannot be started, is stopped by time or a signal, or writes more than 64 MiB
+   * @throws {CommandError} if it cannot be started, times out, is killed by a signal, or writes more than 64 MiB
    * @throws the reason of `options.signal`
    */
   async run(command: readonly string[], options: CommandOptions): Promise<CommandResult> {
@@ -87,16 +87,16 @@ export class CommandRunner {
   }
 
   /**
-   * The standard output of a command as it comes. Ends only when the command succeeded.
+   * Streams the standard output of a command. The stream ends only if the command succeeded.
    *
-   * A consumer that stops early stops the command.
+   * If the consumer stops early, the command is stopped.
    *
-   * @throws {CommandError} as {@link run}, and when the command fails
+   * @throws {CommandError} as {@link run}, and if the command fails
    */
   async *stream(command: readonly string[], options: CommandOptions): AsyncGenerator<Uint8Array> {
     const { child, ended, kill } = this.#start(command, options);
     const complaint = readSome(child.stderr);
-    // Awaited below; a consumer that stops early never gets there.
+    // Awaited below, unless the consumer stops early.
     ended.catch(() => {});
     let finished = false;
     try {
@@ -164,10 +164,10 @@ function waitForEnd(
 }
 
 /**
- * Kills a command together with everything it started, as long as its outputs are open.
+ * Kills a command and everything it started, as long as its outputs are open.
  *
- * What it started may outlive it and keep them open, so that its own end says nothing; after they closed, the number of
- * its group may be another's.
+ * Its children may outlive it and keep the outputs open. Once the outputs are closed, the number of its group may
+ * belong to other processes.
  */
 function groupKiller(child: Child): () => void {
   let closed = false;
@@ -179,7 +179,7 @@ function groupKiller(child: Child): () => void {
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch (cause) {
-      // All are gone already: what was wanted.
+      // They have all ended already.
       if ((cause as NodeJS.ErrnoException).code !== "ESRCH") throw cause;
     }
   };
@@ -215,7 +215,7 @@ async function readLines(stream: Readable, onLine: (line: string) => void): Prom
   let partial = "";
   for await (const chunk of stream) {
     const lines = (partial + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
-    // A line without an end is of no use to anyone: bounded all the same.
+    // Limit lines that never end.
     partial = (lines.pop() ?? "").slice(0, 1 << 16);
     for (const line of lines) onLine(line);
   }

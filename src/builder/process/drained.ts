@@ -1,10 +1,10 @@
-/** As much of a writable stream as {@link drained} needs. */
+/** The part of a writable stream that {@link drained} needs. */
 interface Drainable {
   on(event: "drain" | "close", listener: () => void): unknown;
   off(event: "drain" | "close", listener: () => void): unknown;
 }
 
-/** Resolves when a stream that was full takes more, or was closed and never will; leaves no listener behind. */
+/** Resolves when a full stream accepts more, or was closed; leaves no listener behind. */
 export function drained(stream: Drainable): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const done = (): void => {

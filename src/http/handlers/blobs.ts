@@ -2,115 +2,150 @@ import { LRUCache } from "lru-cache";
 import type { BlobDescriptor } from "../../content/blob-services.ts";
 import { type Awaitable, whenReady } from "../../oci/awaitable.ts";
 import type { ByteRange } from "../../oci/byte-range.ts";
+import type { ByteBody } from "../../oci/byte-source.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
+import { LOOP_TURNS } from "../../oci/loop-turns.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
-import type { LinkedBlobs } from "../../registry/linked-blobs.ts";
+import { requireCondition } from "../../oci/write-condition.ts";
 import { contentRange, parseRanges } from "../byte-ranges.ts";
 import { COMMON_HEADERS } from "../common-headers.ts";
-import { matchesEtag } from "../conditional.ts";
+import { isNotModified } from "../conditional.ts";
 import type { Exchange } from "../exchange.ts";
 import { multipartRanges } from "../multipart-ranges.ts";
+import { streamOf } from "../stream-of.ts";
+import { writeCondition } from "../write-condition.ts";
 import { IMMUTABLE } from "./manifests.ts";
 
-/** Serves a blob, whole or in ranges (distribution-spec end-2). */
-export function getBlob(
-  { request, registry: { blobs } }: Exchange,
-  name: RepositoryName,
-  text: string,
-): Awaitable<Response> {
+/** Serves a blob or ranges of it (distribution-spec end-2). */
+export function getBlob(exchange: Exchange, name: RepositoryName, text: string): Awaitable<Response> {
+  const { request } = exchange;
+  const { blobs } = exchange.registry;
   const digest = parseDigest(text);
-  return whenReady(blobs.stat(name, digest), (blob) => serveBlob(request, blobs, blob, digest));
+  if (isPlainGet(request) && !blobs.canLocate) {
+    // Opening shows whether the content exists.
+    return whenReady(blobs.find(name, digest), (blob) => sendWhole(exchange, blob, digest));
+  }
+  return whenReady(blobs.stat(name, digest), (blob) => serveBlob(exchange, blob, digest));
 }
 
-function serveBlob(
-  request: Request,
-  blobs: LinkedBlobs,
-  blob: BlobDescriptor,
-  digest: Digest,
-): Awaitable<Response> {
-  const condition = request.headers.get("if-none-match");
-  const range = request.headers.get("range");
-  if (matchesEtag(condition, digest)) {
-    return new Response(null, { status: 304, headers: blobHeaders(digest) });
-  }
-  if (request.method === "HEAD") {
-    if (range === null) return new Response(null, { headers: preparedHeaders(digest, blob).head });
-    return rangedHead(blobHeaders(digest), rangesToServe(request, blob, digest, range), blob.size);
-  }
-  return whenReady(blobs.locate(blob), (location) => {
-    if (location !== undefined)
-      return new Response(null, { status: 307, headers: { ...COMMON_HEADERS, location } });
-    if (range !== null)
-      return getRanges(blobs, blob, blobHeaders(digest), rangesToServe(request, blob, digest, range));
-    return whenReady(
-      blobs.open(blob),
-      (body) => new Response(body, { headers: preparedHeaders(digest, blob).whole }),
-    );
+function isPlainGet({ method, headers }: Request): boolean {
+  return (
+    method === "GET" && !headers.has("range") && !headers.has("if-none-match") && !headers.has("if-match")
+  );
+}
+
+function sendWhole(exchange: Exchange, blob: BlobDescriptor, digest: Digest): Awaitable<Response> {
+  return whenReady(exchange.registry.blobs.open(blob), (body) => {
+    accountFor(exchange, body, blob, blob.size);
+    return new Response(body, { headers: preparedHeaders(digest, blob).whole });
   });
 }
 
-async function getRanges(
-  blobs: LinkedBlobs,
+/** Bytes of a file that the system accepts at once. */
+const SENT_AT_ONCE_BYTES = 2.5 * 1024 * 1024;
+const SENT_BYTES_PER_MS = 4 * 1024 * 1024;
+
+/** Registers that `length` bytes are sent from a blob's file. Sending starts after the handler has returned. */
+function accountFor(
+  { request, sentFiles }: Exchange,
+  body: ByteBody,
   blob: BlobDescriptor,
-  headers: Record<string, string>,
-  ranges: readonly ByteRange[] | undefined,
-): Promise<Response> {
-  if (ranges === undefined) return await wholeInSpiteOfRange(blobs, blob, headers);
+  length: number,
+): void {
+  if (!(body instanceof Blob)) return;
+  sentFiles.watch(request, blob, length);
+  LOOP_TURNS.spend(Math.min(length, SENT_AT_ONCE_BYTES) / SENT_BYTES_PER_MS);
+}
+
+function serveBlob(exchange: Exchange, blob: BlobDescriptor, digest: Digest): Awaitable<Response> {
+  const { request } = exchange;
+  const { blobs } = exchange.registry;
+  if (isNotModified(request.headers, digest)) {
+    return new Response(null, { status: 304, headers: blobHeaders(digest) });
+  }
+  // "A server MUST ignore a Range header field received with a request method" other than GET (RFC 9110, section 14.2).
+  if (request.method === "HEAD") return new Response(null, { headers: preparedHeaders(digest, blob).head });
+  const range = request.headers.get("range");
+  return whenReady(blobs.locate(blob), (location) => {
+    if (location !== undefined)
+      return new Response(null, { status: 307, headers: { ...COMMON_HEADERS, location } });
+    if (range !== null) return getRanges(exchange, blob, digest);
+    return sendWhole(exchange, blob, digest);
+  });
+}
+
+async function getRanges(exchange: Exchange, blob: BlobDescriptor, digest: Digest): Promise<Response> {
+  const { blobs } = exchange.registry;
+  const ranges = rangesToServe(exchange.request.headers, blob, digest);
+  const headers = blobHeaders(digest);
+  if (ranges === undefined) return await wholeInSpiteOfRange(exchange, blob, headers);
   const only = ranges.length === 1 ? ranges[0] : undefined;
   if (only === undefined) return multipartRanges(blobs, blob, ranges, headers);
   headers["content-length"] = String(only.end - only.start);
   headers["content-range"] = contentRange(only, blob.size);
-  return new Response(await blobs.open(blob, only), { status: 206, headers });
+  const body = await blobs.open(blob, only);
+  accountFor(exchange, body, blob, only.end - only.start);
+  return new Response(body, { status: 206, headers });
 }
 
-/** What a `Range` header asks for; `undefined` when all of the blob is to be sent in spite of it. */
+/** The ranges that a `Range` header asks for; `undefined` if the whole blob should be sent. */
 function rangesToServe(
-  request: Request,
+  request: Headers,
   blob: BlobDescriptor,
   digest: Digest,
-  range: string,
-): ReturnType<typeof parseRanges> {
-  const condition = request.headers.get("if-range");
-  return condition === null || condition === `"${digest}"` ? parseRanges(range, blob.size) : undefined;
+): readonly ByteRange[] | undefined {
+  const condition = request.get("if-range");
+  // Only a strong tag proves that the client's bytes are part of this blob (RFC 9110, section 13.1.5).
+  if (condition !== null && condition !== `"${digest}"`) return undefined;
+  return parseRanges(request.get("range"), blob.size);
 }
 
 /** Unlinks a blob from the repository (distribution-spec end-10). */
 export async function deleteBlob(exchange: Exchange, name: RepositoryName, text: string): Promise<Response> {
-  await exchange.registry.blobs.delete(name, parseDigest(text));
+  const digest = parseDigest(text);
+  const { blobs } = exchange.registry;
+  const condition = writeCondition(exchange, name);
+  if (condition !== undefined) {
+    await blobs.find(name, digest);
+    // A blob never changes, so the result cannot change later.
+    requireCondition(condition, digest, { digest, names: [digest] });
+  }
+  await blobs.delete(name, digest);
   return new Response(null, { status: 202, headers: COMMON_HEADERS });
 }
 
-/** All of a blob when a `Range` header is left aside: as a slice, since the server applies the header to whole files. */
+/**
+ * The whole blob, if its `Range` header is ignored.
+ *
+ * Bun applies the header to whole files on its own, even some malformed ones, but never a list of ranges. So unless
+ * the header is a list, send a stream, which has no Content-Length.
+ */
 async function wholeInSpiteOfRange(
-  blobs: LinkedBlobs,
+  exchange: Exchange,
   blob: BlobDescriptor,
   headers: Record<string, string>,
 ): Promise<Response> {
-  const body = blob.size === 0 ? null : await blobs.open(blob, { start: 0, end: blob.size });
+  const { request, registry } = exchange;
+  const { blobs } = registry;
+  const whole = { start: 0, end: blob.size };
+  if (blob.size === 0) return new Response(null, { headers });
+  const isList = request.headers.get("range")?.includes(",");
+  const body = isList ? await blobs.open(blob, whole) : streamOf(blobs.read(blob, whole));
+  accountFor(exchange, body, blob, blob.size);
   return new Response(body, { headers });
 }
 
-function rangedHead(
-  headers: Record<string, string>,
-  ranges: ReturnType<typeof parseRanges>,
-  size: number,
-): Response {
-  const only = ranges?.length === 1 ? ranges[0] : undefined;
-  const length = only === undefined ? size : only.end - only.start;
-  headers["content-length"] = String(length);
-  if (only === undefined) return new Response(null, { headers });
-  headers["content-range"] = contentRange(only, size);
-  return new Response(null, { status: 206, headers });
-}
-
-/** The headers of a blob's whole answers, made once: making them costs more than all the rest of a small answer. */
+/**
+ * The headers of a response with the whole blob. They are cached, because creating them costs more than the rest of a
+ * small response.
+ */
 interface PreparedHeaders {
-  /** For GET, where the body tells the length. */
+  /** For GET, where the length comes from the body. */
   readonly whole: Headers;
   readonly head: Headers;
 }
 
-/** Those of the blobs asked for lately, some 10 MiB of them at most. A digest tells the size as well. */
+/** Headers of recently requested blobs, at most about 10 MiB. A digest determines the size too. */
 const prepared = new LRUCache<Digest, PreparedHeaders>({ max: 8192 });
 
 function preparedHeaders(digest: Digest, { size }: BlobDescriptor): PreparedHeaders {

@@ -8,17 +8,17 @@ import { COMMON_HEADERS } from "../common-headers.ts";
 import { parseContentRange } from "../content-range.ts";
 import { uploadRange } from "../error-response.ts";
 import type { Exchange } from "../exchange.ts";
-import { bodyOf } from "../request-body.ts";
+import { parseQuery } from "../query.ts";
 
-/** Opens an upload, mounts a blob, or takes a whole one (distribution-spec end-4a, end-4b, end-11). */
+/** Starts an upload, mounts a blob, or receives a whole one (distribution-spec end-4a, end-4b, end-11). */
 export async function startUpload(exchange: Exchange, name: RepositoryName): Promise<Response> {
-  const query = new URLSearchParams(exchange.query);
+  const query = parseQuery(exchange.query);
   const { registry, caller } = exchange;
   const mount = query.get("mount");
   if (mount !== null) {
     const digest = parseDigest(mount);
     const from = query.get("from");
-    // A source that cannot exist is like one that does not: the client uploads instead.
+    // An invalid source is treated like a missing one: the client uploads instead.
     const mounted =
       from === null || isRepositoryName(from)
         ? await registry.blobs.mount(caller, name, digest, from ?? undefined)
@@ -28,13 +28,13 @@ export async function startUpload(exchange: Exchange, name: RepositoryName): Pro
   const digest = query.get("digest");
   if (digest !== null && mount === null) {
     const claimed = parseDigest(digest);
-    await registry.uploads.putWhole(name, bodyOf(exchange), claimed, algorithmOf(claimed));
+    await registry.uploads.putWhole(name, exchange.body.chunks, claimed, algorithmOf(claimed));
     return created(name, claimed);
   }
   return accepted(name, await registry.uploads.start(name, parseAlgorithm(query.get("digest-algorithm"))));
 }
 
-/** Tells where an upload stands (distribution-spec end-13). */
+/** Returns the size of an upload (distribution-spec end-13). */
 export async function getUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
   const status = await exchange.registry.uploads.status(name, parseUploadId(id));
   return new Response(null, { status: 204, headers: uploadHeaders(name, status) });
@@ -42,25 +42,26 @@ export async function getUpload(exchange: Exchange, name: RepositoryName, id: st
 
 /** Appends a chunk, or a stream of any length (distribution-spec end-5). */
 export async function patchUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
-  const { request, registry } = exchange;
+  const { request, body, registry } = exchange;
   const claim = parseClaim(request.headers);
-  return accepted(name, await registry.uploads.append(name, parseUploadId(id), bodyOf(exchange), claim));
+  return accepted(name, await registry.uploads.append(name, parseUploadId(id), body.chunks, claim));
 }
 
-/** Takes the last chunk, if any, and ends the upload (distribution-spec end-6). */
+/** Receives the last chunk, if any, and finishes the upload (distribution-spec end-6). */
 export async function putUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
-  const { request, registry } = exchange;
-  const text = new URLSearchParams(exchange.query).get("digest");
+  const { request, body, registry, caller } = exchange;
+  const text = parseQuery(exchange.query).get("digest");
   if (text === null) throw new RegistryError("digest-invalid", "the digest parameter is missing");
   const digest = parseDigest(text);
   const claim = parseClaim(request.headers);
-  const source = request.body === null ? undefined : bodyOf(exchange);
+  const source = body.isEmpty ? undefined : body.chunks;
   if (source === undefined) exchange.idleTimer.pause();
-  await registry.uploads.finish(name, parseUploadId(id), source, digest, claim);
+  const mayPull = registry.access.allows(caller, "pull", name);
+  await registry.uploads.finish(name, parseUploadId(id), { source, digest, claim, mayPull });
   return created(name, digest);
 }
 
-/** Ends an upload and drops what arrived (distribution-spec end-14). */
+/** Cancels an upload and drops its bytes (distribution-spec end-14). */
 export async function deleteUpload(exchange: Exchange, name: RepositoryName, id: string): Promise<Response> {
   await exchange.registry.uploads.cancel(name, parseUploadId(id));
   return new Response(null, { status: 204, headers: COMMON_HEADERS });
@@ -90,7 +91,7 @@ function uploadHeaders(name: RepositoryName, { id, size }: UploadStatus): Record
 
 const UPLOAD_ID = /^[A-Za-z0-9-]{1,64}$/;
 
-/** An id that we cannot have given is that of no upload. */
+/** An invalid id belongs to no upload. */
 function parseUploadId(text: string): UploadId {
   if (UPLOAD_ID.test(text)) return text as UploadId;
   throw new RegistryError("upload-unknown", "blob upload unknown to registry");
@@ -104,15 +105,15 @@ function parseAlgorithm(text: string | null): DigestAlgorithm | undefined {
   });
 }
 
-/** What the headers say of the body: its range must be as long as it is. */
+/** What the headers claim about the body. The range and the body must have the same length. */
 function parseClaim(headers: Headers): AppendClaim {
   const range = headers.get("content-range");
   if (range === null) return {};
   const claim = parseContentRange(range);
-  // A body whose stated length gives the lie to its range is not read at all.
+  // If the stated length contradicts the range, do not read the body at all.
   const contentLength = headers.get("content-length");
   if (contentLength !== null && Number(contentLength) !== claim.length) {
-    throw new RegistryError("length-mismatch", "Content-Range does not span Content-Length bytes", {
+    throw new RegistryError("length-mismatch", "Content-Range and Content-Length contradict each other", {
       detail: { length: claim.length, contentLength: Number(contentLength) },
     });
   }

@@ -1,8 +1,8 @@
 /**
- * Links blobs into one repository of the SQLite file given, four at a time, and prints the seed of each once it is
- * acknowledged. Ends after the number of blobs given, or never when that is 0.
+ * Links blobs into one repository of the given SQLite file, four at a time, and prints the seed of each once it is
+ * acknowledged. Ends after COUNT blobs, or never for 0.
  *
- *     bun metadata-writer.ts FILE PREFIX COUNT
+ * bun metadata-writer.ts FILE PREFIX COUNT
  */
 import { openMetadataStore } from "../../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../../src/metadata/sqlite-engine.ts";

@@ -1,9 +1,9 @@
-/** What was checked, and how it went. */
+/** The results of checks. */
 export class Checks {
   #passed = 0;
   readonly #failures: string[] = [];
 
-  /** Counts one more check; tells at once when it failed. */
+  /** Counts a check; prints it at once if it failed. */
   check(passed: boolean, what: () => string): void {
     if (passed) {
       this.#passed += 1;

@@ -1,4 +1,4 @@
-/** Lets at most a number of tasks run at a time; the others wait in the order they came. */
+/** Limits how many tasks run at a time; the others wait, first come first served. */
 export class ConcurrencyLimit {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -8,7 +8,7 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Runs `task` when its turn comes.
+   * Runs `task` when it is its turn.
    *
    * @throws `signal`'s reason when it is aborted before the turn came; the task does not run then
    */
@@ -31,7 +31,7 @@ export class ConcurrencyLimit {
     const admit = turn.resolve;
     const giveUp = (): void => {
       const place = this.#waiting.indexOf(admit);
-      // Admitted in the same moment: the task runs and sees the aborted signal itself.
+      // It was admitted at the same moment: the task runs and sees the aborted signal itself.
       if (place < 0) return;
       this.#waiting.splice(place, 1);
       turn.reject(signal?.reason);

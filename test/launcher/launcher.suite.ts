@@ -2,23 +2,22 @@ import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { cp, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type TemporaryFolder, temporaryFolder } from "./support/temporary-folder.ts";
+import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 
-const ROOT = join(import.meta.dir, "..");
+const ROOT = join(import.meta.dir, "../..");
 
-// Stands in for the program: says what it was given, then does what its first argument asks.
+// Replaces the program: prints its arguments, then does what the first one asks. Handles SIGTERM before it prints,
+// because the tests send the signal once they have read the line.
 const PROGRAM = `
 const [act, ...rest] = process.argv.slice(2);
+if (act === "serve") process.on("SIGTERM", () => process.exit(0));
 console.log(JSON.stringify({ pid: process.pid, arguments: [act, ...rest], folder: process.cwd() }));
 if (act === "exit") process.exit(Number(rest[0]));
 if (act === "die") process.kill(process.pid, "SIGKILL");
-if (act === "serve") {
-  process.on("SIGTERM", () => process.exit(0));
-  setInterval(() => {}, 1000);
-}
+if (act === "serve") setInterval(() => {}, 1000);
 `;
 
-/** A checkout of its own with the real launcher and Bun, and a stand-in for npm that tells of each call. */
+/** A separate checkout with the real launcher and Bun, and a fake npm that records each call. */
 let checkout: string;
 let folder: TemporaryFolder;
 

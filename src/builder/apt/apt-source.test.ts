@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, expect, it } from "bun:test";
+import { join } from "node:path";
+import fc from "fast-check";
+import { installed } from "../../../test/support/command.ts";
+import {
+  createDebianRepository,
+  type DebianRepository,
+  type TestPackage,
+} from "../../../test/support/debian-repository.ts";
+import { describeWith } from "../../../test/support/requirements.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { createLogger } from "../../log.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
+import { CommandRunner } from "../process/command-runner.ts";
+import { AptSource } from "./apt-source.ts";
+
+const HAS_APT = installed("apt-get", "apt-cache", "dpkg-deb", "flock");
+const AMD64 = { os: "linux", architecture: "amd64" };
+
+/** `libxc` and `lib-c` match the expression `lib.c` and cannot be installed together. */
+const PACKAGES: readonly TestPackage[] = [
+  { name: "libxc", fields: { Conflicts: "lib-c" } },
+  { name: "lib-c" },
+  { name: "curl", fields: { Depends: "lib-c", Recommends: "only-mentioned" } },
+  { name: "python3.11" },
+  { name: "python3x11" },
+  { name: "g++" },
+  { name: "g" },
+  { name: "one-provider", fields: { Provides: "virtual-of-one, virtual-of-two" } },
+  { name: "another-provider", fields: { Provides: "virtual-of-two" } },
+];
+
+describeWith("packages of a small repository", HAS_APT, "no apt", () => {
+  let folder: TemporaryFolder;
+  let repository: DebianRepository;
+  let runner: CommandRunner;
+  let source: AptSource;
+
+  const open = (stateFolder: string, refreshListsSeconds = 86_400) => {
+    const log = createLogger("silent");
+    runner = new CommandRunner({ environment: process.env, log });
+    const { sourcesFile } = repository;
+    const options = { stateFolder, alwaysIncluded: [], essential: false, refreshListsSeconds, sourcesFile };
+    return new AptSource(options, runner, log);
+  };
+  /** The names of a closure, or the fault and the packages that it names. */
+  const resolve = async (...packages: readonly string[]): Promise<readonly string[]> => {
+    const context = { progress: () => {}, signal: AbortSignal.timeout(60_000) };
+    try {
+      const closure = await source.resolve({ packages, platform: AMD64 }, context);
+      return closure.map(({ name }) => name);
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      const { packages: named = [] } = error.detail as { readonly packages?: readonly string[] };
+      return [error.fault, ...named];
+    }
+  };
+
+  beforeAll(async () => {
+    folder = await temporaryFolder("apt-source");
+    repository = await createDebianRepository(folder.path);
+    await repository.publish(PACKAGES);
+    source = open(join(folder.path, "apt"));
+  });
+  afterAll(async () => {
+    await folder[Symbol.asyncDispose]();
+  });
+
+  it("are resolved by their exact names, with dots and pluses", async () => {
+    expect(await resolve("python3.11")).toEqual(["python3.11"]);
+    expect(await resolve("g++")).toEqual(["g++"]);
+    expect(await resolve("curl", "g")).toEqual(["curl", "g", "lib-c"]);
+  });
+
+  it("are resolved by a virtual name that one package provides", async () => {
+    expect(await resolve("virtual-of-one")).toEqual(["one-provider"]);
+    expect(await resolve("virtual-of-two")).toEqual(["package-unknown", "virtual-of-two"]);
+    expect(await resolve("only-mentioned")).toEqual(["package-unknown", "only-mentioned"]);
+  });
+
+  it("are unknown by any other name, without a program being started", async () => {
+    await resolve("curl");
+    const { startedCount } = runner;
+    for (const name of [
+      ...["lib.c", "l.b", "a.e", "lib..", "....", "python3.1", "python3.11.", "0.0", "c.rl"],
+      ...["curl+", "g+", "g+++", "curl-", "g++-", "curl+-", "nothing+", "nothing-"],
+      ...["curl^", "nothing^", "cur*", "c?rl", "curl=1", "curl/test", "curl:amd64", "curl:any", "~ncurl"],
+      ...["^curl$", "?name(curl)", "--help", "-y", "-o", "", " ", "curl ", "CURL", "curl\ng", "ü"],
+    ]) {
+      expect([name, await resolve(name)]).toEqual([name, ["package-unknown", name]]);
+    }
+    expect(await resolve("lib.c", "curl", "a.e")).toEqual(["package-unknown", "lib.c", "a.e"]);
+    expect(runner.startedCount).toBe(startedCount);
+  });
+
+  it("are never found by a part of a repository name that is not their name", async () => {
+    const names = new Set(PACKAGES.map(({ name }) => name));
+    const letters = [..."abcegilrux01"];
+    const word = fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 4 });
+    const joint = fc.constantFrom(".", "_", "__", "-", "--", "+", "");
+    const component = fc
+      .array(fc.tuple(word, joint), { minLength: 1, maxLength: 4 })
+      .map((parts) => parts.flat().join(""));
+    await resolve("curl");
+    const { startedCount } = runner;
+    await fc.assert(
+      fc.asyncProperty(component, async (name) => {
+        fc.pre(!names.has(name));
+        expect(await resolve(name)).toEqual(["package-unknown", name]);
+      }),
+      { numRuns: 300 },
+    );
+    expect(runner.startedCount).toBe(startedCount);
+  });
+
+  it("are found once the lists that name them are refreshed", async () => {
+    source = open(join(folder.path, "apt-fresh"), 1);
+    expect(await resolve("newcomer")).toEqual(["package-unknown", "newcomer"]);
+    await repository.publish([...PACKAGES, { name: "newcomer" }]);
+    await Bun.sleep(1100);
+    expect(await resolve("newcomer")).toEqual(["newcomer"]);
+  });
+
+  it("are looked for with one update, however many ask at the same time", async () => {
+    source = open(join(folder.path, "apt-shared"));
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => resolve(`missing-${i}`)));
+    expect(new Set(answers.map(([fault]) => fault))).toEqual(new Set(["package-unknown"]));
+    // apt-get --version, update, and a list of all names.
+    expect(runner.startedCount).toBeLessThanOrEqual(3);
+  });
+});

@@ -1,0 +1,67 @@
+import { LRUCache } from "lru-cache";
+import { type Fault, RegistryError } from "../oci/registry-error.ts";
+import type { PackageRequest } from "./package-source.ts";
+
+interface RememberedFailure {
+  readonly error: RegistryError;
+  readonly revision: number;
+  /** In milliseconds since the epoch. */
+  readonly until: number;
+}
+
+const MAX_REMEMBERED = 1000;
+
+/** For failures that may soon be over, such as a mirror that does not answer. */
+const TRANSIENT_SECONDS = 10;
+
+/**
+ * The maximum time to remember each fault, in seconds. Other faults are not remembered: after a full disk, for example,
+ * a build can succeed as soon as there is room again.
+ */
+const REMEMBERED: Readonly<Partial<Record<Fault, number>>> = {
+  "package-unknown": Number.POSITIVE_INFINITY,
+  "package-conflict": Number.POSITIVE_INFINITY,
+  "build-failed": TRANSIENT_SECONDS,
+  "build-unavailable": TRANSIENT_SECONDS,
+};
+
+/** Remembers for a while which requests could not be built, so that repeating them costs nothing. */
+export class FailureMemory {
+  readonly #seconds: number;
+  /** By request. Only {@link add} counts as use, so the oldest failure goes first. */
+  readonly #failures = new LRUCache<string, RememberedFailure>({ max: MAX_REMEMBERED });
+
+  /** @param seconds how long failures are remembered; transient ones for 10 seconds at most */
+  constructor(seconds: number) {
+    this.#seconds = seconds;
+  }
+
+  /** The recent failure of an equal request with the same revision of the package lists, if there is one. */
+  find(request: PackageRequest, revision: number): RegistryError | undefined {
+    const key = keyOf(request);
+    const failure = this.#failures.peek(key);
+    if (failure === undefined) return undefined;
+    // Keep a failure with another revision: this request may have waited while the lists were refreshed.
+    if (Date.now() < failure.until) return failure.revision === revision ? failure.error : undefined;
+    this.#failures.delete(key);
+    return undefined;
+  }
+
+  /** Remembers a failure without its cause, if it is of a kind to remember. Forgets the oldest one when full. */
+  add(request: PackageRequest, revision: number, error: RegistryError): void {
+    const seconds = Math.min(this.#seconds, REMEMBERED[error.fault] ?? 0);
+    if (seconds === 0) return;
+    const until = Date.now() + seconds * 1000;
+    this.#failures.set(keyOf(request), { error: withoutCause(error), revision, until });
+  }
+}
+
+/** A cause may hold all that a command wrote, which is too much to keep a thousand times. */
+function withoutCause({ fault, message, detail }: RegistryError): RegistryError {
+  return new RegistryError(fault, message, { detail });
+}
+
+/** Equal requests have the same key. */
+function keyOf({ packages, platform }: PackageRequest): string {
+  return [platform.os, platform.architecture, ...packages].join(" ");
+}

@@ -1,0 +1,91 @@
+import type { BuildLedger, BuiltImage } from "../metadata/metadata-store.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { type Digest, digestOf } from "../oci/digest.ts";
+import { MediaType } from "../oci/media-types.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { ImageStore } from "../registry/image-store.ts";
+import { assembleLockArtifact, blobsOf, type ImageDocument } from "./image-assembly.ts";
+import type { ImageLock } from "./image-lock.ts";
+import type { StoredImages } from "./stored-images.ts";
+
+/** Stores finished images by the same path as a client's push, and moves tags to them. */
+export class ImagePublisher {
+  readonly #store: ImageStore;
+  readonly #ledger: Pick<BuildLedger, "publishBuiltImage" | "findImageByLock">;
+  readonly #stored: StoredImages;
+
+  constructor(
+    store: ImageStore,
+    ledger: Pick<BuildLedger, "publishBuiltImage" | "findImageByLock">,
+    stored: StoredImages,
+  ) {
+    this.#store = store;
+    this.#ledger = ledger;
+    this.#stored = stored;
+  }
+
+  /** Stores an image's config and links all its blobs to the repository. The layers must be stored already. */
+  async storeConfig(
+    repository: RepositoryName,
+    config: ImageDocument,
+    manifest: ImageDocument,
+  ): Promise<void> {
+    await this.#ingest(config.bytes, config.descriptor);
+    await this.#store.link(repository, blobsOf(manifest.bytes));
+  }
+
+  /**
+   * The manifest of an image that was built from the same lock under another name, with its blobs linked to
+   * `repository`; `undefined` when there is none, or a part of it is lost.
+   */
+  async linkTwin(repository: RepositoryName, lock: ImageLock): Promise<ImageDocument | undefined> {
+    const twin = await this.#ledger.findImageByLock(lock.digest);
+    if (twin === undefined) return undefined;
+    const stored = await this.#store.findManifest(twin.repository, twin.manifestDigest);
+    if (stored === undefined) return undefined;
+    const blobs = blobsOf(stored.bytes);
+    const held = await Promise.all(blobs.map((blob) => this.#store.holds(blob)));
+    if (held.includes(false)) return undefined;
+    await this.#store.link(repository, blobs);
+    const { mediaType, bytes } = stored;
+    return { bytes, descriptor: { mediaType, digest: twin.manifestDigest, size: bytes.byteLength } };
+  }
+
+  /** Pushes a manifest and the lock that refers to it, both without a tag; resolves to the manifest's digest. */
+  async push(repository: RepositoryName, manifest: ImageDocument, lock: ImageLock): Promise<Digest> {
+    const { mediaType } = manifest.descriptor;
+    const digest = await this.#store.pushManifest(repository, { mediaType, bytes: manifest.bytes, tags: [] });
+    const artifact = assembleLockArtifact(manifest.descriptor, lock);
+    const lockBlob = { digest: lock.digest, size: lock.bytes.byteLength };
+    await this.#ingest(lock.bytes, lockBlob);
+    await this.#ingest(artifact.empty.bytes, artifact.empty.descriptor);
+    await this.#store.link(repository, [lockBlob, artifact.empty.descriptor]);
+    await this.#store.pushManifest(repository, {
+      mediaType: MediaType.ociManifest,
+      bytes: artifact.manifest.bytes,
+      tags: [],
+    });
+    return digest;
+  }
+
+  /**
+   * Moves the tag from the `previous` image to a pushed one. Resolves to false when a client moved or removed the tag
+   * meanwhile: the client has the last word, and the image stays without a tag.
+   */
+  async moveTag(image: BuiltImage, previous: BuiltImage | undefined): Promise<boolean> {
+    if (!(await this.#ledger.publishBuiltImage(image, previous?.manifestDigest))) return false;
+    this.#stored.notePublished(image);
+    return true;
+  }
+
+  async #ingest(bytes: Uint8Array, blob: Pick<Descriptor, "digest" | "size">): Promise<void> {
+    if (await this.#store.holds({ digest: blob.digest, size: blob.size })) return;
+    const stored = await this.#store.ingest(once(bytes));
+    if (stored.digest !== digestOf(bytes))
+      throw new Error("the store computed another digest for a document");
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,93 @@
+import type { BlobLinks, BuildLedger, BuiltImage } from "../metadata/metadata-store.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Tag } from "../oci/reference.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { ImageStore } from "../registry/image-store.ts";
+import { blobsOf } from "./image-assembly.ts";
+
+/** What is stored under a name: nothing, an image that a client pushed, or a built image, fresh or stale. */
+export type StoredState =
+  | { readonly state: "absent" | "pushed" | "fresh" }
+  | { readonly state: "stale"; readonly image: BuiltImage };
+
+/** The state of a name while its tag points at `digest`, valid until a time in milliseconds since the epoch. */
+interface RememberedState {
+  readonly digest: Digest;
+  readonly until: number;
+  readonly stored: StoredState;
+}
+
+const MAX_REMEMBERED = 10_000;
+/** How long a complete image is not checked again, in milliseconds. */
+const WHOLE_FOR_MS = 10_000;
+
+/** Finds what is stored under a name, and whether a built image is fresh and complete. */
+export class StoredImages {
+  readonly #store: Pick<ImageStore, "findManifest" | "holds">;
+  readonly #ledger: Pick<BuildLedger, "findBuiltImage"> & Pick<BlobLinks, "findLinkedBlob">;
+  readonly #refreshSeconds: number;
+  /** By name: a warm pull reads no built image from the database. */
+  readonly #remembered = new Map<string, RememberedState>();
+
+  /** @param refreshSeconds a built image is stale when it was resolved longer ago */
+  constructor(
+    store: Pick<ImageStore, "findManifest" | "holds">,
+    ledger: Pick<BuildLedger, "findBuiltImage"> & Pick<BlobLinks, "findLinkedBlob">,
+    refreshSeconds: number,
+  ) {
+    this.#store = store;
+    this.#ledger = ledger;
+    this.#refreshSeconds = refreshSeconds;
+  }
+
+  /** What is stored under `repository:tag`. A built image that lost a part counts as stale. */
+  async stateOf(repository: RepositoryName, tag: Tag): Promise<StoredState> {
+    const manifest = await this.#store.findManifest(repository, tag);
+    if (manifest === undefined) return { state: "absent" };
+    const { digest } = manifest;
+    const remembered = this.#remembered.get(`${repository}:${tag}`);
+    if (remembered?.digest === digest && Date.now() < remembered.until) return remembered.stored;
+    const image = await this.#ledger.findBuiltImage(repository, tag);
+    if (image?.manifestDigest !== digest) {
+      const until = Date.now() + this.#refreshSeconds * 1000;
+      return this.#remember(repository, tag, { digest, until, stored: { state: "pushed" } });
+    }
+    const isFresh = Date.now() < this.#staleAt(image) && (await this.isWhole(image));
+    return isFresh ? this.#rememberFresh(image) : { state: "stale", image };
+  }
+
+  /** Whether every blob of a built image can be pulled: a client may have deleted some, or a file may be lost. */
+  async isWhole({ repository, manifestDigest }: BuiltImage): Promise<boolean> {
+    const stored = await this.#store.findManifest(repository, manifestDigest);
+    if (stored === undefined) return false;
+    const servable = await Promise.all(
+      blobsOf(stored.bytes).map(async (blob) => {
+        const linked = await this.#ledger.findLinkedBlob(repository, blob.digest);
+        return linked !== undefined && (await this.#store.holds(linked));
+      }),
+    );
+    return !servable.includes(false);
+  }
+
+  /** Remembers an image that was just built or confirmed, and is therefore complete. */
+  notePublished(image: BuiltImage): void {
+    if (Date.now() < this.#staleAt(image)) this.#rememberFresh(image);
+  }
+
+  #rememberFresh(image: BuiltImage): StoredState {
+    const { repository, tag, manifestDigest } = image;
+    const until = Math.min(this.#staleAt(image), Date.now() + WHOLE_FOR_MS);
+    return this.#remember(repository, tag, { digest: manifestDigest, until, stored: { state: "fresh" } });
+  }
+
+  /** When an image becomes stale, in milliseconds since the epoch. */
+  #staleAt(image: BuiltImage): number {
+    return image.resolvedAt.getTime() + this.#refreshSeconds * 1000;
+  }
+
+  #remember(repository: RepositoryName, tag: Tag, remembered: RememberedState): StoredState {
+    if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear();
+    this.#remembered.set(`${repository}:${tag}`, remembered);
+    return remembered.stored;
+  }
+}

@@ -1,0 +1,42 @@
+import { statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import { type StorageCondition, StorageError } from "../oci/storage-error.ts";
+
+/** SQLite's primary result codes that show the condition of the file or the disk. */
+const CONDITIONS: readonly (readonly [string, StorageCondition])[] = [
+  ["SQLITE_FULL", "full"],
+  ["SQLITE_READONLY_DBMOVED", "gone"],
+  ["SQLITE_READONLY", "read-only"],
+  ["SQLITE_BUSY", "busy"],
+  ["SQLITE_LOCKED", "busy"],
+  ["SQLITE_PROTOCOL", "busy"],
+  ["SQLITE_PERM", "denied"],
+  ["SQLITE_CORRUPT", "damaged"],
+  ["SQLITE_NOTADB", "damaged"],
+  ["SQLITE_CANTOPEN", "failing"],
+  ["SQLITE_IOERR", "failing"],
+];
+
+/**
+ * With less free space, in bytes, an I/O error counts as a full disk, because SQLite reports some of those as I/O
+ * errors.
+ */
+const ROOM_NEEDED = 256 << 10;
+
+/** Turns errors of SQLite for the file at `path` into a {@link StorageError}; returns other errors unchanged. */
+export function sqliteFailure(operation: string, path: string, error: unknown): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const found = CONDITIONS.find(([prefix]) => code.startsWith(prefix));
+  if (found === undefined) return error;
+  const condition = found[1] === "failing" && !hasRoom(path) ? "full" : found[1];
+  return new StorageError("sqlite", operation, path, error, condition);
+}
+
+function hasRoom(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize >= ROOM_NEEDED;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,15 @@
+import { expect, it } from "bun:test";
+import { freeBytes } from "./free-bytes.ts";
+
+it("frees bytes that have a buffer of their own, once", () => {
+  const bytes = new Uint8Array(1000);
+  freeBytes(bytes);
+  freeBytes(bytes);
+  expect(bytes.byteLength).toBe(0);
+});
+
+it("leaves a buffer alone of which the bytes are only a part", () => {
+  const all = new Uint8Array(1000).fill(1);
+  freeBytes(all.subarray(0, 10));
+  expect(all.byteLength).toBe(1000);
+});

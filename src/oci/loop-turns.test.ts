@@ -1,0 +1,101 @@
+import { expect, it } from "bun:test";
+import { LoopTurns } from "./loop-turns.ts";
+import { nextTurn } from "./next-turn.ts";
+
+function busy(milliseconds: number): void {
+  const endsAt = performance.now() + milliseconds;
+  while (performance.now() < endsAt);
+}
+
+it("answers at once, without a promise, while the turn lasts", () => {
+  const turns = new LoopTurns(60_000);
+  expect(turns.run(() => 1)).toBe(1);
+  expect(turns.run(() => 2)).toBe(2);
+});
+
+it("lets others through once a turn has lasted, and keeps the order of requests", async () => {
+  const turns = new LoopTurns(6);
+  const seen: string[] = [];
+  const request = (name: string) =>
+    turns.run(() => {
+      seen.push(name);
+      busy(4);
+    });
+  const answers = [request("first"), request("second"), request("third")];
+  void nextTurn().then(() => seen.push("another connection"));
+  await Promise.all(answers);
+  expect(seen.slice(0, 2)).toEqual(["first", "second"]);
+  expect(seen.indexOf("another connection")).toBeLessThan(seen.indexOf("third"));
+});
+
+it("hands on what an answer that waited throws or rejects with", async () => {
+  const turns = new LoopTurns();
+  turns.run(() => busy(4));
+  const outcomes = await Promise.allSettled([
+    turns.run(() => {
+      throw new Error("thrown");
+    }),
+    turns.run(() => Promise.reject(new Error("rejected"))),
+    turns.run(() => "still answers"),
+  ]);
+  expect(outcomes).toEqual([
+    { status: "rejected", reason: new Error("thrown") },
+    { status: "rejected", reason: new Error("rejected") },
+    { status: "fulfilled", value: "still answers" },
+  ]);
+});
+
+it("continues one piece of long work in a turn, and answers requests between the pieces", async () => {
+  const turns = new LoopTurns(3, 60_000);
+  const seen: string[] = [];
+  const work = async (name: string) => {
+    for (let piece = 1; piece <= 2; piece++) {
+      await turns.nextPiece();
+      seen.push(`${name}${piece}`);
+    }
+  };
+  const everything = [work("a"), work("b")];
+  for (let turn = 0; turn < 4; turn++) {
+    await nextTurn();
+    seen.push("|");
+    turns.run(() => seen.push("request"));
+  }
+  await Promise.all(everything);
+  expect(seen.filter((entry) => entry !== "|" && entry !== "request")).toEqual(["a1", "b1", "a2", "b2"]);
+  for (const [index, entry] of seen.entries()) {
+    if (/^[ab]\d/.test(entry)) expect(seen[index + 1] ?? "|").not.toMatch(/^[ab]\d/);
+  }
+});
+
+it("sends parts of long answers at once while the turn lasts, and answers requests before parts that wait", async () => {
+  const turns = new LoopTurns();
+  expect(turns.nextPart()).toBeUndefined();
+  turns.run(() => busy(5));
+  const seen: string[] = [];
+  const part = turns.nextPart();
+  expect(part).toBeInstanceOf(Promise);
+  const everything = [
+    Promise.resolve(part).then(() => seen.push("part")),
+    Promise.resolve(turns.run(() => seen.push("request"))),
+  ];
+  await Promise.all(everything);
+  expect(seen).toEqual(["request", "part"]);
+});
+
+it("ends a turn early for what is spent after an answer returned", () => {
+  const turns = new LoopTurns(1000);
+  turns.run(() => turns.spend(2000));
+  expect(turns.run(() => "later")).toBeInstanceOf(Promise);
+});
+
+it("lets more of what waits go on after a long turn", async () => {
+  const turns = new LoopTurns(3, 10);
+  const seen: string[] = [];
+  const pieces = ["a", "b", "c", "d"].map((name) => turns.nextPiece().then(() => seen.push(name)));
+  busy(25);
+  await nextTurn();
+  await nextTurn();
+  expect(seen.length).toBeGreaterThanOrEqual(3);
+  await Promise.all(pieces);
+  expect(seen).toEqual(["a", "b", "c", "d"]);
+});

@@ -1,0 +1,123 @@
+import type { Awaitable } from "./awaitable.ts";
+
+/** How long one turn of the event loop may answer requests before other connections get their turn, in milliseconds. */
+const TURN_MS = 3;
+
+/** How long one turn may send parts of long answers, in milliseconds. */
+const SENDING_MS = 2;
+
+/** What an answer, or a part of a long one, costs in milliseconds once the turn's queues have been left. */
+const ANSWER_MS = 0.1;
+const PART_MS = 0.2;
+
+/**
+ * Share of a turn's length that the next turn may spend on requests that wait. A turn is long when much is received in
+ * it. If requests got no more than {@link TURN_MS} then, they would wait for many such turns.
+ */
+const WAITING_SHARE = 1 / 3;
+
+/** For every so many milliseconds that the last turn took, a turn does one more piece of long work. */
+const PIECE_EVERY_MS = 10;
+
+/**
+ * Divides the event loop between requests, and between requests and long work.
+ *
+ * Bun serves a new connection and its first request before it looks at established connections. Clients that keep
+ * opening connections can therefore block a kept-alive connection for as long as they like. So when a turn has lasted
+ * a few milliseconds, further requests wait for the next turn, in the order in which they arrived.
+ *
+ * Long answers are sent in parts, which wait in a queue of their own: a request is answered before they go on.
+ *
+ * Long work is done in pieces. A short turn does one piece, however many requests have long work to do, so it lasts about
+ * as long with a hundred of them as with one.
+ */
+export class LoopTurns {
+  readonly #requests: (() => void)[] = [];
+  readonly #parts: (() => void)[] = [];
+  readonly #pieces: (() => void)[] = [];
+  readonly #turnMs: number;
+  readonly #pieceEveryMs: number;
+  #beganAt = 0;
+  #endsAt = 0;
+  #isRunning = false;
+
+  /**
+   * @param turnMs how long one turn may answer requests, in milliseconds
+   * @param pieceEveryMs a turn does one more piece of long work for each of these periods that the last turn took
+   */
+  constructor(turnMs: number = TURN_MS, pieceEveryMs: number = PIECE_EVERY_MS) {
+    this.#turnMs = turnMs;
+    this.#pieceEveryMs = pieceEveryMs;
+  }
+
+  /** Runs the answer now, without a promise, while the turn lasts; otherwise in a later turn. */
+  run<Result>(answer: () => Awaitable<Result>): Awaitable<Result> {
+    if (!this.#isRunning) this.#begin();
+    else if (this.#requests.length > 0 || performance.now() >= this.#endsAt) return this.#later(answer);
+    return answer();
+  }
+
+  /** Shortens this turn by the time that something takes after the caller has returned, in milliseconds. */
+  spend(milliseconds: number): void {
+    this.#endsAt -= milliseconds;
+  }
+
+  /** Call this before each part of a long answer: resolves, in a later turn if this one is over. */
+  nextPart(): Awaitable<void> {
+    if (!this.#isRunning) this.#begin();
+    if (this.#requests.length + this.#parts.length === 0 && performance.now() < this.#endsAt)
+      return undefined;
+    return new Promise((resolve) => this.#parts.push(resolve));
+  }
+
+  /** Resolves in a later turn, in which hardly any other long work continues. */
+  nextPiece(): Promise<void> {
+    if (!this.#isRunning) this.#begin();
+    return new Promise((resolve) => this.#pieces.push(resolve));
+  }
+
+  #begin(milliseconds: number = this.#turnMs): void {
+    this.#isRunning = true;
+    this.#beganAt = performance.now();
+    this.#endsAt = this.#beganAt + milliseconds;
+    setImmediate(this.#nextTurn);
+  }
+
+  #later<Result>(answer: () => Awaitable<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#requests.push(() => {
+        try {
+          resolve(answer());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  /** Runs what waits in a queue until the turn ends; at least the first. */
+  #runWaiting(queue: (() => void)[], costMs: number): void {
+    let done = 0;
+    for (const proceed of queue) {
+      proceed();
+      done += 1;
+      this.spend(costMs);
+      if (performance.now() >= this.#endsAt) break;
+    }
+    queue.splice(0, done);
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#isRunning = false;
+    if (this.#requests.length + this.#parts.length + this.#pieces.length === 0) return;
+    const lastMs = performance.now() - this.#beganAt;
+    this.#begin(Math.max(this.#turnMs, lastMs * WAITING_SHARE));
+    this.#runWaiting(this.#requests, ANSWER_MS);
+    this.#endsAt = Math.max(this.#endsAt, performance.now() + SENDING_MS);
+    this.#runWaiting(this.#parts, PART_MS);
+    for (const proceed of this.#pieces.splice(0, 1 + Math.floor(lastMs / this.#pieceEveryMs))) proceed();
+  };
+}
+
+/** The turns of this thread's event loop. */
+export const LOOP_TURNS = new LoopTurns();

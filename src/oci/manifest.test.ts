@@ -1,0 +1,163 @@
+import { describe, expect, it } from "bun:test";
+import fc from "fast-check";
+import { EMPTY_DIGEST } from "./digest.ts";
+import { parseManifest } from "./manifest.ts";
+import { MediaType } from "./media-types.ts";
+import { RegistryError } from "./registry-error.ts";
+
+const descriptor = { mediaType: "application/x", digest: EMPTY_DIGEST, size: 0 };
+const platform = { os: "linux", architecture: "amd64" };
+const withEntry = (more: object) => ({ schemaVersion: 2, manifests: [{ ...descriptor, ...more }] });
+
+function parse(value: unknown, contentType: string = MediaType.ociIndex) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return parseManifest(new TextEncoder().encode(text), contentType);
+}
+
+/** The problems for which a manifest is refused. */
+function problems(value: unknown, contentType?: string): unknown {
+  try {
+    parse(value, contentType);
+  } catch (error) {
+    expect(error).toBeInstanceOf(RegistryError);
+    expect((error as RegistryError).fault).toBe("manifest-invalid");
+    return (error as RegistryError).detail;
+  }
+  throw new Error("the manifest was taken");
+}
+
+describe("a descriptor is refused with the place of", () => {
+  const notString = "Invalid input: expected string, received number";
+  it.each<[object, readonly string[]]>([
+    [{ platform: 5 }, ["platform: Invalid input: expected object, received number"]],
+    [{ platform: [platform] }, ["platform: Invalid input: expected object, received array"]],
+    [
+      { platform: {} },
+      [
+        "platform.architecture: Invalid input: expected string, received undefined",
+        "platform.os: Invalid input: expected string, received undefined",
+      ],
+    ],
+    [{ platform: { ...platform, os: 1 } }, [`platform.os: ${notString}`]],
+    [{ platform: { ...platform, os: null } }, ["platform.os: Invalid input: expected string, received null"]],
+    [{ platform: { ...platform, variant: 8 } }, [`platform.variant: ${notString}`]],
+    [{ platform: { ...platform, "os.version": 10 } }, [`platform.os.version: ${notString}`]],
+    [{ platform: { ...platform, "os.features": ["a", 1] } }, [`platform.os.features.1: ${notString}`]],
+    [
+      { platform: { ...platform, features: "sse4" } },
+      ["platform.features: Invalid input: expected array, received string"],
+    ],
+    [{ platform: { ...platform, OS: "windows" } }, ["platform.OS: must be spelled os"]],
+    [{ platform: { ...platform, "OS.Version": "1" } }, ["platform.OS.Version: must be spelled os.version"]],
+    [{ platform: { ...platform, Variant: "v7" } }, ["platform.Variant: must be spelled variant"]],
+    [{ platform: { ...platform, oſ: "windows" } }, ["platform.oſ: must be spelled os"]],
+    [
+      { platform: { os: 1, Architecture: "arm64", architecture: "amd64" } },
+      [`platform.os: ${notString}`, "platform.Architecture: must be spelled architecture"],
+    ],
+    [{ Platform: platform }, ["Platform: must be spelled platform"]],
+    [{ annotations: "text" }, ["annotations: is not an object"]],
+    [{ annotations: ["text"] }, ["annotations: is not an object"]],
+    [
+      { annotations: { a: 1, b: "text", c: null } },
+      ["annotations.a: is not a string", "annotations.c: is not a string"],
+    ],
+    [{ urls: "https://example.com" }, ["urls: Invalid input: expected array, received string"]],
+    [{ urls: [1] }, [`urls.0: ${notString}`]],
+    [{ artifactType: 1 }, [`artifactType: ${notString}`]],
+    [
+      { annotations: 5, Digest: EMPTY_DIGEST, urls: [1] },
+      [`urls.0: ${notString}`, "annotations: is not an object", "Digest: must be spelled digest"],
+    ],
+  ])("%j", (more, expected) => {
+    const place = (parent: string) => expected.map((problem) => `${parent}.${problem}`);
+    expect(problems(withEntry(more))).toEqual(place("manifests.0"));
+    const image = { schemaVersion: 2, config: { ...descriptor, ...more } };
+    expect(problems(image, MediaType.ociManifest)).toEqual(place("config"));
+    const subject = { schemaVersion: 2, subject: { ...descriptor, ...more } };
+    expect(problems(subject, MediaType.ociManifest)).toEqual(place("subject"));
+  });
+});
+
+describe("a descriptor may have", () => {
+  it.each<[string, object]>([
+    ["no platform, as Go's nil", { platform: null }],
+    ["an empty platform, as Go's zero value", { platform: { os: "", architecture: "" } }],
+    ["BuildKit's platform of an attestation", { platform: { os: "unknown", architecture: "unknown" } }],
+    [
+      "every field of a platform",
+      {
+        platform: {
+          ...platform,
+          variant: "v2",
+          "os.version": "10.0.1",
+          "os.features": ["win32k"],
+          features: ["sse"],
+        },
+      },
+    ],
+    [
+      "nothing in a platform's optional fields",
+      { platform: { ...platform, variant: null, "os.features": null } },
+    ],
+    [
+      "unknown fields in its platform",
+      { platform: { ...platform, libc: "musl", "org.example.x": { OS: 1 } } },
+    ],
+    ["no annotations, URLs and data, as Go's nil", { annotations: null, urls: null, data: null }],
+    ["annotations that spell fields in another case", { annotations: { OS: "x", Digest: "y", "": "" } }],
+    ["unknown fields of any kind", { "x-unknown": [1, { a: null }] }],
+  ])("%s", (_, more) => {
+    expect(parse(withEntry(more)).references).toHaveLength(1);
+    expect(
+      parse({ schemaVersion: 2, config: { ...descriptor, ...more } }, MediaType.ociManifest).references,
+    ).toHaveLength(1);
+  });
+});
+
+describe("a manifest", () => {
+  it.each(["constructor", "toString", "__proto__", "hasOwnProperty"])(
+    "of the type %s is of no type that is known, like any other",
+    (type) => {
+      expect(() => parse({ schemaVersion: 2 }, type)).toThrow("unsupported manifest media type");
+      expect(() => parse({ schemaVersion: 2, mediaType: type }, "")).toThrow(
+        "unsupported manifest media type",
+      );
+    },
+  );
+
+  it("keeps every annotation, whatever it is called", () => {
+    const key = fc.oneof(
+      fc.constantFrom("__proto__", "constructor", "toString", "valueOf", "prototype", "", "0", "\0", "é"),
+      fc.string(),
+    );
+    const members = fc.uniqueArray(fc.tuple(key, fc.string()), { selector: ([name]) => name, maxLength: 8 });
+    fc.assert(
+      fc.property(members, (list) => {
+        const text = `{${list.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
+        fc.pre(text.isWellFormed());
+        const parsed = parse(`{"schemaVersion":2,"annotations":${text}}`);
+        expect(Object.entries(parsed.annotations ?? {}).toSorted()).toEqual(list.toSorted() as never);
+        expect(JSON.stringify(parsed.annotations)).toBe(JSON.stringify(JSON.parse(text)));
+      }),
+    );
+  });
+
+  it("is refused for an annotation that is not a string, whatever it is called", () => {
+    for (const key of ["__proto__", "constructor", "toString"]) {
+      const text = `{"schemaVersion":2,"annotations":{"${key}":{}}}`;
+      expect(problems(text)).toEqual([`annotations.${key}: is not a string`]);
+    }
+  });
+
+  it("is refused in few words, however long its keys are", () => {
+    const annotations = Object.fromEntries(
+      Array.from({ length: 30 }, (_, i) => [`${i}${"x".repeat(10_000)}`, i]),
+    );
+    const detail = problems({ schemaVersion: 2, annotations });
+    expect(detail).toHaveLength(20);
+    expect(JSON.stringify(detail).length).toBeLessThan(4000);
+    const typed = problems({ schemaVersion: 2, mediaType: "x".repeat(10_000) });
+    expect(JSON.stringify(typed).length).toBeLessThan(1000);
+  });
+});

@@ -1,0 +1,69 @@
+import { LRUCache } from "lru-cache";
+import type { ByteSource } from "../oci/byte-source.ts";
+import type { Digest } from "../oci/digest.ts";
+
+/** A page of referrers. */
+export interface ReferrersPage {
+  /**
+   * The descriptors of the entries as JSON, separated by commas, in ascending order of digest. A function that reads
+   * them in pieces if one entry alone is larger than a page.
+   */
+  readonly descriptors: Uint8Array | (() => ByteSource);
+  /** The digest after which the next page begins, if there may be one; it does not have to exist. */
+  readonly next: Digest | undefined;
+}
+
+/** Approximate limit of the remembered pages, in bytes. */
+const MAX_BYTES = 2 * 1024 * 1024;
+/** Approximate bytes of a page besides its descriptors. */
+const OVERHEAD_BYTES = 1024;
+
+interface KnownPage {
+  readonly epoch: number;
+  readonly page: ReferrersPage;
+}
+
+/**
+ * Remembers pages of referrers, each valid only in the epoch of the metadata in which it was read. Callers who ask
+ * for the same page in the same epoch share the work.
+ */
+export class KnownReferrersPages {
+  readonly #epoch: () => number | undefined;
+  readonly #known = new LRUCache<string, KnownPage>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ page }) => OVERHEAD_BYTES + sizeOf(page),
+  });
+  readonly #running = new Map<string, Promise<ReferrersPage>>();
+
+  /** @param epoch a number that changes with every commit; `undefined` if unknown, so that nothing is remembered */
+  constructor(epoch: () => number | undefined) {
+    this.#epoch = epoch;
+  }
+
+  /** The page under `key`; calls `assemble` unless it is known. */
+  async find(key: string, assemble: () => Promise<ReferrersPage>): Promise<ReferrersPage> {
+    const epoch = this.#epoch();
+    if (epoch === undefined) return assemble();
+    const known = this.#known.get(key);
+    if (known?.epoch === epoch) return known.page;
+    const page = await this.#assembleOnce(`${epoch} ${key}`, assemble);
+    this.#known.set(key, { epoch, page });
+    return page;
+  }
+
+  async #assembleOnce(work: string, assemble: () => Promise<ReferrersPage>): Promise<ReferrersPage> {
+    const running = this.#running.get(work);
+    if (running !== undefined) return running;
+    const page = assemble();
+    this.#running.set(work, page);
+    try {
+      return await page;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+}
+
+function sizeOf({ descriptors }: ReferrersPage): number {
+  return descriptors instanceof Uint8Array ? descriptors.byteLength : 0;
+}

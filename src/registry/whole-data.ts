@@ -1,0 +1,43 @@
+import type { ContentDriver } from "../content/content-driver.ts";
+import type { MetadataStore } from "../metadata/metadata-store.ts";
+
+/** Half of the data is missing: it is lost, or the configuration points elsewhere. */
+class PartialDataError extends Error {
+  override readonly name = "PartialDataError";
+}
+
+const WAY_OUT = "To continue without the lost data, start once with `slipway serve --accept-data-loss`.";
+
+/**
+ * Refuses new metadata beside existing blobs.
+ *
+ * @throws {PartialDataError}
+ */
+export async function refuseNewMetadata(content: ContentDriver): Promise<void> {
+  if (!(await holdsBlobs(content))) return;
+  throw new PartialDataError(
+    `the content (${content.name}) holds blobs, but the metadata is new: it was lost, or the configuration points ` +
+      `elsewhere. Restore it from a backup, or correct the configuration. ${WAY_OUT}`,
+  );
+}
+
+/**
+ * Refuses empty content beside metadata that lists blobs.
+ *
+ * @throws {PartialDataError}
+ */
+export async function refuseMissingContent(
+  metadata: Pick<MetadataStore, "linksBlobs">,
+  content: ContentDriver,
+): Promise<void> {
+  if (!(await metadata.linksBlobs()) || (await holdsBlobs(content))) return;
+  throw new PartialDataError(
+    `the metadata lists blobs, but the content (${content.name}) holds none: a file system may not be ` +
+      `mounted, or the bucket may be the wrong one. Mount or restore the content, or correct the configuration. ${WAY_OUT}`,
+  );
+}
+
+async function holdsBlobs(content: ContentDriver): Promise<boolean> {
+  for await (const _ of content.list()) return true;
+  return false;
+}

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, it } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { appendFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import pino from "pino";
+import { blobKey } from "../../src/content/blob-paths.ts";
+import { createLogger } from "../../src/log.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import { MediaType } from "../../src/oci/media-types.ts";
+import { errorCodes, RegistryClient, type TestDescriptor } from "../support/registry-client.ts";
+import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
+
+let server: RegistryServer;
+let client: RegistryClient;
+beforeAll(async () => {
+  server = await startRegistry({ log: createLogger("silent") });
+  client = new RegistryClient(server);
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** Kept in memory once read, and always sent from the file. */
+const SIZES = [300, 200_000];
+
+/** What a disk, or somebody at it, can do to a blob's file. */
+const DAMAGES: Readonly<Record<string, (file: string) => Promise<unknown>>> = {
+  removed: (file) => rm(file),
+  emptied: (file) => truncate(file),
+  shortened: async (file) => truncate(file, (await readFile(file)).byteLength - 1),
+  lengthened: (file) => appendFile(file, "x"),
+  "turned into a folder": async (file) => {
+    await rm(file);
+    await mkdir(file);
+  },
+};
+
+/** Each request that must not find the blob, and how it says so. */
+const REQUESTS: Readonly<Record<string, (repository: string, blob: TestDescriptor) => Promise<void>>> = {
+  HEAD: async (repository, { digest }) =>
+    expect((await client.call("HEAD", `/v2/${repository}/blobs/${digest}`)).status).toBe(404),
+  GET: (repository, { digest }) => expectUnknown(repository, digest, {}),
+  "GET of a range": (repository, { digest }) => expectUnknown(repository, digest, { range: "bytes=0-9" }),
+  "GET of several ranges": (repository, { digest }) =>
+    expectUnknown(repository, digest, { range: "bytes=0-1,3-4" }),
+  "GET of a range beyond the end": (repository, { digest }) =>
+    expectUnknown(repository, digest, { range: "bytes=999999999-" }),
+  "GET of what the client has": (repository, { digest }) =>
+    expectUnknown(repository, digest, { "if-none-match": `"${digest}"` }),
+  mount: async (repository, { digest }) => {
+    for (const query of [`?mount=${digest}&from=${repository}`, `?mount=${digest}`]) {
+      const mounted = await client.call("POST", `/v2/other/mount/blobs/uploads/${query}`);
+      expect(mounted.status).toBe(202);
+    }
+  },
+  "push of a manifest": async (repository, layer) => {
+    const config = await client.pushBlob(repository, "{}", MediaType.ociConfig);
+    const image = { schemaVersion: 2, mediaType: MediaType.ociManifest, config, layers: [layer] };
+    const pushed = await client.putManifest(repository, "latest", JSON.stringify(image));
+    expect([pushed.status, await errorCodes(pushed)]).toEqual([400, ["MANIFEST_BLOB_UNKNOWN"]]);
+  },
+};
+
+async function expectUnknown(
+  repository: string,
+  digest: Digest,
+  headers: Readonly<Record<string, string>>,
+): Promise<void> {
+  const response = await client.call("GET", `/v2/${repository}/blobs/${digest}`, { headers });
+  expect([response.status, await errorCodes(response)]).toEqual([404, ["BLOB_UNKNOWN"]]);
+}
+
+const fileOf = (digest: Digest) => join(server.data, "content", blobKey(digest));
+
+/** A blob that every cache knows. */
+async function pushWarm(repository: string, content: Buffer): Promise<TestDescriptor> {
+  const blob = await client.pushBlob(repository, content);
+  for (const method of ["HEAD", "GET", "GET"]) {
+    const response = await client.call(method, `/v2/${repository}/blobs/${blob.digest}`);
+    expect(response.status).toBe(200);
+    await response.arrayBuffer();
+  }
+  return blob;
+}
+
+async function expectServed(repository: string, digest: Digest, content: Buffer): Promise<void> {
+  const path = `/v2/${repository}/blobs/${digest}`;
+  expect((await client.call("HEAD", path)).status).toBe(200);
+  const got = await client.call("GET", path);
+  expect(got.status).toBe(200);
+  expect(Buffer.from(await got.arrayBuffer()).equals(content)).toBe(true);
+  expect((await readFile(fileOf(digest))).equals(content)).toBe(true);
+}
+
+describe.each(Object.keys(DAMAGES))("a blob whose file was %s", (damage) => {
+  it.each(Object.keys(REQUESTS))(
+    "is absent from the first %s on, until it is pushed again",
+    async (first) => {
+      for (const size of SIZES) {
+        const repository = `lost/${size}`;
+        const content = randomBytes(size);
+        const blob = await pushWarm(repository, content);
+        await DAMAGES[damage]?.(fileOf(blob.digest));
+        for (const name of [first, "HEAD", "GET", "mount"]) await REQUESTS[name]?.(repository, blob);
+        await client.pushBlob(repository, content);
+        await expectServed(repository, blob.digest, content);
+      }
+    },
+  );
+
+  it("is healed for every repository by a push to a new one", async () => {
+    for (const size of SIZES) {
+      const content = randomBytes(size);
+      const { digest } = await pushWarm("lost/old", content);
+      await DAMAGES[damage]?.(fileOf(digest));
+      await client.pushBlob("lost/new", content);
+      for (const repository of ["lost/old", "lost/new"]) await expectServed(repository, digest, content);
+    }
+  });
+});
+
+describe("a blob with other bytes than its digest says", () => {
+  it("is replaced by a push", async () => {
+    for (const size of SIZES) {
+      const content = randomBytes(size);
+      const { digest } = await client.pushBlob("flipped", content);
+      const flipped = Buffer.from(content);
+      flipped[7] = (flipped[7] ?? 0) ^ 1;
+      await writeFile(fileOf(digest), flipped);
+      await client.pushBlob("flipped", content);
+      await expectServed("flipped", digest, content);
+    }
+  });
+
+  it("is absent once a read has shown it, where it is small enough to be verified", async () => {
+    const content = randomBytes(300);
+    const { digest } = await client.pushBlob("flipped", content);
+    await writeFile(fileOf(digest), randomBytes(300));
+    for (const method of ["GET", "HEAD", "GET"]) {
+      expect((await client.call(method, `/v2/flipped/blobs/${digest}`)).status).toBe(404);
+    }
+    await client.pushBlob("flipped", content);
+    await expectServed("flipped", digest, content);
+  });
+});
+
+it("a lost blob is reported once, and its repository can still be read and deleted from", async () => {
+  const lines: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line: string) => void lines.push(line) });
+  await using watched = await startRegistry({ log });
+  const other = new RegistryClient(watched);
+  const content = randomBytes(200_000);
+  const { digest } = await other.pushBlob("lost", content);
+  expect(digest).toBe(digestOf(content));
+  await rm(join(watched.data, "content", blobKey(digest)));
+  for (let i = 0; i < 3; i++) expect((await other.call("GET", `/v2/lost/blobs/${digest}`)).status).toBe(404);
+  expect(lines.filter((line) => line.includes("missing or damaged"))).toHaveLength(1);
+  expect((await other.call("DELETE", `/v2/lost/blobs/${digest}`)).status).toBe(202);
+});
