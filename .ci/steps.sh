@@ -1,19 +1,33 @@
 # Steps of a run: sourced by .ci/run. Counts what passed and what failed, and says how long each step took.
 
+# A safety net for a step that hangs, in minutes; nothing takes nearly as long.
+STEP_MINUTES=25
+
 passed=0
 failed=0
 summary=()
+flaky=()
 logs=$(mktemp -d)
 
-# step TITLE MINUTES COMMAND...: runs the command with a heading; a failure is counted and the run goes on.
+# step TITLE COMMAND...: runs the command with a heading. If it fails, it is run once more by itself: when it passes then,
+# the step has passed, and what failed at first is told at the end in lines `FLAKY: TITLE: TEST`, each of which is a bug.
 # What the command says it could not run here, in lines `NOT RUN: WHAT: WHY`, is told again at the end and counts as nothing.
 step() {
-  local title=$1 minutes=$2 status=0 started=$SECONDS log line
-  shift 2
+  local title=$1 started=$SECONDS log line
+  shift
   log=$logs/${#summary[@]}
   printf '\n=== %s\n' "$title"
-  timeout --kill-after=30s "${minutes}m" "$@" 2>&1 | tee "$log" || status=$?
-  count "$log" "$status"
+  attempt "$log" "$@"
+  if [ "$bad" -ne 0 ]; then
+    mv "$log" "$log.first"
+    printf -- '--- %s: %s; once more\n' "$title" "$outcome"
+    attempt "$log" "$@"
+    if [ "$bad" -eq 0 ]; then
+      while IFS= read -r line; do flaky+=("FLAKY: $title: $line"); done < <(failures "$log.first")
+    fi
+  fi
+  passed=$((passed + good))
+  failed=$((failed + bad))
   summary+=("$(printf '%-34s %6s s  %s' "$title" $((SECONDS - started)) "$outcome")")
   while IFS= read -r line; do
     summary+=("$(printf '%-34s           %s' "$title" "$line")")
@@ -21,21 +35,34 @@ step() {
   printf -- '--- %s: %s, %s s\n' "$title" "$outcome" $((SECONDS - started))
 }
 
-# count LOG STATUS: adds the tests that the log tells of, else the step itself. Sets `outcome`.
+# attempt LOG COMMAND...: runs the command, shows and keeps what it prints, and counts it.
+attempt() {
+  local log=$1 status=0
+  shift
+  timeout --kill-after=30s "${STEP_MINUTES}m" "$@" 2>&1 | tee "$log" || status=$?
+  count "$log" "$status"
+}
+
+# count LOG STATUS: the tests that the log tells of, else the step itself. Sets `good`, `bad` and `outcome`.
 # Known endings: bun's ` 12 pass`, ` 0 fail`, ` 3 skip`; and `12 passed, 0 failed`. Nothing may be skipped here.
 count() {
-  local log=$1 status=$2 good bad skipped
+  local log=$1 status=$2 skipped
   good=$(total "$log" 's/^ *([0-9]+) pass$/\1/p; s/^([0-9]+) passed, [0-9]+ failed$/\1/p')
   bad=$(total "$log" 's/^ *([0-9]+) fail$/\1/p; s/^[0-9]+ passed, ([0-9]+) failed$/\1/p')
   skipped=$(total "$log" 's/^ *([0-9]+) (skip|todo)$/\1/p')
   bad=$((bad + skipped))
   if [ $((good + bad)) -eq 0 ] && [ "$status" -eq 0 ]; then good=1; fi
   if [ "$bad" -eq 0 ] && [ "$status" -ne 0 ]; then bad=1; fi
-  passed=$((passed + good))
-  failed=$((failed + bad))
   outcome="$good passed, $bad failed"
   [ "$skipped" -eq 0 ] || outcome="$outcome ($skipped of these skipped)"
   [ "$status" -ne 124 ] || outcome="$outcome (out of time)"
+}
+
+# failures LOG: the names of the tests that failed, a line each; of a step without tests, its last line.
+failures() {
+  local names
+  names=$(sed -nE 's/\x1b\[[0-9;]*m//g; s/^\(fail\) (.*)$/\1/p; s/^FAILED:? (.*)$/\1/p; s/^check: failed: (.*)$/\1/p' "$1" | sort -u)
+  if [ -n "$names" ]; then printf '%s\n' "$names"; else tail -n 1 "$1"; fi
 }
 
 # total LOG SCRIPT: sum of the numbers that the sed script prints.
@@ -47,6 +74,7 @@ total() {
 finish() {
   printf '\n=== summary\n'
   printf '%s\n' "${summary[@]}"
+  [ ${#flaky[@]} -eq 0 ] || printf '%s\n' "${flaky[@]}"
   rm -rf "$logs"
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ]

@@ -1,0 +1,18 @@
+// The soak suite `memory`: resident memory beside everything that clients do to take it, and beside large blobs.
+import { Checks } from "../../support/checks.ts";
+import { startServerProcess } from "../../support/server-process.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { measureLargeBlob } from "./large-blob.ts";
+import { Pressure } from "./pressure.ts";
+import { parsePressureArguments } from "./pressure-arguments.ts";
+
+const { seed, seconds, pace, patterns } = parsePressureArguments("memory");
+const checks = new Checks();
+console.log(`seed ${seed}, ${seconds} s, pace ${pace}`);
+await measureLargeBlob(checks);
+await using folder = await temporaryFolder("memory");
+await using server = await startServerProcess(folder.path, { SLIPWAY_BUILDER_ENABLED: "false" });
+using pressure = new Pressure(server, { seed, seconds, pace, patterns }, checks);
+await pressure.measureMemory();
+console.log(checks.summary());
+process.exitCode = checks.failed === 0 ? 0 : 1;
