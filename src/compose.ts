@@ -18,6 +18,7 @@ import { HashThread } from "./content/hash-thread.ts";
 import { MemoryDriver } from "./content/memory-driver.ts";
 import { S3Driver, type S3DriverOptions } from "./content/s3-driver.ts";
 import { SmallBlobCache } from "./content/small-blob-cache.ts";
+import type { UploadPatience } from "./content/upload-turns.ts";
 import { BodyMemory } from "./http/body-memory.ts";
 import { MemoryRoom } from "./http/memory-room.ts";
 import { type HttpServer, startHttpServer } from "./http/server.ts";
@@ -85,6 +86,8 @@ export interface Slipway extends AsyncDisposable {
 export interface ComposeOptions {
   /** Starts even if the metadata or the content is missing. */
   readonly acceptDataLoss?: boolean;
+  /** How long requests for one upload wait for each other. */
+  readonly uploadPatience?: UploadPatience;
 }
 
 /**
@@ -98,7 +101,7 @@ export async function compose(
   config: Config,
   log: Logger,
   policy: AccessPolicy = OPEN_ACCESS,
-  { acceptDataLoss = false }: ComposeOptions = {},
+  { acceptDataLoss = false, uploadPatience: patience }: ComposeOptions = {},
 ): Promise<Slipway> {
   await using opened = new AsyncDisposableStack();
   const data = resolve(config.data);
@@ -107,7 +110,11 @@ export async function compose(
   const locks = await openLocks(config, data, opened);
   // On one processor a second thread would only take turns with the first.
   const hashThread = availableParallelism() > 1 ? opened.use(new HashThread()) : undefined;
-  const store = new BlobStore(driver, { locks, ...(hashThread && { hashThread }) });
+  const store = new BlobStore(driver, {
+    locks,
+    ...(hashThread && { hashThread }),
+    ...(patience && { patience }),
+  });
   const links = await withCache(config, metadata, engine, opened, log);
   const provider = withSmallBlobs(config, store);
   const registry = new Registry({

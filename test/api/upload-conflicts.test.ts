@@ -7,11 +7,16 @@ import { digestOf } from "../../src/oci/digest.ts";
 import { openConnection } from "../support/raw-http.ts";
 import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
+import { until } from "../support/until.ts";
+import { untilUploadIsHeld } from "../support/upload-lock.ts";
+
+/** What hangs is ended by what is tested, and not because it is idle. */
+const NEVER_IDLE = { idleTimeoutSeconds: 255 };
 
 let server: RegistryServer;
 let client: RegistryClient;
 beforeAll(async () => {
-  server = await startRegistry();
+  server = await startRegistry({ http: NEVER_IDLE });
   client = new RegistryClient(server);
 });
 afterAll(() => server[Symbol.asyncDispose]());
@@ -31,11 +36,11 @@ class HangingRequest implements Disposable {
   }
 
   /** Sends `sent` of a body of 1,000 bytes; resolves once the server is reading it. */
-  static async begin(method: string, path: string, sent: string, to = server.url): Promise<HangingRequest> {
-    const socket = await openConnection(to);
+  static async begin(method: string, path: string, sent: string, to = server): Promise<HangingRequest> {
+    const socket = await openConnection(to.url);
     const request = new HangingRequest(socket);
     socket.write(`${method} ${path} HTTP/1.1\r\nHost: registry\r\nContent-Length: 1000\r\n\r\n${sent}`);
-    await Bun.sleep(100);
+    await untilUploadIsHeld(to.data, path);
     return request;
   }
 
@@ -45,8 +50,7 @@ class HangingRequest implements Disposable {
 
   /** The first line of the answer, once it is there. */
   async status(): Promise<string | undefined> {
-    const giveUpAt = Date.now() + 10_000;
-    while (!this.text.includes("\r\n\r\n") && Date.now() < giveUpAt) await Bun.sleep(20);
+    await until("an answer", () => this.text.includes("\r\n\r\n"));
     return this.text.split("\r\n")[0];
   }
 
@@ -59,9 +63,6 @@ class HangingRequest implements Disposable {
   }
 }
 
-/** Far below the idle time-out of 60 s, which would end what hangs. */
-const soon = () => AbortSignal.timeout(10_000);
-
 async function uploadFolders(): Promise<readonly string[]> {
   return await readdir(join(server.data, "content/uploads"));
 }
@@ -71,7 +72,7 @@ describe("while a PATCH hangs", () => {
     const location = await client.start("hang/status");
     await client.call("PATCH", location, { body: "begin" });
     using _patch = await HangingRequest.begin("PATCH", location, "more");
-    const status = await client.call("GET", location, { signal: soon() });
+    const status = await client.call("GET", location);
     expect(status.status).toBe(204);
     expect(status.headers.get("range")).toBe("0-4");
   });
@@ -79,7 +80,7 @@ describe("while a PATCH hangs", () => {
   it("a DELETE ends it and the upload, and leaves nothing", async () => {
     const location = await client.start("hang/cancel");
     using patch = await HangingRequest.begin("PATCH", location, "begin");
-    const cancelled = await client.call("DELETE", location, { signal: soon() });
+    const cancelled = await client.call("DELETE", location);
     expect(cancelled.status).toBe(204);
     expect(await patch.status()).toStartWith("HTTP/1.1 404");
     expect(patch.text).toContain("BLOB_UPLOAD_UNKNOWN");
@@ -87,15 +88,22 @@ describe("while a PATCH hangs", () => {
     expect((await client.call("GET", location)).status).toBe(404);
     expect(await uploadFolders()).not.toContain(location.split("/").at(-1) as string);
   });
+});
+
+describe("an upload that another request works on for long", () => {
+  /** Requests give up at once, and a silent client keeps its turn. */
+  const IMPATIENT = { waitMs: 50, silenceMs: Number.POSITIVE_INFINITY };
 
   it("a second PATCH, and a PUT, are told that the upload is busy, and the first goes on", async () => {
+    await using impatient = await startRegistry({ http: NEVER_IDLE, uploadPatience: IMPATIENT });
+    const client = new RegistryClient(impatient);
     const location = await client.start("hang/busy");
-    using patch = await HangingRequest.begin("PATCH", location, "a".repeat(10));
+    using patch = await HangingRequest.begin("PATCH", location, "a".repeat(10), impatient);
     const put = `${location}?digest=${digestOf("other")}`;
     const answers = await Promise.all([
-      client.call("PATCH", location, { body: "other", signal: soon() }),
-      client.call("PUT", put, { body: "other", signal: soon() }),
-      client.call("PUT", put, { signal: soon() }),
+      client.call("PATCH", location, { body: "other" }),
+      client.call("PUT", put, { body: "other" }),
+      client.call("PUT", put),
     ]);
     for (const answer of answers) {
       expect([answer.status, await errorCodes(answer)]).toEqual([409, ["BLOB_UPLOAD_INVALID"]]);
@@ -189,12 +197,12 @@ describe("a cancel and a finish at the same time", () => {
 describe("two servers on one data folder", () => {
   let second: RegistryServer;
   beforeAll(async () => {
-    second = await startRegistry({ data: server.data });
+    second = await startRegistry({ data: server.data, http: NEVER_IDLE });
   });
   afterAll(() => second[Symbol.asyncDispose]());
 
   async function cancelElsewhere(location: string): Promise<void> {
-    const cancelled = await new RegistryClient(second).call("DELETE", location, { signal: soon() });
+    const cancelled = await new RegistryClient(second).call("DELETE", location);
     expect(cancelled.status).toBe(204);
   }
 
@@ -205,7 +213,7 @@ describe("two servers on one data folder", () => {
     expect(await patch.status()).toStartWith("HTTP/1.1 404");
     await patch.closed();
     expect(await uploadFolders()).not.toContain(location.split("/").at(-1) as string);
-  }, 20_000);
+  });
 
   it.each(["PATCH", "PUT"])(
     "after a DELETE at one, a %s that ends at the other is not acknowledged",
@@ -220,7 +228,6 @@ describe("two servers on one data folder", () => {
       expect((await client.call("HEAD", `/v2/two/late/blobs/${digest}`)).status).toBe(404);
       expect(await uploadFolders()).not.toContain(location.split("/").at(-1) as string);
     },
-    20_000,
   );
 
   it("of a PUT at one and a DELETE at the other exactly one succeeds", async () => {

@@ -1,5 +1,6 @@
 import { compose } from "../../src/compose.ts";
 import { ConfigSchema } from "../../src/config/schema.ts";
+import type { UploadPatience } from "../../src/content/upload-turns.ts";
 import { createLogger, type Logger } from "../../src/log.ts";
 import { type AccessPolicy, OPEN_ACCESS } from "../../src/registry/access-policy.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -24,7 +25,15 @@ export interface RegistryServerOptions {
   readonly content?: Readonly<Record<string, unknown>>;
   /** Its data folder, which the caller removes and other servers may share; by default a temporary one. */
   readonly data?: string;
+  /** How long requests for one upload wait for each other; by default longer than any test. */
+  readonly uploadPatience?: UploadPatience;
 }
+
+/** A busy machine takes no turn away from a client of a test. */
+const ENDLESS_PATIENCE: UploadPatience = { waitMs: 120_000, silenceMs: Number.POSITIVE_INFINITY };
+
+/** The tests share this process with the server, whose memory says nothing of what the server needs. */
+const NO_MEMORY_TARGET = { memoryTargetBytes: 2 ** 40 };
 
 /** Starts a registry that builds nothing. */
 export async function startRegistry(options: RegistryServerOptions = {}): Promise<RegistryServer> {
@@ -34,13 +43,14 @@ export async function startRegistry(options: RegistryServerOptions = {}): Promis
     builder: { enabled: false },
     ...(options.content === undefined ? {} : { content: options.content }),
     registry: options.registry ?? {},
-    http: { ...options.http, port: 0 },
+    http: { ...NO_MEMORY_TARGET, ...options.http, port: 0 },
   });
   const start = async () => {
     const slipway = await compose(
       config,
       options.log ?? createLogger("error"),
       options.policy ?? OPEN_ACCESS,
+      { uploadPatience: options.uploadPatience ?? ENDLESS_PATIENCE },
     );
     return { slipway, server: slipway.serve() };
   };

@@ -1,0 +1,15 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "./until.ts";
+
+/**
+ * Resolves once a request holds the upload at `location`, of a server on embedded defaults with its data in `data`: the
+ * server has begun to read its body.
+ */
+export async function untilUploadIsHeld(data: string, location: string): Promise<void> {
+  const id = new URL(location, "http://registry").pathname.split("/").at(-1);
+  // As `FolderLocks` names the file of a lock.
+  const name = createHash("sha256").update(`upload/${id}`).digest("hex").slice(0, 40);
+  await until("a request for the upload", () => existsSync(join(data, "metadata.sqlite-locks", name)));
+}
