@@ -26,14 +26,14 @@ const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
 
 await using folder = await temporaryFolder("bench-cache");
 await chmod(folder.path, 0o755);
-const redisPort = freePort();
+const redisPort = await freePort();
 const options = {
   data: folder.path,
-  port: freePort(),
-  instancePorts: [freePort(), freePort(), freePort(), freePort()],
-  postgresPort: freePort(),
+  port: await freePort(),
+  instancePorts: [await freePort(), await freePort(), await freePort(), await freePort()],
+  postgresPort: await freePort(),
   redisPort,
-  s3Port: freePort(),
+  s3Port: await freePort(),
 };
 // The fourth instance has no cache: it asks PostgreSQL every time.
 const cluster = await Cluster.open(options, (instance) => ({

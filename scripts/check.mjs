@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { findBun } from "./lib/bun-binary.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { reportLaunchErrors } from "./lib/launch-error.mjs";
-import { PROJECT_ROOT } from "./lib/run-bun.mjs";
+import { environmentOfTests, PROJECT_ROOT } from "./lib/run-bun.mjs";
 import { runCommand } from "./lib/run-command.mjs";
 import { checkSteps } from "./lib/tasks.mjs";
 
@@ -16,7 +16,7 @@ await reportLaunchErrors(async () => {
   for (const { heading, tool, args } of checkSteps({ withTests: !process.argv.includes("--skip-tests") })) {
     console.log(`\n== ${heading}`);
     const program = tool === "bun" ? findBun(PROJECT_ROOT) : join("node_modules", ".bin", tool);
-    const { exitCode } = await runCommand(program, args);
+    const { exitCode } = await runCommand(program, args, { env: environmentOfTests() });
     if (exitCode > 128) process.exit(exitCode);
     if (exitCode !== 0) failed.push(heading);
   }

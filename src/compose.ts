@@ -11,7 +11,7 @@ import { SharedLinks } from "./cache/shared-links.ts";
 import { environment } from "./config/environment.ts";
 import type { Config } from "./config/schema.ts";
 import type { BlobProvider } from "./content/blob-services.ts";
-import { BlobStore } from "./content/blob-store.ts";
+import { BlobStore, type BlobStoreOptions } from "./content/blob-store.ts";
 import type { ContentDriver } from "./content/content-driver.ts";
 import { FilesystemDriver } from "./content/filesystem-driver.ts";
 import { HashThread } from "./content/hash-thread.ts";
@@ -108,13 +108,7 @@ export async function compose(
   await mkdir(data, { recursive: true });
   const { engine, metadata, driver } = await openStores(config, data, opened, log, acceptDataLoss);
   const locks = await openLocks(config, data, opened);
-  // On one processor a second thread would only take turns with the first.
-  const hashThread = availableParallelism() > 1 ? opened.use(new HashThread()) : undefined;
-  const store = new BlobStore(driver, {
-    locks,
-    ...(hashThread && { hashThread }),
-    ...(patience && { patience }),
-  });
+  const store = createBlobStore(driver, { locks, ...(patience && { patience }) }, opened);
   const links = await withCache(config, metadata, engine, opened, log);
   const provider = withSmallBlobs(config, store);
   const registry = new Registry({
@@ -233,6 +227,16 @@ async function openEngine({ metadata }: Config, data: string, log: Logger): Prom
     case "postgres":
       return await openPostgresEngine(metadata.url, metadata);
   }
+}
+
+/** The blobs in `driver`, hashed by a thread of their own where there is more than one processor. */
+function createBlobStore(
+  driver: ContentDriver,
+  options: BlobStoreOptions,
+  opened: AsyncDisposableStack,
+): BlobStore {
+  const hashThread = availableParallelism() > 1 ? opened.use(new HashThread()) : undefined;
+  return new BlobStore(driver, { ...options, ...(hashThread && { hashThread }) });
 }
 
 /** Locks for all processes that share the metadata. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { freePort } from "../../test/support/free-port.ts";
 import type { BenchServer } from "./bench-server.ts";
-import { freePort, launch, outputOf } from "./launch.ts";
+import { launch, outputOf } from "./launch.ts";
 
 /** Starts a registry of the Distribution project, of any major version: filesystem storage, descriptors cached in memory. */
 export async function startDistribution(name: string, program: string, folder: string): Promise<BenchServer> {

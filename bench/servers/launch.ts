@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { processTree } from "../process-usage.ts";
 import type { BenchServer } from "./bench-server.ts";
@@ -18,18 +17,6 @@ export interface LaunchPlan {
   readonly folder: string;
   /** Whether the process started is only a launcher, to be left out of the measurements. */
   readonly hasLauncher?: boolean;
-}
-
-/** A port of the loopback interface that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** Starts a server and resolves when it answers over HTTP. */

@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { freePort } from "../../test/support/free-port.ts";
 import type { BenchServer } from "./bench-server.ts";
-import { freePort, launch, outputOf } from "./launch.ts";
+import { launch, outputOf } from "./launch.ts";
 
 /** Folder below a server's own in which nginx finds what it serves. */
 export const NGINX_FILES = "files";

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
+import { freePort } from "../../test/support/free-port.ts";
 import type { BenchServer } from "./bench-server.ts";
-import { freePort, launch } from "./launch.ts";
+import { launch } from "./launch.ts";
 
 /** Starts Slipway like `npm start`, with defaults except for the address and the log. */
 export async function startSlipway(folder: string): Promise<BenchServer> {

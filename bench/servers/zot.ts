@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { freePort } from "../../test/support/free-port.ts";
 import type { BenchServer } from "./bench-server.ts";
-import { freePort, launch, outputOf } from "./launch.ts";
+import { launch, outputOf } from "./launch.ts";
 
 /** Starts zot on its filesystem storage, with syncs like the others, and without background work. */
 export async function startZot(program: string, folder: string): Promise<BenchServer> {

@@ -14,12 +14,20 @@ const BUN_OPTIONS = ["--no-orphans", "--no-install", "--no-env-file"];
 // the engine keep twice as much. Users can override these variables.
 const MEMORY_SETTINGS = { MIMALLOC_PURGE_DELAY: "0", BUN_JSC_forceRAMSize: String(128 * 1024 * 1024) };
 
+// Configure the server; `SLIPWAY_TEST_…` variables are for the tests themselves.
+const SERVER_SETTING = /^(?:SLIPWAY_(?!TEST_)|REGISTRY_)/;
+
+/** The environment without the developer's settings of a server, which would change what is tested or measured. */
+export function environmentOfTests() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !SERVER_SETTING.test(name)));
+}
+
 /** Installs what is missing, runs Bun with `args` in the current folder, and leaves its exit code as ours. */
-export async function runBun(args) {
+export async function runBun(args, environment = process.env) {
   await reportLaunchErrors(async () => {
     await ensureInstalled(PROJECT_ROOT);
     const { exitCode } = await runCommand(findBun(PROJECT_ROOT), [...BUN_OPTIONS, ...args], {
-      env: { ...MEMORY_SETTINGS, ...process.env },
+      env: { ...MEMORY_SETTINGS, ...environment },
     });
     process.exitCode = exitCode;
   });

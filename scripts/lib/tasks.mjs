@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
-// Generous, since a test may start servers or package managers on a busy machine.
-const TEST_TIMEOUT_MS = 30_000;
+// A safety net for a test that hangs, never a part of its verdict: the longest takes a few seconds on an idle machine.
+const TEST_TIMEOUT_MS = 120_000;
 
 /**
  * Arguments for Bun that run the tests under `paths`, or all tests without them. Slower suites have scripts of their own.

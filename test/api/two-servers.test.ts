@@ -8,6 +8,7 @@ import { RegistryClient } from "../support/registry-client.ts";
 import { describeWith } from "../support/requirements.ts";
 import { type ServerProcess, startServerProcess } from "../support/server-process.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
+import { untilUploadIsHeld } from "../support/upload-lock.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const VARIABLES = { SLIPWAY_BUILDER_ENABLED: "false" };
@@ -100,7 +101,7 @@ describe("two servers on one data folder", () => {
       `PATCH ${location} HTTP/1.1\r\nHost: registry\r\nContent-Length: ${content.byteLength}\r\n\r\n`,
     );
     socket.write(content.subarray(0, MEBIBYTE));
-    await Bun.sleep(100);
+    await untilUploadIsHeld(folder.path, location);
     await third.end("SIGKILL");
     socket.destroy();
     const range = (await one.call("GET", location)).headers.get("range") as string;
@@ -151,5 +152,5 @@ describeWith("two servers that build", HAS_APT, "apt is not installed", () => {
         expect(digestOf(await layer.bytes())).toBe(digest as Digest);
       }
     }
-  }, 60_000);
+  });
 });

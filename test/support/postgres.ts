@@ -44,7 +44,7 @@ export async function startPostgres(binaries: string): Promise<PostgresServer> {
   const server = new TemporaryPostgres(
     folder,
     [...prefix, join(binaries, "postgres"), "-D", data],
-    freePort(),
+    await freePort(),
   );
   await server.start();
   return server;

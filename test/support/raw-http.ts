@@ -10,13 +10,10 @@ export interface RawAnswer {
   readonly statuses: readonly number[];
 }
 
-/** When to stop waiting for more. */
-export interface RawPatience {
-  /** Once this many responses have begun. */
-  readonly responses?: number;
-  /** Milliseconds, at most. */
-  readonly milliseconds?: number;
-}
+const STATUS_LINE = /HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n/g;
+
+/** A safety net: the server answers or closes the connection long before. */
+const GIVE_UP_MS = 60_000;
 
 /** Opens a connection to a server such as `http://127.0.0.1:43210`; from a given address, if one is given. */
 export async function openConnection(url: string, localAddress?: string): Promise<Socket> {
@@ -33,39 +30,59 @@ export async function openConnection(url: string, localAddress?: string): Promis
   return socket;
 }
 
-/** Sends raw bytes over a new connection; resolves when the server closes it, or patience ends. */
+/**
+ * Sends raw bytes over a new connection; resolves once so many responses are complete, or the server has closed it.
+ *
+ * @throws when neither happens within a minute
+ */
 export async function sendRaw(
   url: string,
   parts: readonly (string | Uint8Array)[],
-  { responses = 1, milliseconds = 5000 }: RawPatience = {},
+  { responses = 1 }: { readonly responses?: number } = {},
 ): Promise<RawAnswer> {
   const socket = await openConnection(url);
   const done = Promise.withResolvers<void>();
+  const toHead = typeof parts.at(-1) === "string" && (parts.at(-1) as string).startsWith("HEAD ");
   let text = "";
   let closed = false;
   socket.on("data", (chunk) => {
     text += chunk.toString("latin1");
-    if (statusesOf(text).length >= responses && text.includes("\r\n\r\n")) done.resolve();
+    if (isComplete(text, responses, toHead)) done.resolve();
   });
   socket.on("close", () => {
     closed = true;
     done.resolve();
   });
-  const timer = setTimeout(done.resolve, milliseconds);
-  for (const part of parts) {
-    socket.write(typeof part === "string" ? Buffer.from(part, "latin1") : part);
-    if (parts.length > 1) await Bun.sleep(2);
+  const failure = () => done.reject(new Error(`no answer, and the connection stays open: ${text}`));
+  const timer = setTimeout(failure, GIVE_UP_MS);
+  try {
+    for (const part of parts) {
+      socket.write(typeof part === "string" ? Buffer.from(part, "latin1") : part);
+      // In packets of their own, as far as that can be had.
+      if (parts.length > 1) await Bun.sleep(2);
+    }
+    await done.promise;
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
   }
-  await done.promise;
-  clearTimeout(timer);
-  // Wait for the rest of the last response.
-  if (!closed) await Bun.sleep(10);
-  socket.destroy();
   return { text, closed, statuses: statusesOf(text) };
 }
 
+/** Whether `text` holds so many responses, the last one with its whole body unless it is `toHead`. */
+function isComplete(text: string, responses: number, toHead: boolean): boolean {
+  const last = [...text.matchAll(STATUS_LINE)].filter(([, status]) => Number(status) >= 200)[responses - 1];
+  const headEnd = last === undefined ? -1 : text.indexOf("\r\n\r\n", last.index);
+  if (last === undefined || headEnd < 0) return false;
+  const head = text.slice(last.index, headEnd).toLowerCase();
+  if (toHead || /^http\/1\.1 (?:204|304) /.test(head)) return true;
+  if (head.includes("transfer-encoding: chunked")) return text.endsWith("0\r\n\r\n");
+  const length = Number(/content-length: (\d+)/.exec(head)?.[1] ?? Number.POSITIVE_INFINITY);
+  return text.length >= headEnd + "\r\n\r\n".length + length;
+}
+
 function statusesOf(text: string): readonly number[] {
-  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) [^\r\n]*\r\n/g)]
+  return [...text.matchAll(STATUS_LINE)]
     .map(([, status]) => Number(status))
     .filter((status) => status >= 200);
 }

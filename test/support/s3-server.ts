@@ -3,6 +3,7 @@ import type { S3BucketOptions } from "../../src/content/s3-connection.ts";
 import { findProgram } from "./find-program.ts";
 import { freePort } from "./free-port.ts";
 import { type TemporaryFolder, temporaryFolder } from "./temporary-folder.ts";
+import { until } from "./until.ts";
 
 /** A brand of S3 server that the tests can run. */
 export interface S3Make {
@@ -13,7 +14,7 @@ export interface S3Make {
 
 const ACCESS_KEY = "slipway-test";
 const SECRET_KEY = "slipway-test-secret";
-const STARTUP_MS = 20_000;
+const STARTUP_MS = 60_000;
 
 /** Two brands that share no code. */
 export const S3_MAKES: readonly S3Make[] = [
@@ -53,7 +54,7 @@ export class S3Server implements AsyncDisposable {
     const program = findProgram(make.program);
     if (program === undefined) throw new Error(`${make.program} is not installed`);
     const folder = await temporaryFolder(make.program);
-    const address = `127.0.0.1:${freePort()}`;
+    const address = `127.0.0.1:${await freePort()}`;
     const server = Bun.spawn([...make.command(program, folder.path, address)], {
       env: {
         ...process.env,
@@ -87,16 +88,14 @@ export class S3Server implements AsyncDisposable {
   async createBucket(): Promise<S3BucketOptions> {
     this.#buckets += 1;
     const bucket = `bucket-${this.#buckets}`;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await this.#client.send(new CreateBucketCommand({ Bucket: bucket }));
-        return { ...this.#access, bucket };
-      } catch (error) {
-        // It may listen before it is ready.
-        if (attempt === 50) throw error;
-        await Bun.sleep(100);
-      }
-    }
+    // It may listen before it is ready.
+    await until(`${this.endpoint} takes a bucket`, () =>
+      this.#client.send(new CreateBucketCommand({ Bucket: bucket })).then(
+        () => true,
+        () => false,
+      ),
+    );
+    return { ...this.#access, bucket };
   }
 
   /** Ends the server's process. */

@@ -18,7 +18,11 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 const ROOT = join(import.meta.dir, "../..");
-const READY_WITHIN_MS = 15_000;
+/** A safety net. */
+const READY_WITHIN_MS = 120_000;
+/** What a server gets of our environment: nothing that configures it. */
+const INHERITED =
+  /^(?:PATH|HOME|TMPDIR|(?:https?|ftp|no|all)_proxy|MIMALLOC_PURGE_DELAY|BUN_JSC_forceRAMSize)$/i;
 
 /** Starts `slipway serve` on a free port of the loopback, and waits until it listens. */
 export async function startServerProcess(
@@ -27,7 +31,7 @@ export async function startServerProcess(
   options: readonly string[] = [],
 ): Promise<ServerProcess> {
   const child = Bun.spawn([process.execPath, join(ROOT, "src/cli/main.ts"), "serve", ...options], {
-    env: { ...process.env, SLIPWAY_DATA: data, SLIPWAY_HTTP_PORT: "0", ...variables },
+    env: { ...inheritedEnvironment(), SLIPWAY_DATA: data, SLIPWAY_HTTP_PORT: "0", ...variables },
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -62,6 +66,10 @@ export async function startServerProcess(
       if (child.exitCode === null && child.signalCode === null) await end("SIGTERM");
     },
   };
+}
+
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.test(name)));
 }
 
 /** The URL that the server says it listens on; `undefined` when it ends or takes too long. */

@@ -25,14 +25,14 @@ export async function findClusterPlace(s3Program: S3Program | undefined): Promis
   const folder = await temporaryFolder("cluster");
   // PostgreSQL runs as another user when this is root.
   await chmod(folder.path, 0o755);
-  const redisPort = freePort();
+  const redisPort = await freePort();
   const options = {
     data: folder.path,
-    port: freePort(),
-    instancePorts: [freePort(), freePort(), freePort()],
-    postgresPort: freePort(),
+    port: await freePort(),
+    instancePorts: [await freePort(), await freePort(), await freePort()],
+    postgresPort: await freePort(),
     redisPort,
-    s3Port: freePort(),
+    s3Port: await freePort(),
     s3Program,
   };
   return {

@@ -16,7 +16,7 @@ console.log(`seed ${seed}, ${seconds} s`);
 const checks = new Checks();
 const disturbances = new Disturbances();
 const folder = await temporaryFolder("crash");
-const port = freePort();
+const port = await freePort();
 let server = await start();
 await stress({
   target: { url: server.url, instanceUrls: [server.url] },

@@ -33,7 +33,7 @@ process.exitCode = checks.failed === 0 ? 0 : 1;
 
 /** Starts the server through npm, waits until it answers, and ends it; resolves to how long the start took. */
 async function startOnce(): Promise<number> {
-  const port = freePort();
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}/v2/`;
   const begunAt = performance.now();
   const child = Bun.spawn(["npm", "start"], {
