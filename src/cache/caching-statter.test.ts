@@ -7,8 +7,11 @@ import {
   createAuthority,
   delegating,
 } from "../../test/support/blob-authority.ts";
+import { eventually } from "../../test/support/eventually.ts";
+import { ManualClock } from "../../test/support/manual-clock.ts";
 import { createLogger } from "../log.ts";
 import type { Digest } from "../oci/digest.ts";
+import { nextTurn } from "../oci/next-turn.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { CachingStatter } from "./caching-statter.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
@@ -103,7 +106,7 @@ describe("CachingStatter", () => {
     expect(await deleting.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(true);
     goOn.resolve();
     expect(await answer).toEqual(BLOB);
-    await Bun.sleep(1);
+    await nextTurn();
     expect(await deleting.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
   });
 
@@ -128,23 +131,29 @@ describe("CachingStatter", () => {
 });
 
 describe("CachingStatter before a broken cache", () => {
-  it.each(["failing", "hung"] as const)(
-    "answers within 60 ms once, and at once after that: %s",
-    async (state) => {
+  const lookUp = (statter: CachingStatter) =>
+    Promise.resolve(statter.findLinkedBlob(REPOSITORY, BLOB.digest));
+
+  it.each([
+    ["failing", 0],
+    ["hung", CIRCUIT.deadlineMs],
+  ] as const)(
+    "waits for it once, not beyond the deadline, and not at all after that: %s",
+    async (state, waitMs) => {
       await using authority = await createAuthority();
+      const clock = new ManualClock();
       const cache = new FragileCache();
       cache.state = state;
-      using statter = new CachingStatter(authority.links, cache, SILENT, {
-        deadlineMs: 50,
-        probeIntervalMs: 60_000,
-      });
-      const begun = performance.now();
-      expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toEqual(BLOB);
-      expect(performance.now() - begun).toBeLessThan(80);
+      using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT, clock);
+      const answer = lookUp(statter);
+      if (waitMs > 0) {
+        await clock.advance(waitMs - 1);
+        expect(Bun.peek.status(answer)).toBe("pending");
+        await clock.advance(1);
+      }
+      expect(await answer).toEqual(BLOB);
       const { calls } = cache;
-      const again = performance.now();
-      for (let round = 0; round < 100; round += 1) await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
-      expect(performance.now() - again).toBeLessThan(80);
+      for (let round = 0; round < 100; round += 1) expect(await lookUp(statter)).toEqual(BLOB);
       expect(cache.calls).toBe(calls);
       expect(statter.counts()).toMatchObject({ errors: 1, bypasses: 100, hits: 0 });
     },
@@ -152,32 +161,43 @@ describe("CachingStatter before a broken cache", () => {
 
   it("uses the cache again when a probe finds it well", async () => {
     await using authority = await createAuthority();
+    const clock = new ManualClock();
     const cache = new FragileCache();
-    using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT);
+    using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT, clock);
     cache.state = "failing";
-    await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
-    await Bun.sleep(50);
+    await lookUp(statter);
+    await clock.advance(2 * CIRCUIT.probeIntervalMs);
+    expect(statter.counts()).toMatchObject({ errors: 3 });
     cache.state = "well";
-    await Bun.sleep(50);
-    await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
-    await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
-    expect(statter.counts()).toMatchObject({ hits: 1, fills: 1 });
+    await lookUp(statter);
+    expect(statter.counts()).toMatchObject({ bypasses: 1, fills: 0 });
+    await clock.advance(CIRCUIT.probeIntervalMs);
+    await lookUp(statter);
+    await nextTurn();
+    await lookUp(statter);
+    expect(statter.counts()).toMatchObject({ bypasses: 1, hits: 1, fills: 1 });
   });
 
   it("pays a clear that failed before it asks the cache again", async () => {
     await using authority = await createAuthority();
+    const clock = new ManualClock();
     const cache = new FragileCache();
-    using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT);
+    using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT, clock);
     await fillNow(cache, REPOSITORY, BLOB.digest, BLOB);
     cache.state = "hung";
-    expect(await statter.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(true);
+    const unlinking = statter.unlinkBlob(REPOSITORY, BLOB.digest);
+    await eventually(() => clock.waiting > 0);
+    await clock.advance(CIRCUIT.deadlineMs);
+    expect(await unlinking).toBe(true);
     cache.state = "failing";
-    expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+    await clock.advance(CIRCUIT.probeIntervalMs);
+    expect(await lookUp(statter)).toBeUndefined();
     cache.state = "well";
-    while (statter.counts().misses === 0) {
-      expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
-      await Bun.sleep(5);
-    }
+    expect(await lookUp(statter)).toBeUndefined();
+    expect(statter.counts()).toMatchObject({ bypasses: 2, misses: 0 });
+    await clock.advance(CIRCUIT.probeIntervalMs);
+    expect(await lookUp(statter)).toBeUndefined();
+    expect(statter.counts()).toMatchObject({ bypasses: 2, misses: 1 });
     expect(await cache.find(REPOSITORY, BLOB.digest)).toBeUndefined();
   });
 });

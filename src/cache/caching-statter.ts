@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
 import type { BlobLinks, PageRequest } from "../metadata/metadata-store.ts";
@@ -33,26 +34,35 @@ export class CachingStatter implements BlobLinks, Disposable {
   readonly #authority: BlobLinks;
   readonly #cache: DescriptorCache;
   readonly #log: Logger;
+  readonly #clock: Clock;
   readonly #circuit: Circuit;
   readonly #counters = new CacheCounters();
   readonly #pendingClears = new Set<RepositoryName>();
   #loggedAt = Number.NEGATIVE_INFINITY;
   #unlogged = 0;
 
-  constructor(authority: BlobLinks, cache: DescriptorCache, log: Logger, circuit = DEFAULT_CIRCUIT) {
+  constructor(
+    authority: BlobLinks,
+    cache: DescriptorCache,
+    log: Logger,
+    circuit = DEFAULT_CIRCUIT,
+    clock: Clock = SYSTEM_CLOCK,
+  ) {
     this.#authority = authority;
     this.#cache = cache;
     this.#log = log;
-    this.#circuit = new Circuit(circuit, {
+    this.#clock = clock;
+    const backend = {
       probe: () => this.#settle(),
       isSettled: () => this.#pendingClears.size === 0,
-      onFailure: (error) => this.#failed(error),
-    });
+      onFailure: (error: unknown) => this.#failed(error),
+    };
+    this.#circuit = new Circuit(circuit, backend, clock);
   }
 
   /** Resolves once the cache works, or has failed: requests then skip it until it works. */
   async start(): Promise<void> {
-    await this.#circuit.attempt(() => this.#cache.check(), performance.now() + START_DEADLINE_MS);
+    await this.#circuit.attempt(() => this.#cache.check(), this.#circuit.newDeadline(START_DEADLINE_MS));
   }
 
   /** Counts of hits, misses and failures. */
@@ -164,7 +174,7 @@ export class CachingStatter implements BlobLinks, Disposable {
 
   #failed(error: unknown): void {
     this.#counters.count("errors");
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now - this.#loggedAt < LOG_INTERVAL_MS) {
       this.#unlogged += 1;
       return;

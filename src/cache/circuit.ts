@@ -1,3 +1,5 @@
+import { type CancelTimer, type Clock, SYSTEM_CLOCK } from "../clock.ts";
+
 /** How long a call may take, and how often to probe a broken backend. */
 export interface CircuitOptions {
   /** Milliseconds after which a call counts as failed. */
@@ -31,12 +33,14 @@ export class Circuit implements Disposable {
   readonly #options: CircuitOptions;
   readonly #backend: CircuitBackend;
   #open = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #cancelProbe: CancelTimer | undefined;
   #disposed = false;
 
-  constructor(options: CircuitOptions, backend: CircuitBackend) {
+  constructor(options: CircuitOptions, backend: CircuitBackend, clock: Clock = SYSTEM_CLOCK) {
     this.#options = options;
     this.#backend = backend;
+    this.#clock = clock;
   }
 
   /** Whether calls are refused. */
@@ -47,25 +51,25 @@ export class Circuit implements Disposable {
   /**
    * The result of `call`; `undefined` if it failed, took too long, or was not made. Never rejects.
    *
-   * `deadline` is a time on the clock of `performance.now()`; several calls can share one.
+   * `deadline` is a time on the circuit's clock; several calls can share one.
    */
   async attempt<Result>(
     call: () => Promise<Result> | Result,
-    deadline = performance.now() + this.#options.deadlineMs,
+    deadline = this.newDeadline(),
   ): Promise<{ readonly value: Result } | undefined> {
     if (this.#open) return undefined;
     try {
       const result = call();
-      return { value: result instanceof Promise ? await withDeadline(result, deadline) : result };
+      return { value: result instanceof Promise ? await this.#within(deadline, result) : result };
     } catch (error) {
       this.fail(error);
       return undefined;
     }
   }
 
-  /** The deadline for the calls of a request that begins now. */
-  newDeadline(): number {
-    return performance.now() + this.#options.deadlineMs;
+  /** The deadline for calls that begin now and may take `withinMs` together. */
+  newDeadline(withinMs = this.#options.deadlineMs): number {
+    return this.#clock.now() + withinMs;
   }
 
   /** Opens the circuit. */
@@ -78,41 +82,37 @@ export class Circuit implements Disposable {
   /** Stops probing. */
   [Symbol.dispose](): void {
     this.#disposed = true;
-    clearTimeout(this.#timer);
+    this.#cancelProbe?.();
   }
 
   #schedule(): void {
-    if (this.#disposed || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => void this.#tryAgain(), this.#options.probeIntervalMs);
-    this.#timer.unref();
+    if (this.#disposed || this.#cancelProbe !== undefined) return;
+    this.#cancelProbe = this.#clock.after(this.#options.probeIntervalMs, () => void this.#tryAgain());
   }
 
   async #tryAgain(): Promise<void> {
     try {
-      await withDeadline(this.#backend.probe(), performance.now() + PROBE_DEADLINE_MS);
+      await this.#within(this.newDeadline(PROBE_DEADLINE_MS), this.#backend.probe());
       if (this.#backend.isSettled()) this.#open = false;
     } catch (error) {
       this.#backend.onFailure(error);
     }
-    this.#timer = undefined;
+    this.#cancelProbe = undefined;
     if (this.#open) this.#schedule();
+  }
+
+  async #within<Result>(deadline: number, call: Promise<Result>): Promise<Result> {
+    const late = Promise.withResolvers<never>();
+    const cancel = this.#clock.after(Math.max(0, deadline - this.#clock.now()), () =>
+      late.reject(new DeadlineError("took too long")),
+    );
+    try {
+      return await Promise.race([call, late.promise]);
+    } finally {
+      cancel();
+    }
   }
 }
 
 /** A probe may have more to do than a call, and no request waits for it. */
 const PROBE_DEADLINE_MS = 10_000;
-
-async function withDeadline<Result>(call: Promise<Result>, deadline: number): Promise<Result> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new DeadlineError("took too long")),
-      Math.max(0, deadline - performance.now()),
-    );
-  });
-  try {
-    return await Promise.race([call, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -1,20 +1,26 @@
 import { afterEach, beforeEach, expect, it } from "bun:test";
 import { join } from "node:path";
 import { REPOSITORY, sampleBlob } from "../../test/contracts/metadata-store-samples.ts";
+import { eventually } from "../../test/support/eventually.ts";
+import { ManualClock } from "../../test/support/manual-clock.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { createLogger } from "../log.ts";
-import type { BlobLinks, MetadataStore } from "../metadata/metadata-store.ts";
+import type { BlobLinks, MetadataStore, UnlinkLog } from "../metadata/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
 import { SharedLinks } from "./shared-links.ts";
 
 const LOG = createLogger("fatal");
 const BLOB = sampleBlob("a");
+/** How long a look at the log is trusted. */
+const TRUST_MS = 150;
 
 let folder: TemporaryFolder;
 let store: MetadataStore;
+let clock: ManualClock;
 
 beforeEach(async () => {
+  clock = new ManualClock();
   folder = await temporaryFolder("shared-links");
   store = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.db")));
 });
@@ -23,33 +29,46 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** An instance's view of the store, and how often it asked the authority. */
-function openInstance() {
+/** An instance's view of the store, and how often it asked the authority; `log` replaces methods of its log. */
+function openInstance(log: Partial<UnlinkLog> = {}) {
   let asked = 0;
   const counting = {
     ...store,
+    ...log,
     findLinkedBlob: (...link: Parameters<BlobLinks["findLinkedBlob"]>) => {
       asked += 1;
       return store.findLinkedBlob(...link);
     },
   };
-  const links = new SharedLinks({ authority: counting, shared: undefined, maxEntries: 100, log: LOG });
-  return { links, asked: () => asked, [Symbol.dispose]: () => links[Symbol.dispose]() };
+  const links = new SharedLinks({ authority: counting, shared: undefined, maxEntries: 100, log: LOG, clock });
+  /** The answer, and whether the authority was asked for it. */
+  const ask = async (digest = BLOB.digest) => {
+    const before = asked;
+    return { found: await links.findLinkedBlob(REPOSITORY, digest), asked: asked > before };
+  };
+  return { links, ask, [Symbol.dispose]: () => links[Symbol.dispose]() };
 }
 
-/** Asks until an answer comes without the authority. */
-async function warm({ links, asked }: ReturnType<typeof openInstance>): Promise<void> {
-  for (let before = -1; before !== asked(); await Bun.sleep(5)) {
-    before = asked();
-    await links.findLinkedBlob(REPOSITORY, BLOB.digest);
-  }
+/** Asks until an answer comes from memory. */
+async function warm({ ask }: ReturnType<typeof openInstance>, digest = BLOB.digest): Promise<void> {
+  await eventually(async () => !(await ask(digest)).asked);
+}
+
+/** Turns the clock until `work` is done. */
+async function outlast<Result>(work: Promise<Result>): Promise<Result> {
+  await eventually(async () => {
+    await clock.advance(10);
+    return Bun.peek.status(work) !== "pending";
+  });
+  return work;
 }
 
 it("answers without the authority once it has heard the log", async () => {
   await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   using instance = openInstance();
+  expect(await instance.ask()).toEqual({ found: BLOB, asked: true });
   await warm(instance);
-  expect(await instance.links.findLinkedBlob(REPOSITORY, BLOB.digest)).toEqual(BLOB);
+  expect(await instance.ask()).toEqual({ found: BLOB, asked: false });
 });
 
 it("serves nothing that another instance deleted, from the moment the delete resolves", async () => {
@@ -58,10 +77,27 @@ it("serves nothing that another instance deleted, from the moment the delete res
   for (let round = 0; round < 5; round += 1) {
     await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
     await Promise.all([warm(one), warm(other)]);
-    expect(await one.links.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(true);
+    expect(await other.ask()).toEqual({ found: BLOB, asked: false });
+    expect(await outlast(one.links.unlinkBlob(REPOSITORY, BLOB.digest))).toBe(true);
     expect(await other.links.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
     expect(await one.links.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
   }
+});
+
+it("serves nothing that was deleted while its look at the log hung, from the moment the delete resolves", async () => {
+  await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
+  let hangs = false;
+  using hung = openInstance({
+    latestUnlink: () => (hangs ? new Promise(() => {}) : store.latestUnlink()),
+  });
+  using one = openInstance();
+  await warm(hung);
+  hangs = true;
+  const deleting = one.links.unlinkBlob(REPOSITORY, BLOB.digest);
+  await eventually(async () => (await store.findLinkedBlob(REPOSITORY, BLOB.digest)) === undefined);
+  expect(await hung.ask()).toEqual({ found: BLOB, asked: false });
+  expect(await outlast(deleting)).toBe(true);
+  expect(await hung.ask()).toEqual({ found: undefined, asked: true });
 });
 
 it("serves nothing that an instance deleted which died before it could tell", async () => {
@@ -69,43 +105,44 @@ it("serves nothing that an instance deleted which died before it could tell", as
   using survivor = openInstance();
   await warm(survivor);
   await store.unlinkBlob(REPOSITORY, BLOB.digest);
-  await Bun.sleep(160);
-  expect(await survivor.links.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+  expect(await survivor.ask()).toEqual({ found: BLOB, asked: false });
+  await clock.advance(TRUST_MS);
+  expect(await survivor.ask()).toEqual({ found: undefined, asked: true });
 });
 
 it("asks the authority while it cannot hear the log", async () => {
   await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   let isReachable = true;
-  const authority = {
-    ...store,
+  using instance = openInstance({
     latestUnlink: () => (isReachable ? store.latestUnlink() : Promise.reject(new Error("away"))),
-  };
-  using links = new SharedLinks({ authority, shared: undefined, maxEntries: 100, log: LOG });
-  await links.findLinkedBlob(REPOSITORY, BLOB.digest);
-  await Bun.sleep(60);
-  await links.findLinkedBlob(REPOSITORY, BLOB.digest);
+  });
+  await warm(instance);
   isReachable = false;
   await store.unlinkBlob(REPOSITORY, BLOB.digest);
-  await Bun.sleep(160);
-  expect(await links.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+  await clock.advance(TRUST_MS - 1);
+  expect(await instance.ask()).toEqual({ found: BLOB, asked: false });
+  await clock.advance(1);
+  expect(await instance.ask()).toEqual({ found: undefined, asked: true });
 });
 
 it("forgets everything when the log no longer reaches back to where it stopped", async () => {
   let held = 0;
-  const authority = {
-    ...store,
+  const kept = sampleBlob("kept");
+  using instance = openInstance({
     latestUnlink: async () => held,
     listUnlinks: async (after: number) =>
       after < held ? [{ number: held, repository: REPOSITORY, digest: sampleBlob("b").digest }] : [],
-  };
-  await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
-  using links = new SharedLinks({ authority, shared: undefined, maxEntries: 100, log: LOG });
-  for (let turn = 0; turn < 20; turn += 1) {
-    await links.findLinkedBlob(REPOSITORY, BLOB.digest);
-    await Bun.sleep(5);
+  });
+  for (const blob of [BLOB, kept]) {
+    await store.linkBlob(REPOSITORY, blob, [blob.digest]);
+    await warm(instance, blob.digest);
   }
   held = 20_000;
   await store.unlinkBlob(REPOSITORY, BLOB.digest);
-  await Bun.sleep(160);
-  expect(await links.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
+  expect(await instance.ask()).toEqual({ found: BLOB, asked: false });
+  await clock.advance(TRUST_MS / 2);
+  expect(await instance.ask()).toEqual({ found: undefined, asked: true });
+  // It trusts its memory again, which was empty.
+  expect(await instance.ask(kept.digest)).toEqual({ found: kept, asked: true });
+  expect(await instance.ask(kept.digest)).toEqual({ found: kept, asked: false });
 });

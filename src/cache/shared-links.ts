@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
 import type { BlobLinks, PageRequest, UnlinkLog } from "../metadata/metadata-store.ts";
@@ -6,7 +7,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { CachingStatter } from "./caching-statter.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
-import { UnlinkFeed } from "./unlink-feed.ts";
+import { UnlinkFeed, type UnlinkListener } from "./unlink-feed.ts";
 
 /** The parts of shared links. */
 export interface SharedLinksParts {
@@ -16,6 +17,7 @@ export interface SharedLinksParts {
   /** The cache in this process. */
   readonly maxEntries: number;
   readonly log: Logger;
+  readonly clock?: Clock;
 }
 
 const LOG_INTERVAL_MS = 10_000;
@@ -33,14 +35,16 @@ export class SharedLinks implements BlobLinks, Disposable {
   readonly #authority: BlobLinks;
   readonly #shared: CachingStatter | undefined;
   readonly #feed: UnlinkFeed;
+  readonly #clock: Clock;
   #near: MemoryDescriptorCache;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ authority, shared, maxEntries, log }: SharedLinksParts) {
+  constructor({ authority, shared, maxEntries, log, clock = SYSTEM_CLOCK }: SharedLinksParts) {
     this.#authority = authority;
     this.#shared = shared;
+    this.#clock = clock;
     this.#near = new MemoryDescriptorCache({ maxEntries });
-    this.#feed = new UnlinkFeed(authority, {
+    const listener: UnlinkListener = {
       forget: async (repository, digest) => {
         await this.#near.clear(repository, digest);
         await shared?.forget(repository, digest);
@@ -50,7 +54,8 @@ export class SharedLinks implements BlobLinks, Disposable {
         this.#near = new MemoryDescriptorCache({ maxEntries });
       },
       onFailure: (error) => this.#failed(error, log),
-    });
+    };
+    this.#feed = new UnlinkFeed(authority, listener, clock);
   }
 
   findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined> {
@@ -91,7 +96,7 @@ export class SharedLinks implements BlobLinks, Disposable {
   }
 
   #failed(error: unknown, log: Logger): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now - this.#loggedAt < LOG_INTERVAL_MS) return;
     this.#loggedAt = now;
     log.warn({ err: error }, "cannot follow the deletes of other instances; asking the database every time");

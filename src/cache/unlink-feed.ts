@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { UnlinkLog } from "../metadata/metadata-store.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -36,6 +37,7 @@ const BATCH = 100;
 export class UnlinkFeed implements Disposable {
   readonly #log: UnlinkLog;
   readonly #listener: UnlinkListener;
+  readonly #clock: Clock;
   readonly #options: UnlinkFeedOptions;
   #position: number | undefined;
   #currentUntil = Number.NEGATIVE_INFINITY;
@@ -43,15 +45,21 @@ export class UnlinkFeed implements Disposable {
   #following = false;
   #disposed = false;
 
-  constructor(log: UnlinkLog, listener: UnlinkListener, options: UnlinkFeedOptions = DEFAULT_OPTIONS) {
+  constructor(
+    log: UnlinkLog,
+    listener: UnlinkListener,
+    clock: Clock = SYSTEM_CLOCK,
+    options: UnlinkFeedOptions = DEFAULT_OPTIONS,
+  ) {
     this.#log = log;
     this.#listener = listener;
+    this.#clock = clock;
     this.#options = options;
   }
 
   /** Whether cached links may be used now. Each call keeps the feed running. */
   isCurrent(): boolean {
-    const now = performance.now();
+    const now = this.#clock.now();
     this.#askedAt = now;
     if (!this.#following) void this.#follow();
     return now < this.#currentUntil;
@@ -60,7 +68,7 @@ export class UnlinkFeed implements Disposable {
   /** Resolves when no instance trusts a read of the log from before this call. */
   async outlast(): Promise<void> {
     // A timer may come a millisecond early.
-    await Bun.sleep(this.#options.trustMs + 2);
+    await this.#clock.sleep(this.#options.trustMs + 2);
   }
 
   /** Stops reading the log. */
@@ -71,19 +79,19 @@ export class UnlinkFeed implements Disposable {
 
   async #follow(): Promise<void> {
     this.#following = true;
-    while (!this.#disposed && performance.now() - this.#askedAt < IDLE_MS) {
+    while (!this.#disposed && this.#clock.now() - this.#askedAt < IDLE_MS) {
       try {
         await this.#look();
       } catch (error) {
         this.#listener.onFailure(error);
       }
-      await Bun.sleep(this.#options.intervalMs);
+      await this.#clock.sleep(this.#options.intervalMs);
     }
     this.#following = false;
   }
 
   async #look(): Promise<void> {
-    const lookedAt = performance.now();
+    const lookedAt = this.#clock.now();
     const latest = await this.#log.latestUnlink();
     if (latest !== this.#position) await this.#catchUp(latest);
     if (!this.#disposed) this.#currentUntil = lookedAt + this.#options.trustMs;

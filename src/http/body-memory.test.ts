@@ -1,9 +1,12 @@
 import { expect, it } from "bun:test";
+import { ManualClock } from "../../test/support/manual-clock.ts";
 import { nextTurn } from "../oci/next-turn.ts";
 import { BodyMemory } from "./body-memory.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const AMPLE = 1024 * MEBIBYTE;
+/** How long a slow client is waited for before another body gets its turn. */
+const PATIENCE_MS = 20;
 
 it("refuses a body for which there is no memory, until another one is done", () => {
   const bodies = new BodyMemory(11 * MEBIBYTE);
@@ -37,13 +40,13 @@ it("charges nothing while the client is waited for, and refuses what arrives whe
     body.listen();
   }
   const open = Array.from({ length: 6 }, () => bodies.open(undefined));
-  expect(() => bodies.open(undefined)).toThrow();
-  expect(begun[0]?.arrived()).rejects.toThrow("too many pushes");
+  expect(() => bodies.open(undefined)).toThrow("too many pushes");
+  await expect(begun[0]?.arrived()).rejects.toThrow("too many pushes");
   for (const body of open) body[Symbol.dispose]();
   // Two take 8 MiB, and the reserve is less than a third one takes.
   await begun[1]?.arrived();
   await begun[2]?.arrived();
-  await expect(begun[0]?.arrived()).rejects.toThrow();
+  await expect(begun[0]?.arrived()).rejects.toThrow("too many pushes");
 });
 
 it("lets a few bodies be read at a time, in the order in which they came, and small ones at once", async () => {
@@ -62,14 +65,19 @@ it("lets a few bodies be read at a time, in the order in which they came, and sm
 });
 
 it("gives the turns of bodies whose clients are waited for to others, and asks them to wait when they go on", async () => {
-  const bodies = new BodyMemory(AMPLE);
+  const clock = new ManualClock();
+  const bodies = new BodyMemory(AMPLE, undefined, clock);
   const slow = Array.from({ length: 8 }, () => bodies.open(undefined));
   for (const body of slow) {
     await body.begin();
     body.listen();
   }
   const busy = Array.from({ length: 8 }, () => bodies.open(undefined));
-  await Promise.all(busy.map((body) => body.begin()));
+  const begun = Promise.all(busy.map((body) => body.begin()));
+  await clock.advance(PATIENCE_MS - 1);
+  expect(Bun.peek.status(begun)).toBe("pending");
+  await clock.advance(1);
+  await begun;
   let isBack = false;
   const back = slow[0]?.arrived().then(() => {
     isBack = true;
@@ -81,13 +89,14 @@ it("gives the turns of bodies whose clients are waited for to others, and asks t
 });
 
 it("gives the turn of a client that was slow to others as soon as it is waited for again", async () => {
-  const bodies = new BodyMemory(AMPLE);
+  const clock = new ManualClock();
+  const bodies = new BodyMemory(AMPLE, undefined, clock);
   const slow = Array.from({ length: 8 }, () => bodies.open(undefined));
   for (const body of slow) {
     await body.begin();
     body.listen();
   }
-  await Bun.sleep(40);
+  clock.pass(PATIENCE_MS + 1);
   for (const body of slow) await body.arrived();
   let hasBegun = false;
   void bodies
@@ -101,4 +110,19 @@ it("gives the turn of a client that was slow to others as soon as it is waited f
   slow[0]?.listen();
   await nextTurn();
   expect(hasBegun).toBe(true);
+});
+
+it("gives the turn of a body that was read for long to another one that waits", async () => {
+  const clock = new ManualClock();
+  const bodies = new BodyMemory(AMPLE, undefined, clock);
+  const read = Array.from({ length: 8 }, () => bodies.open(undefined));
+  for (const body of read) await body.begin();
+  const waiting = bodies.open(undefined).begin();
+  clock.pass(1_999);
+  read[0]?.pass();
+  await nextTurn();
+  expect(Bun.peek.status(waiting)).toBe("pending");
+  clock.pass(1);
+  read[0]?.pass();
+  await waiting;
 });

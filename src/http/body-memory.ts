@@ -1,3 +1,4 @@
+import { type CancelTimer, type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { MemoryRoom } from "./memory-room.ts";
 
@@ -75,7 +76,8 @@ export class BodyMemory {
   readonly #waiting: Account[] = [];
   /** Bodies that have a turn and wait for their client. */
   readonly #listening = new Set<Account>();
-  #check: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
+  #check: CancelTimer | undefined;
   #heldBytes = 0;
   #turns = 0;
 
@@ -83,9 +85,10 @@ export class BodyMemory {
    * @param maxBytes approximate memory for all bodies together
    * @param room the memory that is really left for them; without it, they may always take `maxBytes`
    */
-  constructor(maxBytes: number, room?: Pick<MemoryRoom, "forBodies">) {
+  constructor(maxBytes: number, room?: Pick<MemoryRoom, "forBodies">, clock: Clock = SYSTEM_CLOCK) {
     this.#maxBytes = maxBytes;
     this.#room = room;
+    this.#clock = clock;
   }
 
   /**
@@ -118,7 +121,7 @@ export class BodyMemory {
       listen: () => this.#listen(account),
       arrived: async () => {
         this.#listening.delete(account);
-        account.isSlow = performance.now() - account.listeningSince > PATIENCE_MS;
+        account.isSlow = this.#clock.now() - account.listeningSince > PATIENCE_MS;
         if (!this.#hold(account, account.readBytes, this.#mostBytes)) throw tooMany();
         if (!isSmall) await this.#turn(account);
       },
@@ -156,7 +159,7 @@ export class BodyMemory {
       this.#beginTurn(account);
       return;
     }
-    this.#check ??= setTimeout(this.#endIdleTurns, PATIENCE_MS);
+    this.#check ??= this.#clock.after(PATIENCE_MS, this.#endIdleTurns);
     await new Promise<void>((admit) => {
       account.admit = admit;
       this.#waiting.push(account);
@@ -164,23 +167,23 @@ export class BodyMemory {
   }
 
   readonly #endIdleTurns = (): void => {
-    const idleSince = performance.now() - PATIENCE_MS;
+    const idleSince = this.#clock.now() - PATIENCE_MS;
     for (const account of this.#listening) {
       if (this.#waiting.length > 0 && account.listeningSince <= idleSince) this.#endTurn(account);
     }
-    this.#check = this.#waiting.length === 0 ? undefined : setTimeout(this.#endIdleTurns, PATIENCE_MS);
+    this.#check = this.#waiting.length === 0 ? undefined : this.#clock.after(PATIENCE_MS, this.#endIdleTurns);
   };
 
   #beginTurn(account: Account): void {
     account.hasTurn = true;
-    account.turnSince = performance.now();
+    account.turnSince = this.#clock.now();
     account.admit?.();
     account.admit = undefined;
   }
 
   #listen(account: Account): void {
     this.#hold(account, 0, 0);
-    account.listeningSince = performance.now();
+    account.listeningSince = this.#clock.now();
     if (!account.hasTurn) return;
     // Otherwise many slow clients would hold all turns, each waiting for its next byte.
     if (account.isSlow && this.#waiting.length > 0) this.#endTurn(account);
@@ -190,7 +193,7 @@ export class BodyMemory {
   /** A body that loses its turn keeps its memory, so the next one needs memory of its own. */
   #pass(account: Account): void {
     const [next] = this.#waiting;
-    if (next === undefined || performance.now() - account.turnSince < TURN_MS) return;
+    if (next === undefined || this.#clock.now() - account.turnSince < TURN_MS) return;
     if (this.#heldBytes - next.heldBytes + next.readBytes <= this.#mostBytes) this.#endTurn(account);
   }
 

@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { IdleTimer } from "./exchange.ts";
 
 /** A client that sends nothing for this long is slow, in milliseconds. */
@@ -13,11 +14,13 @@ const BYTES_PER_MS = 512;
  */
 export class ClientPace implements IdleTimer {
   readonly #timer: IdleTimer;
+  readonly #clock: Clock;
   #waitedMs = 0;
   #waitingSince: number | undefined;
 
-  constructor(timer: IdleTimer) {
+  constructor(timer: IdleTimer, clock: Clock = SYSTEM_CLOCK) {
     this.#timer = timer;
+    this.#clock = clock;
   }
 
   pause(): void {
@@ -28,7 +31,7 @@ export class ClientPace implements IdleTimer {
 
   resume(): void {
     this.#timer.resume();
-    this.#waitingSince ??= performance.now();
+    this.#waitingSince ??= this.#clock.now();
   }
 
   /** Whether a client that sent `bytes` since the last {@link restart} is slow. */
@@ -43,6 +46,6 @@ export class ClientPace implements IdleTimer {
   }
 
   get #silentMs(): number {
-    return this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince;
+    return this.#waitingSince === undefined ? 0 : this.#clock.now() - this.#waitingSince;
   }
 }

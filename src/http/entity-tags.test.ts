@@ -64,12 +64,11 @@ describe("entity tags", () => {
     );
   });
 
-  it("take linear time to refuse", () => {
-    const started = performance.now();
+  // So long that this takes many minutes if the time grows with the square of the length.
+  it("are refused in one pass, however long they are", () => {
     for (const filler of [" ", ",", '"', '"",', "W/"]) {
-      parseEntityTags(`${filler.repeat(100_000)}x`);
-      parseEntityTags(`"a",${filler.repeat(100_000)}x`);
+      expect(parseEntityTags(`${filler.repeat(1_000_000)}x`)).toBeUndefined();
+      expect(parseEntityTags(`"a",${filler.repeat(1_000_000)}x`)).toBeUndefined();
     }
-    expect(performance.now() - started).toBeLessThan(5000);
   });
 });

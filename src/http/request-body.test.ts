@@ -45,15 +45,17 @@ it("counts as silence only what passes while the client is waited for", async ()
 it("fails, and takes no memory, when a chunk arrives after the request was answered", async () => {
   const bodies = new BodyMemory(1 << 20);
   const share = bodies.open(1 << 19);
+  const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
   const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
   const source = async function* () {
+    isAsked();
     await arrived;
     yield new Uint8Array(1);
   };
   const events: string[] = [];
   const timer = { pause: () => events.push("pause"), resume: () => events.push("resume") };
   const next = releasedChunks(source, timer, share).next();
-  await Bun.sleep(1);
+  await asked;
   share[Symbol.dispose]();
   arrive();
   await expect(next).rejects.toThrow("the request is over");

@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Awaitable } from "./awaitable.ts";
 
 /** How long one turn of the event loop may answer requests before other connections get their turn, in milliseconds. */
@@ -37,6 +38,7 @@ export class LoopTurns {
   readonly #pieces: (() => void)[] = [];
   readonly #turnMs: number;
   readonly #pieceEveryMs: number;
+  readonly #clock: Clock;
   #beganAt = 0;
   #endsAt = 0;
   #isRunning = false;
@@ -45,15 +47,16 @@ export class LoopTurns {
    * @param turnMs how long one turn may answer requests, in milliseconds
    * @param pieceEveryMs a turn does one more piece of long work for each of these periods that the last turn took
    */
-  constructor(turnMs: number = TURN_MS, pieceEveryMs: number = PIECE_EVERY_MS) {
+  constructor(turnMs: number = TURN_MS, pieceEveryMs: number = PIECE_EVERY_MS, clock: Clock = SYSTEM_CLOCK) {
     this.#turnMs = turnMs;
     this.#pieceEveryMs = pieceEveryMs;
+    this.#clock = clock;
   }
 
   /** Runs the answer now, without a promise, while the turn lasts; otherwise in a later turn. */
   run<Result>(answer: () => Awaitable<Result>): Awaitable<Result> {
     if (!this.#isRunning) this.#begin();
-    else if (this.#requests.length > 0 || performance.now() >= this.#endsAt) return this.#later(answer);
+    else if (this.#requests.length > 0 || this.#clock.now() >= this.#endsAt) return this.#later(answer);
     return answer();
   }
 
@@ -65,7 +68,7 @@ export class LoopTurns {
   /** Call this before each part of a long answer: resolves, in a later turn if this one is over. */
   nextPart(): Awaitable<void> {
     if (!this.#isRunning) this.#begin();
-    if (this.#requests.length + this.#parts.length === 0 && performance.now() < this.#endsAt)
+    if (this.#requests.length + this.#parts.length === 0 && this.#clock.now() < this.#endsAt)
       return undefined;
     return new Promise((resolve) => this.#parts.push(resolve));
   }
@@ -78,7 +81,7 @@ export class LoopTurns {
 
   #begin(milliseconds: number = this.#turnMs): void {
     this.#isRunning = true;
-    this.#beganAt = performance.now();
+    this.#beganAt = this.#clock.now();
     this.#endsAt = this.#beganAt + milliseconds;
     setImmediate(this.#nextTurn);
   }
@@ -102,7 +105,7 @@ export class LoopTurns {
       proceed();
       done += 1;
       this.spend(costMs);
-      if (performance.now() >= this.#endsAt) break;
+      if (this.#clock.now() >= this.#endsAt) break;
     }
     queue.splice(0, done);
   }
@@ -110,10 +113,10 @@ export class LoopTurns {
   readonly #nextTurn = (): void => {
     this.#isRunning = false;
     if (this.#requests.length + this.#parts.length + this.#pieces.length === 0) return;
-    const lastMs = performance.now() - this.#beganAt;
+    const lastMs = this.#clock.now() - this.#beganAt;
     this.#begin(Math.max(this.#turnMs, lastMs * WAITING_SHARE));
     this.#runWaiting(this.#requests, ANSWER_MS);
-    this.#endsAt = Math.max(this.#endsAt, performance.now() + SENDING_MS);
+    this.#endsAt = Math.max(this.#endsAt, this.#clock.now() + SENDING_MS);
     this.#runWaiting(this.#parts, PART_MS);
     for (const proceed of this.#pieces.splice(0, 1 + Math.floor(lastMs / this.#pieceEveryMs))) proceed();
   };

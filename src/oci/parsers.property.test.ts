@@ -97,7 +97,8 @@ describe("a repository name", () => {
     );
   });
 
-  it("is decided in time that grows with its length only", () => {
+  // With a pattern that tries all ways to divide the text, this would never end.
+  it("is refused without trying the ways to divide it", () => {
     for (const text of [
       "a".repeat(255),
       "a-".repeat(127),
@@ -105,9 +106,7 @@ describe("a repository name", () => {
       `${"a/".repeat(126)}-`,
       "-".repeat(255),
     ]) {
-      const started = performance.now();
-      for (let i = 0; i < 1000; i++) isRepositoryName(`${text.slice(0, 254)}!`);
-      expect(performance.now() - started).toBeLessThan(1000);
+      expect(isRepositoryName(`${text.slice(0, 254)}!`)).toBe(false);
     }
   });
 });

@@ -12,7 +12,7 @@ const PORTS: ReadonlySet<string> = new Set([
 const STORAGE: ReadonlySet<string> = new Set(["content", "metadata", "cache"]);
 
 /** Files directly in `src` that anyone may import. */
-const COMMON: ReadonlySet<string> = new Set(["log", "version"]);
+const COMMON: ReadonlySet<string> = new Set(["clock", "log", "version"]);
 
 interface Layer {
   /** Folders it may import anything from. */
@@ -23,6 +23,7 @@ interface Layer {
 
 // Downwards only: oci <- content, metadata, cache <- registry <- builder, http <- compose <- cli.
 const LAYERS: Readonly<Record<string, Layer>> = {
+  clock: { folders: [] },
   log: { folders: [] },
   version: { folders: ["package.json"] },
   oci: { folders: [] },
