@@ -6,10 +6,10 @@ import { Writable } from "node:stream";
 import pino from "pino";
 import { digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
+import { eventually } from "../support/eventually.ts";
 import { openConnection, sendRaw } from "../support/raw-http.ts";
 import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
-import { until } from "../support/until.ts";
 
 const HOST = "Host: registry\r\n";
 const digest = `sha256:${"0".repeat(64)}`;
@@ -50,7 +50,7 @@ async function openFiles(): Promise<readonly string[]> {
 
 /** Resolves once no request works on an upload, no file of the content is open, and no upload is there but `uploads`. */
 async function untilNothingIsUnderWay(uploads: readonly string[]): Promise<void> {
-  await until("nothing is under way", async () => {
+  await eventually(async () => {
     const locks = await readdir(join(server.data, "metadata.sqlite-locks"));
     const others = (await uploadFolders()).filter((name) => !uploads.includes(name));
     return locks.length + others.length + (await openFiles()).length === 0;
@@ -214,7 +214,7 @@ describe("a request", () => {
     });
     expect(closed).toBe(true);
     // The connection may be closed before the bytes are stored.
-    await until("what was sent is stored", async () => {
+    await eventually(async () => {
       return (await client.call("GET", location)).headers.get("range") === "0-2";
     });
   });
@@ -292,7 +292,7 @@ describe("a client that goes away", () => {
     socket.write(`PATCH ${location} HTTP/1.1\r\n${HOST}${range}\r\n\r\n`);
     socket.write(content.subarray(start, start + 5 * MIB));
     let told = start;
-    await until("some of it is stored", async () => {
+    await eventually(async () => {
       told = await storedBytes(location);
       return told > start;
     });
@@ -334,7 +334,7 @@ describe("a client that goes away", () => {
       socket.write(request);
       sockets.push(socket);
     }
-    await until("all of them are under way", async () => {
+    await eventually(async () => {
       const [uploads, files] = await Promise.all([uploadFolders(), openFiles()]);
       return (
         uploads.length > known.length &&

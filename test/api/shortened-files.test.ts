@@ -4,10 +4,10 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { blobKey } from "../../src/content/blob-paths.ts";
 import { createLogger } from "../../src/log.ts";
+import { eventually } from "../support/eventually.ts";
 import { openConnection } from "../support/raw-http.ts";
 import { RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
-import { until } from "../support/until.ts";
 
 /** More than the system takes for a client that does not read. */
 const SIZE = 32 << 20;
@@ -77,7 +77,7 @@ describe("a file that is shortened while it is sent", () => {
     await reader.closed;
     expect(reader.received).toBeLessThan(SIZE);
     other.resume();
-    await until("the other answer is whole", () => other.received >= SIZE);
+    await eventually(() => other.received >= SIZE);
     other.end();
   });
 });

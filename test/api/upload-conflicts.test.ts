@@ -4,10 +4,10 @@ import { readdir } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { digestOf } from "../../src/oci/digest.ts";
+import { eventually } from "../support/eventually.ts";
 import { openConnection } from "../support/raw-http.ts";
 import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
-import { until } from "../support/until.ts";
 import { untilUploadIsHeld } from "../support/upload-lock.ts";
 
 /** What hangs is ended by what is tested, and not because it is idle. */
@@ -50,7 +50,7 @@ class HangingRequest implements Disposable {
 
   /** The first line of the answer, once it is there. */
   async status(): Promise<string | undefined> {
-    await until("an answer", () => this.text.includes("\r\n\r\n"));
+    await eventually(() => this.text.includes("\r\n\r\n"));
     return this.text.split("\r\n")[0];
   }
 

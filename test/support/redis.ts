@@ -1,9 +1,8 @@
 import { RedisClient } from "bun";
+import { eventually } from "./eventually.ts";
 import { findProgram } from "./find-program.ts";
 import { freePort } from "./free-port.ts";
 import { type TemporaryFolder, temporaryFolder } from "./temporary-folder.ts";
-
-const STARTUP_MS = 60_000;
 
 /** The path of `redis-server`; `undefined` if Redis is not installed. */
 export function findRedis(): string | undefined {
@@ -47,11 +46,7 @@ export class RedisServer implements AsyncDisposable {
       "",
     ];
     this.#process = Bun.spawn([this.#program, ...options], { stdout: "ignore", stderr: "inherit" });
-    const deadline = Date.now() + STARTUP_MS;
-    while ((await this.command("PING").catch(() => undefined)) !== "PONG") {
-      if (Date.now() > deadline) throw new Error("redis-server does not answer");
-      await Bun.sleep(20);
-    }
+    await eventually(async () => (await this.command("PING").catch(() => undefined)) === "PONG");
   }
 
   /** Runs a command over a new connection. */

@@ -1,9 +1,9 @@
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import type { S3BucketOptions } from "../../src/content/s3-connection.ts";
+import { eventually } from "./eventually.ts";
 import { findProgram } from "./find-program.ts";
 import { freePort } from "./free-port.ts";
 import { type TemporaryFolder, temporaryFolder } from "./temporary-folder.ts";
-import { until } from "./until.ts";
 
 /** A brand of S3 server that the tests can run. */
 export interface S3Make {
@@ -14,7 +14,6 @@ export interface S3Make {
 
 const ACCESS_KEY = "slipway-test";
 const SECRET_KEY = "slipway-test-secret";
-const STARTUP_MS = 60_000;
 
 /** Two brands that share no code. */
 export const S3_MAKES: readonly S3Make[] = [
@@ -66,12 +65,10 @@ export class S3Server implements AsyncDisposable {
       stderr: "ignore",
     });
     const endpoint = `http://${address}`;
-    const deadline = Date.now() + STARTUP_MS;
-    while (!(await fetch(endpoint).catch(() => undefined))) {
-      if (server.exitCode !== null || Date.now() > deadline)
-        throw new Error(`${make.program} does not answer`);
-      await Bun.sleep(20);
-    }
+    await eventually(async () => {
+      if (server.exitCode !== null) throw new Error(`${make.program} ended with ${server.exitCode}`);
+      return (await fetch(endpoint).catch(() => undefined)) !== undefined;
+    });
     return new S3Server(folder, server, endpoint);
   }
 
@@ -89,7 +86,7 @@ export class S3Server implements AsyncDisposable {
     this.#buckets += 1;
     const bucket = `bucket-${this.#buckets}`;
     // It may listen before it is ready.
-    await until(`${this.endpoint} takes a bucket`, () =>
+    await eventually(() =>
       this.#client.send(new CreateBucketCommand({ Bucket: bucket })).then(
         () => true,
         () => false,

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { eventually } from "./eventually.ts";
 
 /** A registry in a separate process, as an operator runs it. Disposing of it ends the process. */
 export interface ServerProcess extends AsyncDisposable {
@@ -9,8 +9,6 @@ export interface ServerProcess extends AsyncDisposable {
   readonly pid: number;
   /** Everything it printed and logged so far. */
   output(): string;
-  /** Largest resident memory so far, in bytes. */
-  peakMemoryBytes(): number;
   /** The exit code, once it has ended on its own. */
   readonly exited: Promise<number>;
   /** Sends a signal and waits for the end; resolves to the exit code, 128 + n for a signal. */
@@ -18,8 +16,6 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 const ROOT = join(import.meta.dir, "../..");
-/** A safety net. */
-const READY_WITHIN_MS = 120_000;
 /** What a server gets of our environment: nothing that configures it. */
 const INHERITED =
   /^(?:PATH|HOME|TMPDIR|(?:https?|ftp|no|all)_proxy|MIMALLOC_PURGE_DELAY|BUN_JSC_forceRAMSize)$/i;
@@ -46,12 +42,12 @@ export async function startServerProcess(
     await collected;
     return code;
   };
-  const url = await listening(
-    () => output,
-    () => child.exitCode !== null || child.signalCode !== null,
-  );
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  const findUrl = () => /listens on (http:\S+)/.exec(output)?.[1];
+  await eventually(() => findUrl() !== undefined || hasEnded()).catch(() => end("SIGKILL"));
+  const url = findUrl();
   if (url === undefined) {
-    await end("SIGKILL");
+    await collected;
     throw new Error(`the server does not listen:\n${output}`);
   }
   return {
@@ -59,31 +55,14 @@ export async function startServerProcess(
     host: url.slice("http://".length),
     pid: child.pid,
     output: () => output,
-    peakMemoryBytes: () => peakMemoryBytes(child.pid),
     exited: collected.then(() => child.exited),
     end,
     async [Symbol.asyncDispose]() {
-      if (child.exitCode === null && child.signalCode === null) await end("SIGTERM");
+      if (!hasEnded()) await end("SIGTERM");
     },
   };
 }
 
 function inheritedEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.test(name)));
-}
-
-/** The URL that the server says it listens on; `undefined` when it ends or takes too long. */
-async function listening(output: () => string, ended: () => boolean): Promise<string | undefined> {
-  const giveUpAt = Date.now() + READY_WITHIN_MS;
-  while (Date.now() < giveUpAt && !ended()) {
-    const url = /listens on (http:\S+)/.exec(output())?.[1];
-    if (url !== undefined) return url;
-    await Bun.sleep(20);
-  }
-  return undefined;
-}
-
-function peakMemoryBytes(pid: number): number {
-  const kibibytes = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-  return Number(kibibytes) * 1024;
 }

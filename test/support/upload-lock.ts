@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "./until.ts";
+import { eventually } from "./eventually.ts";
 
 /**
  * Resolves once a request holds the upload at `location`, of a server on embedded defaults with its data in `data`: the
@@ -11,5 +11,5 @@ export async function untilUploadIsHeld(data: string, location: string): Promise
   const id = new URL(location, "http://registry").pathname.split("/").at(-1);
   // As `FolderLocks` names the file of a lock.
   const name = createHash("sha256").update(`upload/${id}`).digest("hex").slice(0, 40);
-  await until("a request for the upload", () => existsSync(join(data, "metadata.sqlite-locks", name)));
+  await eventually(() => existsSync(join(data, "metadata.sqlite-locks", name)));
 }

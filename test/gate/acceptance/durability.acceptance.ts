@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { eventually } from "../../support/eventually.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 
 const MIB = 1024 * 1024;
@@ -69,9 +70,7 @@ describe("what a crash leaves", () => {
     await breakOff(server, location, bytes, 9 * MIB);
     await crash();
     expect((await fetch(`${server.url}/v2/team/app/blobs/${digest}`)).status).toBe(404);
-    const status = await fetch(`${server.url}${location}`);
-    expect(status.status).toBe(204);
-    const received = Number(/^0-(\d+)$/.exec(status.headers.get("range") ?? "")?.[1]) + 1;
+    const received = await storedBytes(server, location);
     expect(received).toBeGreaterThan(MIB);
     expect(received).toBeLessThanOrEqual(9 * MIB);
     const finished = await fetch(`${server.url}${location}?digest=${digest}`, {
@@ -93,7 +92,14 @@ describe("what a crash leaves", () => {
   });
 });
 
-/** Sends the first `sent` of `bytes`, then breaks the connection. */
+async function storedBytes(server: ServerProcess, path: string): Promise<number> {
+  const status = await fetch(`${server.url}${path}`);
+  expect(status.status).toBe(204);
+  const last = Number(/^0-(\d+)$/.exec(status.headers.get("range") ?? "")?.[1]);
+  return last === 0 ? 0 : last + 1;
+}
+
+/** Sends the first `sent` of `bytes`, and breaks the connection once some of them are stored. */
 function breakOff(server: ServerProcess, path: string, bytes: Buffer, sent: number): Promise<void> {
   const [host = "", port = ""] = server.host.split(":");
   return new Promise((resolve, reject) => {
@@ -102,11 +108,10 @@ function breakOff(server: ServerProcess, path: string, bytes: Buffer, sent: numb
         `PATCH ${path} HTTP/1.1\r\nHost: ${server.host}\r\nContent-Length: ${bytes.length}\r\n\r\n`,
       );
       socket.write(bytes.subarray(0, sent), () => {
-        // Give the server a moment, so that the connection breaks in the middle of its work.
-        setTimeout(() => {
-          socket.destroy();
-          resolve();
-        }, 300);
+        // The connection breaks in the middle of the server's work.
+        eventually(async () => (await storedBytes(server, path)) > MIB)
+          .then(resolve, reject)
+          .finally(() => socket.destroy());
       });
     });
     socket.on("error", reject);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
-import { cp, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { eventually } from "../../support/eventually.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
@@ -78,15 +79,11 @@ async function firstLine(stream: ReadableStream<Uint8Array>): Promise<{ readonly
   throw new Error("it printed nothing");
 }
 
-async function untilGone(pid: number): Promise<void> {
-  const gone = () =>
-    stat(`/proc/${pid}`).then(
-      () => false,
-      () => true,
-    );
-  for (let tries = 0; !(await gone()); tries += 1) {
-    if (tries > 200) throw new Error(`process ${pid} is still there`);
-    await Bun.sleep(20);
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 
@@ -194,6 +191,6 @@ describe("the launcher, while the program runs", () => {
     const child = start(["serve"]);
     const { pid } = await firstLine(child.stdout);
     child.kill("SIGKILL");
-    await untilGone(pid);
+    await eventually(() => !isRunning(pid));
   });
 });

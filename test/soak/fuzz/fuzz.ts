@@ -1,5 +1,6 @@
 import { Random } from "../../support/random.ts";
 import type { ServerProcess } from "../../support/server-process.ts";
+import { peakMemoryBytes } from "../peak-memory.ts";
 import { inconsistencies } from "./consistency.ts";
 import { type Exchanged, exchange, type RawResponse } from "./exchange.ts";
 import { Knowledge } from "./knowledge.ts";
@@ -104,7 +105,7 @@ async function serverProblems(
   if (!isRunning(server.pid)) return [`the server ended:\n${server.output().slice(-2000)}`];
   if (server.output().includes('"level":50'))
     return [`the server logged an error:\n${server.output().slice(-2000)}`];
-  const memory = server.peakMemoryBytes();
+  const memory = peakMemoryBytes(server.pid);
   if (memory > MAX_MEMORY_BYTES) return [`the server took ${Math.round(memory / 2 ** 20)} MiB`];
   return all ? await inconsistencies(server.url, known) : [];
 }

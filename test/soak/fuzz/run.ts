@@ -1,8 +1,10 @@
 // The soak suite `fuzz`: sends valid, mutated, conditional and slow requests, all chosen by a seed. See USAGE.
+
 import { startServerProcess } from "../../support/server-process.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { parseSuiteArguments } from "../arguments.ts";
 import { figure } from "../figures.ts";
+import { peakMemoryBytes } from "../peak-memory.ts";
 import { type FuzzOptions, fuzz } from "./fuzz.ts";
 import { runScenarios, SCENARIO_NAMES } from "./scenarios/all-scenarios.ts";
 
@@ -40,7 +42,7 @@ const problems = [
     : []),
   ...(values.requests === undefined ? await scenarioProblems() : []),
 ];
-figure("peak resident memory", `${Math.round(server.peakMemoryBytes() / 2 ** 20)} MiB`);
+figure("peak resident memory", `${Math.round(peakMemoryBytes(server.pid) / 2 ** 20)} MiB`);
 for (const problem of problems) console.log(`PROBLEM ${problem}`);
 console.log(`${problems.length === 0 ? 1 : 0} passed, ${problems.length} failed`);
 process.exitCode = problems.length === 0 ? 0 : 1;
