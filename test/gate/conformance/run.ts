@@ -1,10 +1,10 @@
 // `npm run test:conformance`: the official suite's two versions, each run against a fresh server.
 import { join } from "node:path";
+import { findGoTool } from "../../support/go-tool.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { NEWER_SUITE } from "./newer-suite.ts";
 import { OLDER_SUITE } from "./older-suite.ts";
-import { findSuiteProgram } from "./program.ts";
 import type { SuiteReport, SuiteRun } from "./suite.ts";
 
 /**
@@ -18,7 +18,7 @@ const SUITES = [
 await using folder = await temporaryFolder("conformance-program");
 let [good, bad] = [0, 0];
 for (const { suite, required } of SUITES) {
-  const program = await findSuiteProgram(suite.program, folder);
+  const program = await findGoTool(suite.program, folder.path);
   if ("missing" in program) {
     console.log(`${required ? "FAILED" : "NOT RUN"}: ${suite.title}: ${program.missing}`);
     if (required) bad += 1;
