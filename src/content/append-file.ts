@@ -13,12 +13,18 @@ const SMALLEST_DIRECT_WRITE = 1 << 20;
 /** Error codes of systems that cannot write past the cache. */
 const REFUSALS: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP"]);
 
+/** A file that is open for writes past the page cache. */
+type DirectFile = Pick<FileHandle, "write" | "close">;
+
 /** Whether to write past the system's page cache. It stays on until the file system reports that it cannot. */
 export class DirectWrites {
+  /** Opens a file for such writes. */
+  readonly open: (path: string) => Promise<DirectFile>;
   #possible: boolean;
 
-  constructor(wanted: boolean) {
+  constructor(wanted: boolean, openFile: (path: string) => Promise<DirectFile> = openDirectly) {
     this.#possible = wanted && constants.O_DIRECT !== undefined;
+    this.open = openFile;
   }
 
   get possible(): boolean {
@@ -31,6 +37,10 @@ export class DirectWrites {
   }
 }
 
+function openDirectly(path: string): Promise<DirectFile> {
+  return open(path, constants.O_WRONLY | constants.O_DIRECT);
+}
+
 /**
  * Appends to a file.
  *
@@ -41,7 +51,7 @@ export class AppendFile implements AsyncDisposable {
   readonly handle: FileHandle;
   readonly #path: string;
   readonly #directWrites: DirectWrites;
-  #direct: FileHandle | undefined;
+  #direct: DirectFile | undefined;
   #cachedBytes = 0;
 
   private constructor(path: string, handle: FileHandle, directWrites: DirectWrites) {
@@ -83,7 +93,7 @@ export class AppendFile implements AsyncDisposable {
 
   async #writeDirectly(bytes: Uint8Array, position: number): Promise<number | undefined> {
     try {
-      this.#direct ??= await open(this.#path, constants.O_WRONLY | constants.O_DIRECT);
+      this.#direct ??= await this.#directWrites.open(this.#path);
       const { bytesWritten } = await this.#direct.write(bytes, 0, bytes.byteLength, position);
       return bytesWritten;
     } catch (error) {

@@ -1,6 +1,7 @@
 import { expect, it } from "bun:test";
 import { join } from "node:path";
 import { bytesOf, chunks } from "../../test/contracts/content-driver-samples.ts";
+import { eventually } from "../../test/support/eventually.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { PATTERN } from "../../test/support/upload-process.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
@@ -26,16 +27,13 @@ async function killedWriter(
     printed.push(...text.split("\n").slice(0, -1));
     text = text.slice(text.lastIndexOf("\n") + 1);
     if (printed.length < lines) continue;
-    if (mode === "append") await someBytes(join(root, uploadKey(printed[0] as UploadId)));
+    const upload = join(root, uploadKey(printed[0] as UploadId));
+    if (mode === "append") await eventually(() => Bun.file(upload).size > 0);
     writer.kill("SIGKILL");
     break;
   }
   await writer.exited;
   return printed;
-}
-
-async function someBytes(path: string): Promise<void> {
-  for (let i = 0; i < 500 && Bun.file(path).size === 0; i++) await Bun.sleep(10);
 }
 
 it("has every blob whose commit resolved, after the process is killed right then", async () => {

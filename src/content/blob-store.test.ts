@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { chunks, publishSample, sampleBytes, textOf } from "../../test/contracts/content-driver-samples.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { digestOf, EMPTY_DIGEST } from "../oci/digest.ts";
+import { nextTurn } from "../oci/next-turn.ts";
 import { blobKey } from "./blob-paths.ts";
 import type { BlobUpload } from "./blob-services.ts";
 import { BlobStore } from "./blob-store.ts";
@@ -155,8 +156,18 @@ describe("BlobStore", () => {
     const { store } = createStore();
     const { id } = await store.create();
     const requests = await Promise.all(Array.from({ length: 8 }, () => store.resume(id)));
-    const outcomes = await Promise.allSettled(requests.map((upload) => upload?.append(slowly("x"), 0)));
+    let reading = 0;
+    let most = 0;
+    const slowly = async function* () {
+      reading += 1;
+      most = Math.max(most, reading);
+      await nextTurn();
+      reading -= 1;
+      yield new TextEncoder().encode("x");
+    };
+    const outcomes = await Promise.allSettled(requests.map((upload) => upload?.append(slowly(), 0)));
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    expect(most).toBe(1);
     expect(await requests[0]?.size()).toBe(1);
   });
 });
@@ -187,8 +198,3 @@ describe("BlobStore on files", () => {
     expect(await Array.fromAsync(driver.listUploads())).toEqual([]);
   });
 });
-
-async function* slowly(text: string): AsyncGenerator<Uint8Array> {
-  await Bun.sleep(2);
-  yield new TextEncoder().encode(text);
-}

@@ -7,6 +7,7 @@ import {
   sampleBytes,
   textOf,
 } from "../../test/contracts/content-driver-samples.ts";
+import { eventually } from "../../test/support/eventually.ts";
 import { findProgram } from "../../test/support/find-program.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { S3_MAKES, S3Server } from "../../test/support/s3-server.ts";
@@ -88,7 +89,7 @@ for (const make of S3_MAKES) {
       );
       const store = new BlobStore(second);
       const upload = await store.resume(id);
-      while ((await upload?.size()) !== 2 * PART) await Bun.sleep(20);
+      await eventually(async () => (await upload?.size()) === 2 * PART);
       expect(await upload?.append(chunks([content.subarray(2 * PART)]), 2 * PART)).toBe(content.byteLength);
       const descriptor = await upload?.commit({ digest: digestOf(content) });
       expect(descriptor).toEqual({ digest: digestOf(content), size: content.byteLength });

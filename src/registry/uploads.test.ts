@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "bun:test";
 import { join } from "node:path";
+import { eventually } from "../../test/support/eventually.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FilesystemDriver } from "../content/filesystem-driver.ts";
@@ -8,10 +9,13 @@ import type { MetadataStore, UploadLedger } from "../metadata/metadata-store.ts"
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
 import { digestOf } from "../oci/digest.ts";
+import { KeyedLock } from "../oci/keyed-lock.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import { Uploads } from "./uploads.ts";
 
 const REPOSITORY = parseRepositoryName("team/app");
+const PATIENT = { waitMs: 60_000, silenceMs: 60_000 };
+const EARLIER = new Date(Date.now() - 60_000);
 const later = () => new Date(Date.now() + 60_000);
 const fail = (error: unknown) => {
   throw error;
@@ -40,11 +44,11 @@ async function uploadsInStore(): Promise<number> {
 
 it("drops expired sessions with their bytes, and leaves those that are young", async () => {
   const { id } = await uploads.start(REPOSITORY);
-  expect(await uploads.purge(new Date(Date.now() - 60_000), fail)).toBe(0);
+  expect(await uploads.purge(EARLIER, fail)).toBe(0);
   expect((await uploads.status(REPOSITORY, id)).size).toBe(0);
   expect(await uploads.purge(later(), fail)).toBe(1);
   expect(await uploadsInStore()).toBe(0);
-  expect(uploads.status(REPOSITORY, id)).rejects.toMatchObject({ fault: "upload-unknown" });
+  await expect(uploads.status(REPOSITORY, id)).rejects.toMatchObject({ fault: "upload-unknown" });
 });
 
 it("drops what a process that ended in the middle of a push left without a session", async () => {
@@ -54,7 +58,7 @@ it("drops what a process that ended in the middle of a push left without a sessi
       yield new Uint8Array(1000);
     })(),
   );
-  expect(await uploads.purge(new Date(Date.now() - 60_000), fail)).toBe(0);
+  expect(await uploads.purge(EARLIER, fail)).toBe(0);
   expect(await uploadsInStore()).toBe(1);
   expect(await uploads.purge(later(), fail)).toBe(1);
   expect(await uploadsInStore()).toBe(0);
@@ -64,7 +68,7 @@ it("drops expired sessions once, without failures, when two processes do so at o
   const locks = join(folder.path, "locks");
   const open = async () => {
     const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
-    const ingester = new BlobStore(driver, { locks: await FolderLocks.open(locks) });
+    const ingester = new BlobStore(driver, { locks: await FolderLocks.open(locks), patience: PATIENT });
     const ledger = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
     return { ledger, driver, uploads: new Uploads({ ingester, provider: ingester, ledger, links: ledger }) };
   };
@@ -95,13 +99,25 @@ function slowLedger(asked: () => void, released: Promise<void>): UploadLedger {
   };
 }
 
+/** Locks that tell how often they were asked for. */
+class CountingLocks extends KeyedLock {
+  asked = 0;
+  override run<Result>(name: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    this.asked += 1;
+    return super.run(name, work, signal);
+  }
+}
+
 it.each(["without a last chunk", "with one"])(
   "a finish %s that is repeated while the first is being recorded has the same result",
   async (how) => {
     const published = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
     const ledger = slowLedger(published.resolve, released.promise);
-    const slow = new Uploads({ ingester: store, provider: store, ledger, links: metadata });
+    const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
+    const locks = new CountingLocks();
+    const ingester = new BlobStore(driver, { locks, patience: PATIENT });
+    const slow = new Uploads({ ingester, provider: ingester, ledger, links: metadata });
     const content = new TextEncoder().encode(how);
     const blob = { digest: digestOf(content), size: content.byteLength };
     const hasChunk = how === "with one";
@@ -114,10 +130,12 @@ it.each(["without a last chunk", "with one"])(
     const first = finish();
     // The bytes have left the upload by now, and the repository does not link the blob yet.
     await published.promise;
+    const { asked } = locks;
     const second = finish();
-    await Bun.sleep(20);
+    await eventually(() => locks.asked > asked);
     released.resolve();
     expect(await Promise.all([first, second])).toEqual([blob, blob]);
+    await driver[Symbol.asyncDispose]();
   },
 );
 
