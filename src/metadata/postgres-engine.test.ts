@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from "bun:test";
 import { metadataStoreContract } from "../../test/contracts/metadata-store.contract.ts";
 import { linkSample, REPOSITORY, sampleBlob } from "../../test/contracts/metadata-store-samples.ts";
 import { sqlEngineContract } from "../../test/contracts/sql-engine.contract.ts";
+import { eventually } from "../../test/support/eventually.ts";
 import { findPostgres, type PostgresServer, startPostgres } from "../../test/support/postgres.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { openPostgresEngine } from "./postgres-engine.ts";
@@ -18,7 +19,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
 
   afterAll(async () => {
     await server[Symbol.asyncDispose]();
-  });
+  }, 120_000);
 
   sqlEngineContract("PostgreSQL", async () => {
     const url = await server.createDatabase();
@@ -55,9 +56,9 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
     await using store = await openMetadataStore(await openPostgresEngine(await server.createDatabase()));
     for (const how of ["crash", "fast"] as const) {
       const acknowledged: string[] = [];
-      let writing = true;
+      const writing = new AbortController();
       const writers = Array.from({ length: 4 }, async (_, writer) => {
-        for (let number = 0; writing; number += 1) {
+        for (let number = 0; !writing.signal.aborted; number += 1) {
           const seed = `${how} ${writer} ${number}`;
           // What fails was not acknowledged.
           const linked = await linkSample(store, seed).then(
@@ -67,19 +68,20 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
           if (linked) acknowledged.push(seed);
         }
       });
-      await Bun.sleep(150);
-      await server.stop(how);
-      await server.start();
-      const before = acknowledged.length;
-      await Bun.sleep(300);
-      writing = false;
-      await Promise.all(writers);
-      expect(before).toBeGreaterThan(0);
-      expect(acknowledged.length).toBeGreaterThan(before);
+      try {
+        await eventually(() => acknowledged.length > 20);
+        await server.stop(how);
+        await server.start();
+        const before = acknowledged.length;
+        await eventually(() => acknowledged.length > before + 20);
+      } finally {
+        writing.abort();
+        await Promise.all(writers);
+      }
       const found = acknowledged.map((seed) => store.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest));
       expect(await Promise.all(found)).toEqual(acknowledged.map(sampleBlob));
     }
-  }, 60_000);
+  }, 180_000);
 
   it("answers reads that meet a restart of the server without an error", async () => {
     await using store = await openMetadataStore(await openPostgresEngine(await server.createDatabase()));

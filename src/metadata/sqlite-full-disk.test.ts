@@ -1,6 +1,7 @@
 import { expect, it } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { eventually } from "../../test/support/eventually.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { canMount, smallFileSystem } from "../../test/support/small-file-system.ts";
 import { StorageError } from "../oci/storage-error.ts";
@@ -50,13 +51,12 @@ describeWith("on a small file system", canMount(), "only root may mount one", ()
     expect((failure as StorageError).condition).toBe("full");
     expect(await count(engine)).toBe(acknowledged);
     // The thread that moves the log may only now have started.
-    for (const giveUpAt = Date.now() + 10_000; warnings.length === 0 && Date.now() < giveUpAt; )
-      await Bun.sleep(5);
+    await eventually(() => warnings.length > 0);
     disk.free();
     await insert(engine);
     await engine[Symbol.asyncDispose]();
     expect(warnings.map((warning) => (warning as StorageError).condition)).toEqual(["full"]);
     await using reopened = await openSqliteEngine(path);
     expect(await count(reopened)).toBe(acknowledged + 1);
-  });
+  }, 60_000);
 });

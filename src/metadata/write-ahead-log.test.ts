@@ -1,16 +1,39 @@
-import { expect, it } from "bun:test";
-import { symlink, writeFile } from "node:fs/promises";
+import { expect, it, spyOn } from "bun:test";
+import { type FileHandle, open, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
+import { nextTurn } from "../oci/next-turn.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
-it("syncs for every caller, also for those who come while it syncs", async () => {
+/** What all open files inherit. */
+async function fileHandlePrototype(): Promise<FileHandle> {
+  await using file = await open("/dev/null");
+  return Object.getPrototypeOf(file);
+}
+
+it("syncs once for all who came while it synced, and for none of them with a sync that had begun", async () => {
   await using folder = await temporaryFolder("log");
   await writeFile(join(folder.path, "db-wal"), "");
   const log = await WriteAheadLog.open(join(folder.path, "db"));
+  const syncs: PromiseWithResolvers<void>[] = [];
+  using _ = spyOn(await fileHandlePrototype(), "datasync").mockImplementation(() => {
+    const sync = Promise.withResolvers<void>();
+    syncs.push(sync);
+    return sync.promise;
+  });
   const first = log.synced();
-  await Promise.all([first, log.synced(), Bun.sleep(0).then(() => log.synced())]);
-  await log.synced();
+  await nextTurn();
+  const late = [log.synced(), log.synced()];
+  await nextTurn();
+  expect(syncs).toHaveLength(1);
+  syncs[0]?.resolve();
+  await first;
+  await nextTurn();
+  expect(syncs).toHaveLength(2);
+  expect(late.map((each) => Bun.peek.status(each))).toEqual(["pending", "pending"]);
+  syncs[1]?.resolve();
+  await Promise.all(late);
+  expect(syncs).toHaveLength(2);
   await log.close();
 });
 

@@ -1,3 +1,4 @@
+import { SYSTEM_CLOCK } from "../clock.ts";
 import type { Awaitable } from "./awaitable.ts";
 import { LOOP_TURNS } from "./loop-turns.ts";
 
@@ -9,15 +10,15 @@ const SLICE_MS = 1;
  * work together gets one slice per turn of the event loop.
  */
 export class WorkSlices {
-  #endsAt = performance.now() + SLICE_MS;
+  #endsAt = SYSTEM_CLOCK.now() + SLICE_MS;
 
   /** Returns at once while the current slice lasts; otherwise resolves in a later turn, when the next slice begins. */
   pause(): Awaitable<void> {
-    return performance.now() < this.#endsAt ? undefined : this.#next();
+    return SYSTEM_CLOCK.now() < this.#endsAt ? undefined : this.#next();
   }
 
   async #next(): Promise<void> {
     await LOOP_TURNS.nextPiece();
-    this.#endsAt = performance.now() + SLICE_MS;
+    this.#endsAt = SYSTEM_CLOCK.now() + SLICE_MS;
   }
 }

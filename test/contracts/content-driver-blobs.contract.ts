@@ -3,6 +3,7 @@ import { type ContentDriver, StorageError } from "../../src/content/content-driv
 import { createUploadId } from "../../src/content/upload-id.ts";
 import { createContentHash } from "../../src/oci/content-hash.ts";
 import { digestOf, EMPTY_DIGEST } from "../../src/oci/digest.ts";
+import { nextTurn } from "../../src/oci/next-turn.ts";
 import {
   bytesOf,
   chunks,
@@ -118,7 +119,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
       const seen = new Set<number | undefined>();
       while (!published) {
         seen.add((await driver.stat(digest))?.size);
-        await Bun.sleep(0);
+        await nextTurn();
       }
       await publishing;
       for (const size of seen) expect([undefined, content.byteLength]).toContain(size);

@@ -22,14 +22,23 @@ async function passes(name: string, create: () => ContentDriver): Promise<boolea
 const BOUNDS = { maxBytes: 64 << 20 };
 
 class WritesInPlace extends MemoryDriver {
+  #lookedAt: (() => void) | undefined;
   override async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
     const [half] = await Array.fromAsync(this.readUpload(id));
     const partial = createUploadId();
     await this.createUpload(partial);
     const state = await this.appendUpload(partial, 0, chunks([half?.subarray(0, 2) ?? ""]), () => {});
     await super.publishUpload(partial, digest, state.revision);
-    await Bun.sleep(5);
+    await new Promise<void>((resolve) => {
+      this.#lookedAt = resolve;
+    });
     await super.publishUpload(id, digest, revision);
+  }
+
+  override async stat(digest: Digest) {
+    const found = await super.stat(digest);
+    this.#lookedAt?.();
+    return found;
   }
 }
 

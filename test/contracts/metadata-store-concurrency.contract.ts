@@ -1,5 +1,8 @@
 import { expect } from "bun:test";
 import type { ManifestReference, MetadataStore } from "../../src/metadata/metadata-store.ts";
+import { digestOf } from "../../src/oci/digest.ts";
+import { nextTurn } from "../../src/oci/next-turn.ts";
+import { eventually } from "../support/eventually.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import {
   linkSample,
@@ -62,23 +65,45 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "never shows a tag without its manifest while the tag moves and manifests come and go",
     async run({ store, other }) {
-      const latest = tagName("latest");
-      let writing = true;
-      const writer = (async () => {
-        for (let round = 0; round < 60; round += 1) {
-          const manifest = await pushSample(store, `m ${round}`, ["latest"]);
-          if (round % 3 === 0) await store.deleteManifest(REPOSITORY, manifest.digest);
+      let isOver = false;
+      let looks = 0;
+      const write = async () => {
+        for (let round = 0; round < 30 && !isOver; round += 1) {
+          // No tag but "latest" comes back once it is gone.
+          const manifest = await pushSample(store, `m ${round}`, ["latest", `v${round}`]);
+          const seen = looks + 2;
+          await eventually(() => isOver || looks >= seen);
+          if (round % 3 > 0) await store.deleteManifest(REPOSITORY, manifest.digest);
         }
-        writing = false;
-      })();
-      while (writing) {
-        const tags = await other.listTags(REPOSITORY, { limit: 1 });
-        const found = await other.findManifest(REPOSITORY, latest);
-        if (found) expect(found.bytes?.byteLength).toBeGreaterThan(0);
-        expect(tags?.length ?? 0).toBeLessThanOrEqual(1);
-        await Bun.sleep(0);
-      }
-      await writer;
+      };
+      const listed = async () => {
+        const tags = (await other.listTags(REPOSITORY, { limit: 100 })) ?? [];
+        return tags.filter((tag) => tag !== "latest");
+      };
+      const look = async () => {
+        const missing = [];
+        for (const tag of await listed()) {
+          const found = await other.findManifest(REPOSITORY, tag);
+          if (found === undefined) missing.push(tag);
+          else expect(found.digest).toBe(sampleManifest(`m ${tag.slice(1)}`).digest);
+        }
+        const stillThere = new Set(await listed());
+        expect(missing.filter((tag) => stillThere.has(tag))).toEqual([]);
+        const latest = await other.findManifest(REPOSITORY, tagName("latest"));
+        if (latest !== undefined) expect(digestOf(latest.bytes ?? "")).toBe(latest.digest);
+        looks += 1;
+        await nextTurn();
+      };
+      const watch = async () => {
+        while (!isOver) await look();
+      };
+      const end = () => {
+        isOver = true;
+      };
+      const outcomes = await Promise.allSettled([write().finally(end), watch().finally(end)]);
+      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+      await look();
+      expect(await listed()).toHaveLength(10);
     },
   },
 ];

@@ -3,11 +3,30 @@ import { join } from "node:path";
 import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
+import type { Tag } from "../../src/oci/reference.ts";
 import { requireCondition } from "../../src/oci/write-condition.ts";
+import { eventually } from "../support/eventually.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { CASE_TIMEOUT_MS, METADATA_STORE_CASES } from "./metadata-store.contract.ts";
 
 type Breakage = (store: MetadataStore) => Partial<MetadataStore>;
+
+/** Checks conditions before the transaction. The first writer of a tag waits until a second one has done so too. */
+function checksBeforeTheTransaction(): Breakage {
+  const checked = new Map<string, number>();
+  return (store) => ({
+    async putManifest(repository, manifest, tags, condition) {
+      for (const tag of condition === undefined ? [] : tags) {
+        const found = await store.findManifest(repository, tag);
+        const current = found && { digest: found.digest, names: [found.digest] };
+        requireCondition(condition ?? {}, tag, current);
+        checked.set(tag, (checked.get(tag) ?? 0) + 1);
+        await eventually(() => (checked.get(tag) ?? 0) > 1);
+      }
+      return store.putManifest(repository, manifest, tags);
+    },
+  });
+}
 
 /** Stores that break the contract, each with the cases that must fail because of it. */
 const BROKEN_STORES: readonly {
@@ -41,8 +60,17 @@ const BROKEN_STORES: readonly {
             : store.findLinkedBlob(repository, reference.digest));
           if (!held) missing.push(reference);
         }
-        await Bun.sleep(2);
         if (missing.length > 0) return missing;
+        // What was there is removed by now.
+        for (const { digest } of manifest.references) {
+          await eventually(
+            async () =>
+              !(
+                (await store.findManifest(repository, digest)) ??
+                (await store.findLinkedBlob(repository, digest))
+              ),
+          );
+        }
         return store.putManifest(repository, { ...manifest, references: [] }, tags, condition);
       },
     }),
@@ -53,17 +81,7 @@ const BROKEN_STORES: readonly {
   },
   {
     store: "a store that checks a condition before the transaction",
-    breakage: (store) => ({
-      async putManifest(repository, manifest, tags, condition) {
-        for (const tag of condition === undefined ? [] : tags) {
-          const found = await store.findManifest(repository, tag);
-          const current = found && { digest: found.digest, names: [found.digest] };
-          requireCondition(condition ?? {}, tag, current);
-        }
-        await Bun.sleep(2);
-        return store.putManifest(repository, manifest, tags);
-      },
-    }),
+    breakage: checksBeforeTheTransaction(),
     fails: [
       "lets exactly one of many writers create a tag at the very same time",
       "lets exactly one of many writers move a tag from what all of them saw",
@@ -83,6 +101,19 @@ const BROKEN_STORES: readonly {
       };
     },
     fails: ["keeps no manifest in memory beyond a change, its own or another instance's"],
+  },
+  {
+    store: "a store that goes on listing the tags of deleted manifests",
+    breakage: (store) => {
+      const listed = new Set<Tag>();
+      return {
+        async listTags(repository, page) {
+          for (const tag of (await store.listTags(repository, page)) ?? []) listed.add(tag);
+          return [...listed];
+        },
+      };
+    },
+    fails: ["never shows a tag without its manifest while the tag moves and manifests come and go"],
   },
   {
     store: "a store that reaches a blob through any repository",

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import { nextTurn } from "../../src/oci/next-turn.ts";
 import type { WorkLocks } from "../../src/oci/work-locks.ts";
 
 /** Two users of the same locks, such as two processes, or two callers in one process. */
@@ -72,7 +73,7 @@ export const WORK_LOCKS_CASES: readonly WorkLocksCase[] = [
       const counts = new Map<string, number>();
       const work = (name: string) => async () => {
         const count = counts.get(name) ?? 0;
-        await Bun.sleep(0);
+        await nextTurn();
         counts.set(name, count + 1);
       };
       await Promise.all(
