@@ -33,7 +33,7 @@ export interface BuildRegistryOptions extends Partial<OnDemandOptions> {
   /** Folder of apt's lists; shared between registries to fetch them once. */
   readonly aptState: string;
   readonly essential?: boolean;
-  /** Packages in every image besides the essential ones. */
+  /** Packages in every image besides the essential ones; none by default. */
   readonly include?: readonly string[];
   readonly sourcesFile?: string;
   /** Search path for commands, instead of this process's own. */
@@ -69,7 +69,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   const source = new AptSource(
     {
       stateFolder: options.aptState,
-      alwaysIncluded: options.include ?? ["ca-certificates", "netbase"],
+      alwaysIncluded: options.include ?? [],
       essential: options.essential ?? true,
       refreshListsSeconds: 86_400,
       ...(options.sourcesFile === undefined ? {} : { sourcesFile: options.sourcesFile }),
@@ -87,7 +87,8 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
       concurrentBuilds: 2,
       maxWaiting: 256,
       maxWaitingPerCaller: 64,
-      failureSeconds: 60,
+      // No test waits until a failure is forgotten, and a slow machine must not forget it.
+      failureSeconds: 86_400,
       timeoutSeconds: 1800,
       ...options,
     },

@@ -1,16 +1,20 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { mustRun } from "./command.ts";
 
-/** A package of a {@link DebianRepository}; it holds one small file. */
+/** A package of a {@link DebianRepository}. */
 export interface TestPackage {
   readonly name: string;
   readonly version?: string;
-  /** More fields of its control file, such as `Depends`. */
+  /** More fields of its control file, such as `Depends`, or others than `Architecture: all`. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** Whether it can be downloaded; others can only be resolved. */
+  /** Whether it can be downloaded; others can only be resolved. It holds `usr/share/NAME/text` and `files`. */
   readonly hasFile?: boolean;
+  /** More files, by path. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** What dpkg would run, by name, such as `postinst`. */
+  readonly scripts?: Readonly<Record<string, string>>;
 }
 
 /** An apt repository in a folder: small, local, and free to change. */
@@ -20,6 +24,9 @@ export interface DebianRepository {
   /** Replaces all packages. apt sees them at its next update. */
   publish(packages: readonly TestPackage[]): Promise<void>;
 }
+
+/** When all files of packages were modified: a time in the past, because dpkg-deb keeps older ones. */
+const MODIFIED_AT_SECONDS = "1700000000";
 
 /** Creates a repository without packages in `folder`, which the caller removes. */
 export async function createDebianRepository(folder: string): Promise<DebianRepository> {
@@ -46,33 +53,49 @@ export async function createDebianRepository(folder: string): Promise<DebianRepo
 }
 
 /** Makes the package's file, if it has one; resolves to its stanza in the index. */
-async function publishPackage(
-  root: string,
-  { name, version = "1", fields = {}, hasFile = false }: TestPackage,
-): Promise<string> {
+async function publishPackage(root: string, one: TestPackage): Promise<string> {
   const control = {
-    Package: name,
-    Version: version,
+    Package: one.name,
+    Version: one.version ?? "1",
     Architecture: "all",
     Maintainer: "Nobody <nobody@registry.invalid>",
-    ...fields,
+    ...one.fields,
     Description: "for a test",
   };
-  const bytes = hasFile ? await packageFile(root, name, stanza(control)) : new TextEncoder().encode(name);
-  const file = { Filename: `./${name}.deb`, Size: String(bytes.byteLength), SHA256: sha256(bytes) };
+  const bytes = one.hasFile
+    ? await packageFile(root, one, stanza(control))
+    : new TextEncoder().encode(one.name);
+  const file = { Filename: `./${one.name}.deb`, Size: String(bytes.byteLength), SHA256: sha256(bytes) };
   return stanza({ ...control, ...file });
 }
 
-async function packageFile(root: string, name: string, control: string): Promise<Uint8Array> {
+/** The same package always gives the same bytes. */
+async function packageFile(
+  root: string,
+  { name, files = {}, scripts = {} }: TestPackage,
+  control: string,
+): Promise<Uint8Array> {
   const tree = join(root, `tree-${name}`);
   const file = join(root, `${name}.deb`);
-  await mkdir(join(tree, "DEBIAN"), { recursive: true });
-  await mkdir(join(tree, "usr/share", name), { recursive: true });
-  await writeFile(join(tree, "DEBIAN/control"), control);
-  await writeFile(join(tree, "usr/share", name, "text"), `${name}\n`);
-  await mustRun(["dpkg-deb", "--build", "--root-owner-group", "-Znone", tree, file]);
+  const content = { [`usr/share/${name}/text`]: `${name}\n`, ...files };
+  const md5sums = Object.entries(content).map(
+    ([path, bytes]) => `${createHash("md5").update(bytes).digest("hex")}  ${path}\n`,
+  );
+  for (const [path, bytes] of Object.entries(content)) await writeWithFolder(join(tree, path), bytes);
+  for (const [path, text] of Object.entries({ control, md5sums: md5sums.join("") }))
+    await writeWithFolder(join(tree, "DEBIAN", path), text);
+  for (const [path, text] of Object.entries(scripts))
+    await writeWithFolder(join(tree, "DEBIAN", path), text, 0o755);
+  await mustRun(["dpkg-deb", "--build", "--root-owner-group", "-Znone", tree, file], {
+    SOURCE_DATE_EPOCH: MODIFIED_AT_SECONDS,
+  });
   await rm(tree, { recursive: true });
   return await Bun.file(file).bytes();
+}
+
+async function writeWithFolder(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content, { mode });
 }
 
 function stanza(fields: Readonly<Record<string, string>>): string {
