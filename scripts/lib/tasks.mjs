@@ -14,6 +14,7 @@ export function bunTestArguments(paths) {
     "test",
     `--parallel=${Math.max(4, availableParallelism())}`,
     `--timeout=${TEST_TIMEOUT_MS}`,
+    "--preload=./test/support/property-seed.ts",
     ...(paths.length > 0 ? paths : ["./src", "./test"]),
   ];
 }

@@ -22,8 +22,7 @@ describe("WorkLocks contract: a folder", () => {
 
 it("releases the locks of a process that is killed", async () => {
   const source = `
-    import { FileLock } from "./file-lock.ts";
-import { FolderLocks } from ${JSON.stringify(join(import.meta.dir, "folder-locks.ts"))};
+    import { FolderLocks } from ${JSON.stringify(join(import.meta.dir, "folder-locks.ts"))};
     const locks = await FolderLocks.open(${JSON.stringify(folder.path)});
     await locks.run("a", async () => {
       console.log("locked");
@@ -40,8 +39,7 @@ import { FolderLocks } from ${JSON.stringify(join(import.meta.dir, "folder-locks
 
 it("opens in many processes at once", async () => {
   const source = `
-    import { FileLock } from "./file-lock.ts";
-import { FolderLocks } from ${JSON.stringify(join(import.meta.dir, "folder-locks.ts"))};
+    import { FolderLocks } from ${JSON.stringify(join(import.meta.dir, "folder-locks.ts"))};
     for (let i = 0; i < 100; i++) await FolderLocks.open(${JSON.stringify(folder.path)});`;
   const openers = Array.from({ length: 4 }, () => Bun.spawn([process.execPath, "-e", source]));
   expect(await Promise.all(openers.map(({ exited }) => exited))).toEqual([0, 0, 0, 0]);

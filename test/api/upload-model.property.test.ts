@@ -30,6 +30,13 @@ const drawn = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("status" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel" as const) }) },
 );
+/** Some requests, and where among them the server restarts, if it does: in about every other sequence. */
+const sequence = fc.array(drawn, { minLength: 1, maxLength: 12 }).chain((requests) =>
+  fc.record({
+    requests: fc.constant(requests),
+    restartAt: fc.option(fc.nat(requests.length - 1), { nil: undefined, freq: 2 }),
+  }),
+);
 type Drawn = typeof drawn extends fc.Arbitrary<infer Value> ? Value : never;
 
 function settle(request: Drawn, state: UploadState): UploadRequest {
@@ -66,7 +73,7 @@ const newRepository = () => `model/run-${++runs}`;
 describe("the upload state machine", () => {
   it("answers any sequence of requests as the specification says, restarts among them", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(drawn, { maxLength: 12 }), fc.nat(60), async (requests, restartAt) => {
+      fc.asyncProperty(sequence, async ({ requests, restartAt }) => {
         const repository = newRepository();
         const location = await client.start(repository);
         let state: UploadState = "";
