@@ -1,6 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { join } from "node:path";
 import { defaultExportProblems, environmentProblems, sizeProblems } from "./architecture/code-limits.ts";
+import { verdictProblems } from "./architecture/gate-verdicts.ts";
 import { importCycles } from "./architecture/import-cycles.ts";
 import { layeringProblems } from "./architecture/layering.ts";
 import { lockProblems } from "./architecture/lock-file.ts";
@@ -15,6 +16,27 @@ const CODE = FILES.filter((path) => /^(?:src|bench|scripts)\/.*\.(?:ts|mjs)$/.te
   .filter((path) => !path.endsWith(".test.ts"))
   .map((path) => parseSourceModule(path, readText(join(ROOT, path)) ?? ""));
 const SOURCES = CODE.filter(({ path }) => path.startsWith("src/"));
+
+/** Files of the gate that may read a clock or memory or pause, and why no verdict rests on that. */
+const ALLOWED_READINGS: Readonly<Record<string, string>> = {
+  "src/http/memory-room.test.ts": "it replaces the reading of memory",
+  "src/metadata/folder-locks.test.ts": "a program that holds a lock lives until it is killed",
+  "src/registry/leftovers.test.ts": "it compares with times of files, an hour away",
+  "src/registry/uploads.test.ts": "it compares with times of files, a minute away",
+  "test/architecture.test.ts": "it tests the rule",
+  "test/architecture/gate-verdicts.ts": "it has the rule",
+  "test/contracts/content-driver-blobs.contract.ts": "a file's time is not before the test's begin",
+  "test/contracts/content-driver-uploads.contract.ts":
+    "the same; and a slow reader may take as long as it will",
+  "test/contracts/work-locks.contract.ts":
+    "pauses let a broken lock show; a sound one passes whatever they are",
+  "test/gate/cluster/coherence-scenarios.ts": "it looks again after a pause, and expects the same",
+  "test/gate/cluster/removal-scenarios.ts": "delays choose who comes first; either order is right",
+  "test/gate/launcher/launcher.suite.ts": "the programs that the launcher starts live for a while",
+  "test/support/debian-repository.ts": "apt compares the times of its lists",
+  "test/support/eventually.ts": "the safety net of whatever waits",
+  "test/support/raw-http.ts": "a safety net, and pauses between packets",
+};
 
 describe("the house", () => {
   it("imports downwards only, and reaches storage through its ports", () => {
@@ -40,6 +62,12 @@ describe("the house", () => {
   it("names no package registry and no path of one machine", () => {
     const problems = FILES.flatMap((path) => portabilityProblems(path, readText(join(ROOT, path)) ?? ""));
     expect(problems).toEqual([]);
+  });
+
+  it("has no verdict in the gate that rests on time, load or memory", () => {
+    const tests = FILES.filter((path) => path.endsWith(".ts"));
+    const texts = new Map(tests.map((path) => [path, readText(join(ROOT, path)) ?? ""]));
+    expect(verdictProblems(texts, ALLOWED_READINGS)).toEqual([]);
   });
 
   it("links nothing in its documents that does not exist", () => {
@@ -176,6 +204,33 @@ describe("the rule on what a text may name", () => {
     expect(
       portabilityProblems("a.md", "the folder /home of an image, ./work/main and src/home/page"),
     ).toEqual([]);
+  });
+});
+
+describe("the rule on the gate's verdicts", () => {
+  const problems = (path: string, text: string, allowed: Readonly<Record<string, string>> = {}) =>
+    verdictProblems(new Map([[path, text]]), allowed);
+
+  it.each([
+    ["const started = performance.now();", "a clock"],
+    ["expect(Date.now() - started).toBeLessThan(80);", "a clock"],
+    ["await Bun.sleep(50);", "a time"],
+    ["const signal = AbortSignal.timeout(5_000);", "a time"],
+    ["expect(process.memoryUsage().rss).toBeLessThan(1e9);", "memory"],
+  ])("finds %s", (line, what) => {
+    for (const path of ["src/http/a.test.ts", "test/api/a.test.ts", "test/gate/cluster/run.ts"]) {
+      expect(problems(path, `// performance.now\n${line}`)).toEqual([expect.stringContaining(`${path}:2`)]);
+      expect(problems(path, line)[0]).toContain(what);
+      expect(problems(path, line, { [path]: "why" })).toEqual([]);
+    }
+    for (const path of ["src/http/a.ts", "test/soak/load/a.ts"]) expect(problems(path, line)).toEqual([]);
+  });
+
+  it("finds what is allowed in vain", () => {
+    const path = "test/api/a.test.ts";
+    expect(problems(path, "await Bun.sleep(0);", { [path]: "why" })).toEqual([
+      expect.stringContaining("does not"),
+    ]);
   });
 });
 
