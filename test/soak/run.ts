@@ -65,7 +65,7 @@ async function run({ suites, seed, minutes, rest }: SoakOptions): Promise<number
   for (const outcome of outcomes) printOutcome(outcome);
   const failed = outcomes.filter(({ isGood }) => !isGood);
   for (const { suite } of failed) {
-    const again = [suite.name, `--seed ${seed}`, `--minutes ${seconds / 60}`, ...rest].join(" ");
+    const again = [suite.name, `--seed ${seed}`, `--minutes ${(seconds / 60).toFixed(2)}`, ...rest].join(" ");
     console.log(`again: npm run soak -- ${again}`);
   }
   console.log(`${outcomes.length - failed.length} passed, ${failed.length} failed`);
