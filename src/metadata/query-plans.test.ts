@@ -84,5 +84,5 @@ describeWith("PostgreSQL", postgres !== undefined, "initdb and postgres are not 
       if (lines.some((line: string) => COSTLY_IN_POSTGRES.test(line))) costly.push(text, ...lines);
     }
     expect(costly).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

@@ -3,7 +3,7 @@ import { findProgram } from "./find-program.ts";
 import { freePort } from "./free-port.ts";
 import { type TemporaryFolder, temporaryFolder } from "./temporary-folder.ts";
 
-const STARTUP_MS = 10_000;
+const STARTUP_MS = 60_000;
 
 /** The path of `redis-server`; `undefined` if Redis is not installed. */
 export function findRedis(): string | undefined {

@@ -13,7 +13,7 @@ export interface S3Make {
 
 const ACCESS_KEY = "slipway-test";
 const SECRET_KEY = "slipway-test-secret";
-const STARTUP_MS = 20_000;
+const STARTUP_MS = 60_000;
 
 /** Two brands that share no code. */
 export const S3_MAKES: readonly S3Make[] = [
@@ -93,7 +93,7 @@ export class S3Server implements AsyncDisposable {
         return { ...this.#access, bucket };
       } catch (error) {
         // It may listen before it is ready.
-        if (attempt === 50) throw error;
+        if (attempt === 600) throw error;
         await Bun.sleep(100);
       }
     }
