@@ -1,12 +1,17 @@
 import { expect, it } from "bun:test";
 import pino from "pino";
+import { ManualClock } from "../../test/support/manual-clock.ts";
 import { StorageError, storageFailure } from "../oci/storage-error.ts";
 import { FailureLog } from "./failure-log.ts";
+
+/** Time between two lines about the same failure. */
+const STORAGE_INTERVAL_MS = 10_000;
 
 function collectingLog() {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  return { lines, failures: new FailureLog(log) };
+  const clock = new ManualClock();
+  return { lines, clock, failures: new FailureLog(log, clock) };
 }
 
 function failed(code: string, driver: string) {
@@ -42,4 +47,18 @@ it("logs one line for many requests that fail alike, and one for each other cond
   failures.storageFailed(failed("EIO", "filesystem"), request);
   failures.storageFailed(failed("ENOSPC", "other"), request);
   expect(lines).toHaveLength(3);
+});
+
+it("tells once in a while how many requests failed alike since the last line", () => {
+  const { lines, clock, failures } = collectingLog();
+  const request = { method: "PATCH", path: "/v2/x" };
+  const fail = () => failures.storageFailed(failed("ENOSPC", "filesystem"), request);
+  for (let failure = 0; failure < 100; failure += 1) fail();
+  clock.pass(STORAGE_INTERVAL_MS - 1);
+  fail();
+  expect(lines).toHaveLength(1);
+  clock.pass(1);
+  fail();
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatchObject({ failedSinceLastLine: 100 });
 });

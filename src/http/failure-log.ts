@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { StorageFailure } from "../oci/storage-error.ts";
 
@@ -16,18 +17,20 @@ const STORAGE_INTERVAL_MS = 10_000;
 /** Logs requests that failed through no fault of the client. */
 export class FailureLog {
   readonly #log: Logger;
+  readonly #clock: Clock;
   /** For each driver and condition: when it was last logged, and how many requests failed since. */
   readonly #storage = new Map<string, { readonly loggedAt: number; unlogged: number }>();
 
-  constructor(log: Logger) {
+  constructor(log: Logger, clock: Clock = SYSTEM_CLOCK) {
     this.#log = log;
+    this.#clock = clock;
   }
 
   /** Logs what failed, where, and what to do, and how many requests failed in the same way since the last line. */
   storageFailed({ error, condition, remedy, storage }: StorageFailure, request: FailedRequest): void {
     const kind = `${storage?.driver} ${condition}`;
     const earlier = this.#storage.get(kind);
-    const now = performance.now();
+    const now = this.#clock.now();
     if (earlier !== undefined && now - earlier.loggedAt < STORAGE_INTERVAL_MS) {
       earlier.unlogged += 1;
       return;

@@ -116,5 +116,5 @@ describeWith("PostgreSQL", postgres !== undefined, "initdb and postgres are not 
     await using server = await startPostgres(postgres as string);
     await using engine = await openPostgresEngine(await server.createDatabase());
     expect(await describedAfterMigration(engine)).toEqual(DESCRIBED);
-  });
+  }, 120_000);
 });

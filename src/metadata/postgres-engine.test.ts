@@ -15,7 +15,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
 
   beforeAll(async () => {
     server = await startPostgres(binaries as string);
-  }, 60_000);
+  }, 120_000);
 
   afterAll(async () => {
     await server[Symbol.asyncDispose]();

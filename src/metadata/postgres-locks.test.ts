@@ -13,8 +13,8 @@ describeWith("PostgresLocks with PostgreSQL", binaries !== undefined, "initdb, p
   beforeAll(async () => {
     server = await startPostgres(binaries as string);
     url = await server.createDatabase();
-  });
-  afterAll(() => server[Symbol.asyncDispose]());
+  }, 120_000);
+  afterAll(() => server[Symbol.asyncDispose](), 120_000);
 
   it.each(WORK_LOCKS_CASES.map(({ name, run }) => [name, run] as const))("%s", async (_, run) => {
     await using one = new PostgresLocks(url);
