@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, it } from "bun:test";
+import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
+import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { installed } from "../../../test/support/command.ts";
@@ -15,7 +16,11 @@ import { CommandRunner } from "../process/command-runner.ts";
 import { AptSource } from "./apt-source.ts";
 
 const HAS_APT = installed("apt-get", "apt-cache", "dpkg-deb", "flock");
+/** A safety net, also for one request. */
+const LONG_MS = 120_000;
 const AMD64 = { os: "linux", architecture: "amd64" };
+
+setDefaultTimeout(LONG_MS);
 
 /** `libxc` and `lib-c` match the expression `lib.c` and cannot be installed together. */
 const PACKAGES: readonly TestPackage[] = [
@@ -36,16 +41,22 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
   let runner: CommandRunner;
   let source: AptSource;
 
-  const open = (stateFolder: string, refreshListsSeconds = 86_400) => {
+  const open = (stateFolder: string) => {
     const log = createLogger("silent");
     runner = new CommandRunner({ environment: process.env, log });
     const { sourcesFile } = repository;
-    const options = { stateFolder, alwaysIncluded: [], essential: false, refreshListsSeconds, sourcesFile };
+    const options = {
+      stateFolder,
+      alwaysIncluded: [],
+      essential: false,
+      refreshListsSeconds: 86_400,
+      sourcesFile,
+    };
     return new AptSource(options, runner, log);
   };
   /** The names of a closure, or the fault and the packages that it names. */
   const resolve = async (...packages: readonly string[]): Promise<readonly string[]> => {
-    const context = { progress: () => {}, signal: AbortSignal.timeout(60_000) };
+    const context = { progress: () => {}, signal: AbortSignal.timeout(LONG_MS) };
     try {
       const closure = await source.resolve({ packages, platform: AMD64 }, context);
       return closure.map(({ name }) => name);
@@ -114,10 +125,13 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
   });
 
   it("are found once the lists that name them are refreshed", async () => {
-    source = open(join(folder.path, "apt-fresh"), 1);
+    const stateFolder = join(folder.path, "apt-fresh");
+    source = open(stateFolder);
     expect(await resolve("newcomer")).toEqual(["package-unknown", "newcomer"]);
     await repository.publish([...PACKAGES, { name: "newcomer" }]);
-    await Bun.sleep(1100);
+    expect(await resolve("newcomer")).toEqual(["package-unknown", "newcomer"]);
+    // Long ago, so that they are due for a refresh.
+    await utimes(join(stateFolder, "amd64/lists-refreshed"), 1, 1);
     expect(await resolve("newcomer")).toEqual(["newcomer"]);
   });
 

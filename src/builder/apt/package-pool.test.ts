@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { digestOf, encodedOf } from "../../oci/digest.ts";
 import type { ResolvedPackage } from "../package-source.ts";
-import { PackagePool } from "./package-pool.ts";
+import { type Download, PackagePool } from "./package-pool.ts";
 
 function resolved(name: string): ResolvedPackage {
   return {
@@ -22,7 +22,6 @@ function resolved(name: string): ResolvedPackage {
 /** Files hold their package's name; `asked` lists what was downloaded. */
 function downloader(asked: string[]) {
   return async (packages: readonly ResolvedPackage[], folder: string): Promise<void> => {
-    await Bun.sleep(5);
     for (const { name } of packages) {
       asked.push(name);
       await Bun.write(join(folder, `${name}_1_all.deb`), name);
@@ -35,7 +34,13 @@ describe("the package pool", () => {
     await using folder = await temporaryFolder("pool");
     const pool = new PackagePool(folder.path);
     const asked: string[] = [];
-    const download = downloader(asked);
+    const all = Promise.withResolvers<void>();
+    // No download ends before both have started.
+    const download: Download = async (packages, target) => {
+      if (packages.some(({ name }) => name === "c")) all.resolve();
+      await all.promise;
+      await downloader(asked)(packages, target);
+    };
     const [one, other] = await Promise.all([
       pool.fetch([resolved("a"), resolved("b")], download),
       pool.fetch([resolved("b"), resolved("c")], download),
@@ -65,11 +70,18 @@ describe("the package pool", () => {
   it("downloads itself what another gave up", async () => {
     await using folder = await temporaryFolder("pool");
     const pool = new PackagePool(folder.path);
-    const givingUp = pool.fetch([resolved("a")], async () => {
-      await Bun.sleep(10);
-      throw new Error("gave up");
+    const started = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<void>();
+    const givingUp = pool.fetch([resolved("a")], () => {
+      started.resolve();
+      return end.promise;
     });
-    const patient = pool.fetch([resolved("a")], downloader([]));
+    await started.promise;
+    const asked: string[] = [];
+    const patient = pool.fetch([resolved("a")], downloader(asked));
+    await Bun.sleep(0);
+    expect(asked).toEqual([]);
+    end.reject(new Error("gave up"));
     await expect(givingUp).rejects.toThrow("gave up");
     await using held = await patient;
     expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
