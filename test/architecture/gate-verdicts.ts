@@ -15,7 +15,7 @@ const READINGS: readonly { readonly what: string; readonly pattern: RegExp }[] =
 ];
 
 /** Whether `path` belongs to the gate: a test beside the code, or a file under `test` that the soak does not own. */
-export function isGateFile(path: string): boolean {
+function isGateFile(path: string): boolean {
   if (path.startsWith("src/")) return path.endsWith(".test.ts");
   return /^test\/.*\.ts$/.test(path) && !/^test\/(?:soak|upstream)\//.test(path);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { SQL_TYPES } from "../../src/metadata/schema.ts";
 import type { SqlEngine, SqlSession } from "../../src/metadata/sql-engine.ts";
+import { eventually } from "../support/eventually.ts";
 
 /** Two engines on one empty database. */
 export interface SqlEngines {
@@ -126,6 +127,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
         await total(engine);
         expect(engine.epoch()).toBe(before);
         await each.transaction((session) => session.query(INSERT, [`${index}`, 1, null]), DURABLE);
+        await eventually(() => engine.epoch() !== before);
         epochs.add(engine.epoch());
       }
       expect(epochs.size).toBe(4);
