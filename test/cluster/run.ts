@@ -6,7 +6,7 @@ import { type ClusterOptions, parseS3Program, S3_PROGRAMS } from "../../examples
 import { Checks } from "../support/checks.ts";
 import { freePort } from "../support/free-port.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { checkBuilds } from "./build-scenarios.ts";
+import { checkBuilds, prepareBuilds } from "./build-scenarios.ts";
 import { checkCoherence } from "./coherence-scenarios.ts";
 import { checkConformance } from "./conformance.ts";
 import { checkRemovals } from "./removal-scenarios.ts";
@@ -48,7 +48,7 @@ async function run(): Promise<number> {
   };
   const checks = new Checks();
   const environment = {
-    SLIPWAY_BUILDER_APT_ESSENTIAL: "false",
+    ...(await prepareBuilds(folder.path)),
     // The minimum of S3, so that uploads of a few MiB have parts.
     SLIPWAY_CONTENT_PART_BYTES: String(5 << 20),
   };
