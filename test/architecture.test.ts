@@ -19,6 +19,8 @@ const SOURCES = CODE.filter(({ path }) => path.startsWith("src/"));
 
 /** Files of the gate that may read a clock or memory or pause, and why no verdict rests on that. */
 const ALLOWED_READINGS: Readonly<Record<string, string>> = {
+  "src/builder/apt/apt-source.test.ts": "the safety net of a request",
+  "src/builder/apt/apt-workspace.test.ts": "the safety net of a request",
   "src/http/memory-room.test.ts": "it replaces the reading of memory",
   "src/metadata/folder-locks.test.ts": "a program that holds a lock lives until it is killed",
   "src/registry/leftovers.test.ts": "it compares with times of files, an hour away",

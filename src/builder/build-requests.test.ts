@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "bun:test";
+import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
 import { mkdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import pino from "pino";
@@ -13,6 +13,8 @@ import {
   type DebianRepository,
   type TestPackage,
 } from "../../test/support/debian-repository.ts";
+import { eventually } from "../../test/support/eventually.ts";
+import { holdLists } from "../../test/support/held-lists.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { parseTag } from "../oci/reference.ts";
@@ -30,6 +32,9 @@ const PACKAGES: readonly TestPackage[] = [
   { name: "other", hasFile: true },
   ...numbers(60).map((i) => ({ name: `stuck${i}`, fields: { Depends: "not-there" } })),
 ];
+
+// A safety net: apt takes less than a second.
+setDefaultTimeout(120_000);
 
 describeWith("requests for images of a small repository", HAS_APT, "no apt", () => {
   let folder: TemporaryFolder;
@@ -57,9 +62,9 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
       throw error;
     }
   };
+  const workspace = (data: string) => join(folder.path, data, "apt", ARCHITECTURE);
   /** Makes the package lists due for a refresh. */
-  const expireLists = async (data: string) =>
-    utimes(join(folder.path, data, "apt", ARCHITECTURE, "lists-refreshed"), 1, 1);
+  const expireLists = (data: string) => utimes(join(workspace(data), "lists-refreshed"), 1, 1);
 
   beforeAll(async () => {
     folder = await temporaryFolder("build-requests");
@@ -73,18 +78,16 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
   it("by unknown names start no program and wait for no build", async () => {
     await using registry = await open("unknown", { concurrentBuilds: 1, maxWaitingPerCaller: 4 });
     expect(await ask(registry, "tiny")).toBe("stored");
-    const blocker = ask(registry, "other");
+    await using lists = await holdLists(workspace("unknown"));
     const { startedCount } = registry.runner;
-    let isBuilt = false;
-    void blocker.then(() => {
-      isBuilt = true;
-    });
+    const building = ask(registry, "other");
+    await eventually(() => registry.runner.startedCount !== startedCount);
     const faults = await Promise.all(numbers(1500).map((i) => ask(registry, `missing-${i}/tiny`)));
     expect(new Set(faults)).toEqual(new Set(["package-unknown"]));
-    expect(isBuilt).toBe(false);
-    expect(await blocker).toBe("stored");
-    // What the other image needs: one resolution, one download, one archive.
-    expect(registry.runner.startedCount - startedCount).toBeLessThan(10);
+    // Only the build's own, which waits for the lists.
+    expect(registry.runner.startedCount).toBe(startedCount + 1);
+    await lists[Symbol.asyncDispose]();
+    expect(await building).toBe("stored");
   });
 
   it("that cannot be resolved are answered from memory, in whatever order they name the packages", async () => {
@@ -120,19 +123,31 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
     expect(registry.runner.startedCount).toBeGreaterThan(startedCount);
   });
 
-  it("of one caller do not hold up another one's", async () => {
-    await using registry = await open("fair", { concurrentBuilds: 1 });
+  it("of two callers take turns, however many each of them has sent", async () => {
+    await using registry = await open("fair", { concurrentBuilds: 1, maxWaitingPerCaller: 20 });
     expect(await ask(registry, "tiny")).toBe("stored");
+    await using lists = await holdLists(workspace("fair"));
     const answered: string[] = [];
-    const note = (who: string, work: Promise<string>) =>
-      work.then((fault) => answered.push(`${who} ${fault}`));
-    const greedy = numbers(60).map((i) => note("greedy", ask(registry, `stuck${i}`, "greedy")));
-    // Once the requests before have gone through their checks, and wait.
-    while (answered.length === 0) await Bun.sleep(1);
-    await note("modest", ask(registry, "other", "modest"));
-    await Promise.all(greedy);
-    expect(answered.indexOf("modest stored")).toBeLessThan(6);
-    expect(answered.filter((answer) => answer === "greedy package-conflict")).toHaveLength(60);
+    const send = (caller: string, names: readonly number[]) =>
+      names.map(async (i) => {
+        const fault = await ask(registry, `stuck${i}`, caller);
+        answered.push(fault === "package-conflict" ? caller : fault);
+      });
+    // One more than may run and wait: when it is refused, all others wait.
+    const sent = send("one", numbers(22));
+    await Promise.race(sent);
+    sent.push(
+      ...send(
+        "other",
+        numbers(21).map((i) => 30 + i),
+      ),
+    );
+    await eventually(() => answered.length >= 2);
+    expect(answered).toEqual(["too-many-requests", "too-many-requests"]);
+    await lists[Symbol.asyncDispose]();
+    await Promise.all(sent);
+    // The first one was running.
+    expect(answered.slice(3)).toEqual(numbers(20).flatMap(() => ["one", "other"]));
   });
 
   it("get the older image when it cannot be refreshed, with one line in the log for all of them", async () => {
@@ -161,13 +176,19 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
       maxWaitingPerCaller: 1,
       refreshSeconds: 0,
     });
-    const names = ["stuck0", "stuck1", "stuck2", "stuck3", "tiny"];
-    const answers = await Promise.all(names.map((name) => ask(registry, name)));
-    const refused = answers.filter((answer) => answer === "too-many-requests");
-    expect(refused.length).toBeGreaterThanOrEqual(2);
-    expect(answers.filter((answer) => answer === "package-conflict").length).toBe(4 - refused.length);
-    expect(answers.at(-1)).toBe("stored");
+    // It reads the lists before they are held.
+    expect(await ask(registry, "missing")).toBe("package-unknown");
+    await using lists = await holdLists(workspace("bounds"));
+    const names = ["stuck0", "stuck1", "stuck2", "stuck3"];
+    const answers: string[] = [];
+    const asked = names.map(async (name) => answers.push(await ask(registry, name)));
+    await eventually(() => answers.length >= 2);
+    expect(await ask(registry, "tiny")).toBe("stored");
+    expect(answers).toEqual(["too-many-requests", "too-many-requests"]);
+    await lists[Symbol.asyncDispose]();
+    await Promise.all(asked);
+    expect(answers.slice(2)).toEqual(["package-conflict", "package-conflict"]);
     // Nothing of that is remembered: the refused ones are resolved when there is room.
-    for (const name of names.slice(0, 4)) expect(await ask(registry, name)).toBe("package-conflict");
+    for (const name of names) expect(await ask(registry, name)).toBe("package-conflict");
   });
 });

@@ -15,7 +15,6 @@ export interface ClusterPlace extends AsyncDisposable {
 
 /** Variables for every instance of a test. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
-  SLIPWAY_BUILDER_APT_ESSENTIAL: "false",
   // The minimum of S3, so that uploads of a few MiB have parts.
   SLIPWAY_CONTENT_PART_BYTES: String(5 << 20),
 };

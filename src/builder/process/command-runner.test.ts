@@ -1,5 +1,6 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { readFileSync } from "node:fs";
+import { eventually } from "../../../test/support/eventually.ts";
 import { createLogger } from "../../log.ts";
 import { CommandError, CommandRunner } from "./command-runner.ts";
 
@@ -18,7 +19,7 @@ function runner(environment: Record<string, string> = {}): CommandRunner {
 
 /** Resolves once none of the processes runs any more. */
 async function haveEnded(pids: readonly number[]): Promise<void> {
-  while (pids.some(isRunning)) await Bun.sleep(5);
+  await eventually(() => !pids.some(isRunning));
 }
 
 /** A process that has ended may keep its number until its parent asks for it. */

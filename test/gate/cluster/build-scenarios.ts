@@ -1,10 +1,28 @@
 import { readFile } from "node:fs/promises";
 import type { Cluster } from "../../../examples/cluster/cluster.ts";
+import { sampleBytes } from "../../contracts/content-driver-samples.ts";
 import type { Checks } from "../../support/checks.ts";
 import { installed } from "../../support/command.ts";
+import { createDebianRepository } from "../../support/debian-repository.ts";
 import { must, viewsOf } from "./views.ts";
 
 const IMAGE = "apt/tree";
+
+/** So large that instances which did not wait for each other would still be building. */
+const TREE_BYTES = 16 << 20;
+
+/** Makes a repository in `folder` with what the scenarios build; resolves to variables for all instances. */
+export async function prepareBuilds(folder: string): Promise<Readonly<Record<string, string>>> {
+  if (!installed("dpkg-deb")) return {};
+  const repository = await createDebianRepository(folder);
+  const files = { "usr/lib/tree/data": sampleBytes(TREE_BYTES) };
+  await repository.publish([{ name: "tree", hasFile: true, files }]);
+  return {
+    SLIPWAY_BUILDER_APT_SOURCES_FILE: repository.sourcesFile,
+    SLIPWAY_BUILDER_APT_ESSENTIAL: "false",
+    SLIPWAY_BUILDER_APT_INCLUDE: "[]",
+  };
+}
 
 /** Builds of the same image on several instances at once. */
 export async function checkBuilds(cluster: Cluster, checks: Checks): Promise<void> {

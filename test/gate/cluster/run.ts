@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { parseS3Program, S3_PROGRAMS } from "../../../examples/cluster/cluster-options.ts";
 import { Checks } from "../../support/checks.ts";
 import { type ClusterPlace, findClusterPlace } from "../../support/test-cluster.ts";
-import { checkBuilds } from "./build-scenarios.ts";
+import { checkBuilds, prepareBuilds } from "./build-scenarios.ts";
 import { checkCoherence } from "./coherence-scenarios.ts";
 import { checkConformance } from "./conformance.ts";
 import { checkRemovals } from "./removal-scenarios.ts";
@@ -24,9 +24,10 @@ async function run(): Promise<number> {
   const s3Program = parseS3Program(values.s3);
   const place = await findClusterPlace(s3Program);
   const checks = new Checks();
-  const cluster = await place.open({});
+  const environment = await prepareBuilds(place.folder.path);
+  const cluster = await place.open(environment);
   try {
-    await checkConformanceSparsely(place, checks);
+    await checkConformanceSparsely(place, environment, checks);
     await cluster.up();
     await checkBuilds(cluster, checks);
     await checkUploads(cluster, checks);
@@ -42,8 +43,12 @@ async function run(): Promise<number> {
 }
 
 /** The conformance suites, which count what rests on sparse manifests; then ends the instances, to be started without. */
-async function checkConformanceSparsely(place: ClusterPlace, checks: Checks): Promise<void> {
-  const cluster = await place.open({ SLIPWAY_REGISTRY_SPARSE_MANIFESTS: "true" });
+async function checkConformanceSparsely(
+  place: ClusterPlace,
+  environment: Readonly<Record<string, string>>,
+  checks: Checks,
+): Promise<void> {
+  const cluster = await place.open({ ...environment, SLIPWAY_REGISTRY_SPARSE_MANIFESTS: "true" });
   await cluster.up();
   await checkConformance(cluster, checks);
   for (const name of cluster.names.filter((name) => name.startsWith("slipway-"))) await cluster.stop(name);
