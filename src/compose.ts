@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { AptSource } from "./builder/apt/apt-source.ts";
+import { NixSource } from "./builder/nix/nix-source.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
 import type { PackageSource } from "./builder/package-source.ts";
 import { CommandRunner } from "./builder/process/command-runner.ts";
@@ -185,21 +186,11 @@ function createBuilder(
   data: string,
   parts: Omit<OnDemandParts, "sources">,
 ): OnDemandBuilder | undefined {
-  if (!builder.enabled || !builder.apt.enabled) return undefined;
-  const options = {
-    stateFolder: join(data, "apt"),
-    alwaysIncluded: builder.apt.include,
-    essential: builder.apt.essential,
-    refreshListsSeconds: builder.apt.listMaxAgeSeconds,
-    ...(builder.apt.sourcesFile === undefined ? {} : { sourcesFile: resolve(builder.apt.sourcesFile) }),
-  };
-  const source = new AptSource(
-    options,
-    new CommandRunner({ environment: environment(), log: parts.log }),
-    parts.log,
-  );
+  if (!builder.enabled) return undefined;
+  const sources = createSources(builder, data, parts.log);
+  if (sources.length === 0) return undefined;
   return new OnDemandBuilder(
-    { ...parts, sources: [source] },
+    { ...parts, sources },
     {
       platform: { os: "linux", architecture: HOST_ARCHITECTURE },
       layerBudget: builder.maxLayers,
@@ -211,6 +202,27 @@ function createBuilder(
       timeoutSeconds: builder.timeoutSeconds,
     },
   );
+}
+
+/** The package sources that the configuration asks for. */
+function createSources({ apt, nix }: Config["builder"], data: string, log: Logger): readonly PackageSource[] {
+  const runner = new CommandRunner({ environment: environment(), log });
+  const sources: PackageSource[] = [];
+  if (apt.enabled) {
+    const options = {
+      stateFolder: join(data, "apt"),
+      alwaysIncluded: apt.include,
+      essential: apt.essential,
+      refreshListsSeconds: apt.listMaxAgeSeconds,
+      ...(apt.sourcesFile === undefined ? {} : { sourcesFile: resolve(apt.sourcesFile) }),
+    };
+    sources.push(new AptSource(options, runner, log));
+  }
+  if (nix.path !== undefined) {
+    const options = { ...nix, name: "nix", path: resolve(nix.path), stateFolder: join(data, "nix") };
+    sources.push(new NixSource(options, runner, log));
+  }
+  return sources;
 }
 
 async function describeSource(source: PackageSource): Promise<BuildSource> {

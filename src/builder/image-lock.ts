@@ -25,7 +25,7 @@ export function createLock(
     compressor: COMPRESSOR_IDENTITY,
     layerBudget,
     platform: { os: request.platform.os, architecture: request.platform.architecture },
-    packages: request.packages.toSorted(),
+    packages: resolution.packages,
     ...resolution.lockInputs,
   };
   const bytes = new TextEncoder().encode(JSON.stringify(lock));

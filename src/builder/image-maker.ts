@@ -48,7 +48,7 @@ export class ImageMaker {
     const { repository, tag, source, request, previous } = order;
     const { stored, publisher } = this.#parts;
     const resolvedAt = new Date();
-    const resolution = await source.resolve(request, context);
+    await using resolution = await source.resolve(request, context);
     const lock = createLock(source, request, resolution, this.#layerBudget);
     const publish = async (manifestDigest: BuiltImage["manifestDigest"], outcome: ImageOutcome) => {
       const image = { repository, tag, manifestDigest, lockDigest: lock.digest, resolvedAt };

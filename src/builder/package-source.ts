@@ -70,8 +70,13 @@ export interface LastLayer {
   make(facts: readonly string[]): LayerContent;
 }
 
-/** A request, resolved to the parts of an image, and how its layers are made. */
-export interface Resolution {
+/**
+ * A request, resolved to the parts of an image, and how its layers are made. Dispose of it when the image is made: what it
+ * needs on this host is kept until then.
+ */
+export interface Resolution extends AsyncDisposable {
+  /** What was asked for, by the names that the source knows it by, in ascending byte order. */
+  readonly packages: readonly string[];
   /** In ascending byte order of their ids. */
   readonly parts: readonly Part[];
   /**

@@ -22,6 +22,7 @@ export type FetchPackages = (
 
 /** The Debian packages of an image. */
 export class AptResolution implements Resolution {
+  readonly packages: readonly string[];
   readonly parts: readonly Part[];
   readonly lockInputs: Readonly<Record<string, unknown>>;
   readonly description: string;
@@ -37,6 +38,7 @@ export class AptResolution implements Resolution {
     fetch: FetchPackages,
     runner: CommandRunner,
   ) {
+    this.packages = packages;
     this.parts = closure.map(partOf);
     this.lockInputs = { closure: closure.map(lockEntryOf) };
     this.description = `Debian packages: ${packages.join(" ")}`;
@@ -57,6 +59,9 @@ export class AptResolution implements Resolution {
   settings(facts: readonly string[]): ImageSettings {
     return imageSettings(facts);
   }
+
+  /** Package files are held by {@link hold} alone. */
+  async [Symbol.asyncDispose](): Promise<void> {}
 
   #packagesOf(parts: readonly Part[]): readonly DebianPackage[] {
     return parts.map(({ id }) => this.#packages.get(id) as DebianPackage);

@@ -1,11 +1,11 @@
 import { type ExtractEvents, extract } from "tar-stream";
 import type { ByteSource } from "../../oci/byte-source.ts";
+import { type ArchiveEntry, archiveOf } from "../archive/archive-writer.ts";
+import { LayerTree } from "../archive/layer-tree.ts";
 import type { LayerContent } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
 import { drained } from "../process/drained.ts";
-import { type ArchiveEntry, archiveOf } from "./archive-writer.ts";
 import { parseStanzas } from "./control-stanza.ts";
-import { LayerTree } from "./layer-tree.ts";
 import { formatFacts, type PackageFacts } from "./package-facts.ts";
 import { type ControlFiles, PackageObserver } from "./package-observer.ts";
 import { cleanTreePath, mergedLinkTarget, mergedPath } from "./tree-path.ts";

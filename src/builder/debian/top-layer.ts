@@ -1,10 +1,10 @@
 import type { Platform } from "../../oci/descriptor.ts";
+import { archiveOf } from "../archive/archive-writer.ts";
+import { LayerTree } from "../archive/layer-tree.ts";
 import type { ImageSettings, LayerContent } from "../package-source.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
 import { alternativeFiles } from "./alternatives.ts";
-import { archiveOf } from "./archive-writer.ts";
 import { dpkgStatus } from "./dpkg-status.ts";
-import { LayerTree } from "./layer-tree.ts";
 import { loaderCache } from "./loader-cache.ts";
 import { type PackageFacts, parseFacts } from "./package-facts.ts";
 

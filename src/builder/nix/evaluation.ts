@@ -1,0 +1,129 @@
+import { join } from "node:path";
+import { ConcurrencyLimit } from "../../oci/concurrency-limit.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
+import { nearestNames } from "./nearest-names.ts";
+import { evaluationReason, packagesFailed } from "./nix-failure.ts";
+import type { NixStore } from "./nix-store.ts";
+
+/** A package that a name means. */
+export interface EvaluatedPackage {
+  /** As it was asked for. */
+  readonly name: string;
+  /** The attribute of the set, such as `python3Packages.requests`. */
+  readonly attribute: string;
+  readonly drvPath: string;
+  readonly output: string;
+  /** The path of the output in the store. */
+  readonly path: string;
+  /** Of two packages with the same file, the one with the lower number has it. */
+  readonly priority: number;
+  readonly mainProgram: string | null;
+}
+
+/** What to evaluate. */
+export interface EvaluationRequest {
+  /** The path of the package set in the store. */
+  readonly source: string;
+  /** As Nix names it, such as `x86_64-linux`. */
+  readonly system: string;
+  /** More arguments of the set. */
+  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly names: readonly string[];
+}
+
+type Answer =
+  | EvaluatedPackage
+  | { readonly name: string; readonly error: "not-found" }
+  | { readonly name: string; readonly error: "not-a-package"; readonly kind: string };
+
+interface Answers {
+  readonly answers: readonly Answer[];
+  /** All attributes of the set, if a name was not found. */
+  readonly attributes: readonly string[];
+}
+
+const EXPRESSION = join(import.meta.dir, "resolve.nix");
+/** Each takes a processor, and up to the heap that an evaluation may have. */
+const EVALUATIONS_AT_ONCE = 2;
+
+/** Evaluates package sets: which derivation a name means. */
+export class Evaluation {
+  readonly #store: NixStore;
+  readonly #timeoutMs: number;
+  readonly #limit = new ConcurrencyLimit(EVALUATIONS_AT_ONCE);
+
+  /** @param timeoutMs maximum time for one evaluation */
+  constructor(store: NixStore, timeoutMs: number) {
+    this.#store = store;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * The packages that `names` mean, in that order; writes their derivations into the store.
+   *
+   * @throws {RegistryError} `package-unknown`, naming all names that mean nothing; `build-failed`, naming all packages
+   * that are none or cannot be evaluated
+   */
+  async evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<readonly EvaluatedPackage[]> {
+    const whole = await this.#run(request, signal);
+    // When one package fails, the evaluation of all does, and does not name it.
+    if (typeof whole === "string") throw await this.#failureOf(request, whole, signal);
+    const unknown = whole.answers.filter((one) => "error" in one && one.error === "not-found");
+    if (unknown.length > 0)
+      throw unknownPackages(
+        unknown.map(({ name }) => name),
+        whole.attributes,
+      );
+    const others = whole.answers.flatMap((one) =>
+      "error" in one && one.error === "not-a-package" ? [[one.name, `it is a ${one.kind}`] as const] : [],
+    );
+    if (others.length > 0) throw packagesFailed(new Map(others));
+    return whole.answers as readonly EvaluatedPackage[];
+  }
+
+  async #failureOf(request: EvaluationRequest, reason: string, signal: AbortSignal): Promise<RegistryError> {
+    const reasons = new Map<string, string>();
+    const evaluateAlone = async (name: string) => {
+      const alone = await this.#run({ ...request, names: [name] }, signal);
+      if (typeof alone === "string") reasons.set(name, alone);
+    };
+    if (request.names.length > 1) await Promise.all(request.names.map(evaluateAlone));
+    if (reasons.size > 0) return packagesFailed(new Map([...reasons].toSorted()));
+    return packagesFailed(new Map([[request.names.join(", "), reason]]));
+  }
+
+  /** The answers, or why the evaluation failed. */
+  #run(request: EvaluationRequest, signal: AbortSignal): Promise<Answers | string> {
+    return this.#limit.run(async () => {
+      const { folders } = this.#store;
+      const set = folders.fileOf(request.source);
+      const command = [
+        ...["nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode"],
+        ...["-I", `set=${set}`, "-I", `resolve=${EXPRESSION}`, EXPRESSION],
+        ...["--argstr", "set", set, "--argstr", "system", request.system],
+        ...["--argstr", "names", JSON.stringify(request.names)],
+        ...["--argstr", "arguments", JSON.stringify(request.arguments)],
+      ];
+      const { exitCode, stdout, stderr } = await this.#store.run(command, {
+        timeoutMs: this.#timeoutMs,
+        signal,
+      });
+      // On failure the output can look finished (Nix 2.8).
+      if (exitCode !== 0) return evaluationReason(stderr, [set, folders.store, EXPRESSION]);
+      return JSON.parse(stdout) as Answers;
+    }, signal);
+  }
+}
+
+function unknownPackages(names: readonly string[], attributes: readonly string[]): RegistryError {
+  const suggestions = Object.fromEntries(
+    names
+      .map((name) => [name, nearestNames(name, attributes)] as const)
+      .filter(([, near]) => near.length > 0),
+  );
+  const near = Object.values(suggestions).flat();
+  const hint = near.length === 0 ? "" : `; did you mean ${near.join(", ")}?`;
+  return new RegistryError("package-unknown", `unknown packages: ${names.join(", ")}${hint}`, {
+    detail: { packages: names, suggestions },
+  });
+}

@@ -1,0 +1,105 @@
+import type { ArchiveEntry } from "../archive/archive-writer.ts";
+import { archiveOf } from "../archive/archive-writer.ts";
+import { LayerTree } from "../archive/layer-tree.ts";
+import type { LayerContent } from "../package-source.ts";
+import type { EvaluatedPackage } from "./evaluation.ts";
+import { type LinkEntry, linkTree } from "./link-tree.ts";
+import type { StorePathInfo } from "./nix-store.ts";
+import { readTree } from "./store-tree.ts";
+
+/** What the layer of links is made of. */
+export interface LinkedOutputs {
+  /** The outputs whose files are linked. */
+  readonly outputs: readonly EvaluatedPackage[];
+  readonly closure: readonly StorePathInfo[];
+}
+
+/** As Nix sets all times in a store. */
+const MODIFIED_AT = new Date(1_000);
+
+const FOLDERS: readonly (readonly [path: string, mode: number])[] = [
+  ["tmp", 0o1777],
+  ["var/tmp", 0o1777],
+  ["root", 0o700],
+  ["run", 0o755],
+  ["home", 0o755],
+];
+
+const FILES: Readonly<Record<string, string>> = {
+  "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
+  "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+  "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+};
+
+const CERTIFICATES = "etc/ssl/certs/ca-certificates.crt";
+/** Where packages have the certificates. */
+const BUNDLES = ["etc/ssl/certs/ca-bundle.crt", CERTIFICATES];
+
+/** Everything that the bytes of the layer depend on. */
+export function linkLayerInputs({ outputs, closure }: LinkedOutputs): readonly string[] {
+  const hashes = new Map(closure.map(({ path, narHash }) => [path, narHash]));
+  const linked = outputs.map(({ path, priority, attribute }) =>
+    JSON.stringify([path, hashes.get(path) ?? "", priority, attribute]),
+  );
+  return ["links", ...linked.toSorted(), envOf(closure) ?? ""];
+}
+
+/**
+ * The layer that puts packages where programs look for them: `/bin/git` is a link to the file in the store. With what no
+ * package brings: accounts, folders, the certificates' usual name, `/bin/sh` and `/usr/bin/env`.
+ */
+export function createLinkLayer(links: LinkedOutputs, storeFolder: string): LayerContent {
+  return {
+    archive: archiveOf(async (archive) => {
+      const tree = new LayerTree(archive);
+      const { entries } = linkTree(await readOutputs(links, storeFolder));
+      for (const entry of entries) await tree.add(archiveEntry(entry));
+      const taken = new Set(entries.map(({ path }) => path));
+      for (const [path, mode] of FOLDERS) await tree.addFolder(path, mode, MODIFIED_AT);
+      for (const [path, text] of Object.entries(FILES)) {
+        await tree.addFile(path, new TextEncoder().encode(text), MODIFIED_AT);
+      }
+      for (const [path, target] of usualLinks(links, taken)) await tree.addLink(path, target, MODIFIED_AT);
+    }),
+    facts: () => "[]",
+  };
+}
+
+async function readOutputs({ outputs }: LinkedOutputs, storeFolder: string) {
+  const unique = new Map(outputs.map((output) => [output.path, output]));
+  const signal = new AbortController().signal;
+  return await Promise.all(
+    [...unique.values()].map(async ({ path, attribute, priority }) => ({
+      storePath: path,
+      name: attribute,
+      priority,
+      tree: await readTree(storeFolder, path, signal),
+    })),
+  );
+}
+
+/** Links that programs expect, if nothing else is there. */
+function usualLinks(
+  { closure }: LinkedOutputs,
+  taken: ReadonlySet<string>,
+): readonly (readonly [path: string, target: string])[] {
+  const env = envOf(closure);
+  const bundle = BUNDLES.find((path) => taken.has(path));
+  return [
+    ...(bundle === undefined ? [] : [[CERTIFICATES, `/${bundle}`] as const]),
+    ...(taken.has("bin/bash") ? [["bin/sh", "bash"] as const] : []),
+    ...(env === undefined ? [] : [["usr/bin/env", env] as const]),
+  ];
+}
+
+/** `env` of the closure's own coreutils: that of the build machine would dangle. */
+function envOf(closure: readonly StorePathInfo[]): string | undefined {
+  const coreutils = closure.find(({ path }) => /^\/nix\/store\/[^-]+-coreutils(?:-full)?-\d/.test(path));
+  return coreutils === undefined ? undefined : `${coreutils.path}/bin/env`;
+}
+
+function archiveEntry({ path, kind, target }: LinkEntry): ArchiveEntry {
+  const common = { path, userId: 0, groupId: 0, modifiedAt: MODIFIED_AT };
+  if (kind === "directory") return { ...common, type: "directory", mode: 0o755 };
+  return { ...common, type: "symlink", mode: 0o777, linkTarget: target ?? "" };
+}

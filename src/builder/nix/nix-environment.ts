@@ -1,0 +1,113 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
+/** How Nix is run. */
+export interface NixSettings {
+  /** Folder for the store and everything that Nix keeps. */
+  readonly stateFolder: string;
+  /** Binary caches; none means that everything is built here. Absent, Nix's own default. */
+  readonly substituters?: readonly string[] | undefined;
+  /** Public keys of the caches whose paths are taken. Absent, Nix's own default. */
+  readonly trustedKeys?: readonly string[] | undefined;
+  /** Paths of this host that builders see. */
+  readonly sandboxPaths: readonly string[];
+  /** Builders that run at the same time; 0 takes packages from binary caches only. */
+  readonly maxJobs: number;
+  /** Maximum time for one builder, in seconds. */
+  readonly builderTimeoutSeconds: number;
+  /** Maximum time for which a builder may say nothing, in seconds. */
+  readonly silentSeconds: number;
+  /** Maximum bytes that one builder may log. */
+  readonly logBytes: number;
+  /** Heap of an evaluation, in bytes. */
+  readonly evaluationBytes: number;
+}
+
+/** The folders of one Nix store with its state. */
+export class NixFolders {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** The root of the private store, whose paths are still called `/nix/store/…`. */
+  get store(): string {
+    return join(this.#root, "store");
+  }
+
+  /** Where the files of store paths are. */
+  get storePaths(): string {
+    return join(this.store, "nix/store");
+  }
+
+  /** Where builds keep what they need from being collected. */
+  get roots(): string {
+    return join(this.store, "nix/var/nix/gcroots/slipway");
+  }
+
+  /** An empty home folder. */
+  get home(): string {
+    return join(this.#root, "home");
+  }
+
+  get cache(): string {
+    return join(this.#root, "cache");
+  }
+
+  /** An empty folder instead of the host's configuration. */
+  get configuration(): string {
+    return join(this.#root, "configuration");
+  }
+
+  /** The file of a store path such as `/nix/store/HASH-NAME`. */
+  fileOf(storePath: string): string {
+    return join(this.store, storePath);
+  }
+
+  /** Creates all of them. */
+  async create(): Promise<void> {
+    for (const folder of [this.store, this.home, this.cache, this.configuration]) {
+      await mkdir(folder, { recursive: true });
+    }
+  }
+}
+
+/**
+ * The environment of every Nix command. All settings are in `NIX_CONFIG`, and the host's configuration is not read.
+ * Settings that a version of Nix does not know cause a warning only.
+ *
+ * Builds are sandboxed or fail: without `sandbox-fallback = false`, Nix silently builds without a sandbox where the host
+ * lacks namespaces.
+ */
+export function nixEnvironment(folders: NixFolders, settings: NixSettings): Readonly<Record<string, string>> {
+  const configuration = {
+    store: folders.store,
+    substituters: settings.substituters?.join(" "),
+    "trusted-public-keys": settings.trustedKeys?.join(" "),
+    sandbox: "true",
+    "sandbox-fallback": "false",
+    "sandbox-paths": settings.sandboxPaths.join(" "),
+    "build-users-group": "",
+    builders: "",
+    "restrict-eval": "true",
+    "allow-import-from-derivation": "false",
+    "build-poll-interval": "1",
+    "max-jobs": String(settings.maxJobs),
+    timeout: String(settings.builderTimeoutSeconds),
+    "max-silent-time": String(settings.silentSeconds),
+    "max-build-log-size": String(settings.logBytes),
+    "download-attempts": "2",
+    "connect-timeout": "10",
+  };
+  return {
+    NIX_CONFIG: Object.entries(configuration)
+      .flatMap(([name, value]) => (value === undefined ? [] : [`${name} = ${value}`]))
+      .join("\n"),
+    NIX_CONF_DIR: folders.configuration,
+    HOME: folders.home,
+    USER: "slipway",
+    XDG_CACHE_HOME: folders.cache,
+    GC_MAXIMUM_HEAP_SIZE: String(settings.evaluationBytes),
+  };
+}

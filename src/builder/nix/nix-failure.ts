@@ -1,0 +1,65 @@
+import { RegistryError } from "../../oci/registry-error.ts";
+
+const STORE_PATH = /\/nix\/store\/[0-9a-df-np-sv-z]{32}-([A-Za-z0-9+._?=-]+)/g;
+const MAX_REASON_LENGTH = 1_000;
+
+/** Exit statuses of `nix-store --realise` that say more than 1 (nix-store(1)). */
+const STATUS_REASONS: Readonly<Record<number, string>> = {
+  101: "its build took too long or said nothing for too long",
+  102: "what it downloads is not what it expects",
+  104: "it does not build to the same bytes again",
+};
+
+/**
+ * Why an evaluation failed, by what Nix wrote: the text of its last `error:` paragraph, in which newer versions name the
+ * cause. Without paths of this host.
+ */
+export function evaluationReason(stderr: string, hidden: readonly string[]): string {
+  const paragraphs = errorParagraphs(stderr);
+  const text = paragraphs.findLast((paragraph) => paragraph !== "") ?? "the evaluation failed";
+  return cleaned(text, hidden);
+}
+
+/** A package that could not be realised, and why. */
+export interface RealiseFailure {
+  /** The name in the store, such as `hello-2.10`; absent when Nix names none. */
+  readonly derivation: string | undefined;
+  readonly reason: string;
+}
+
+/** What `nix-store --realise` says about its failure, by its exit status and what it wrote. */
+export function realiseFailure(exitCode: number, stderr: string, hidden: readonly string[]): RealiseFailure {
+  const last = errorParagraphs(stderr).at(-1) ?? "";
+  const named = [...last.matchAll(STORE_PATH)].map(([, name = ""]) => name);
+  const derivation = named.find((name) => name.endsWith(".drv"))?.replace(/\.drv$/, "");
+  const known = STATUS_REASONS[exitCode];
+  return { derivation, reason: known ?? cleaned(last === "" ? "its build failed" : last, hidden) };
+}
+
+/** Whether an evaluation's derivations were collected before they were realised, so that it has to be repeated. */
+export function hasLostDerivation(stderr: string): boolean {
+  return /cannot build missing derivation|failed to obtain derivation/.test(stderr);
+}
+
+/** The failure of packages that there are, with the reason of each. */
+export function packagesFailed(reasons: ReadonlyMap<string, string>): RegistryError {
+  const packages = [...reasons].map(([name, reason]) => ({ name, reason }));
+  const names = packages.map(({ name }) => name).join(", ");
+  const first = packages[0]?.reason ?? "";
+  return new RegistryError("build-failed", `cannot build ${names}: ${first}`, { detail: { packages } });
+}
+
+/** The texts after `error:`, each up to the next one, without indentation. */
+function errorParagraphs(stderr: string): readonly string[] {
+  return Bun.stripANSI(stderr)
+    .split(/^[ \t]*error(?: \([^)]*\))?:/m)
+    .slice(1)
+    .map((text) => text.replaceAll(/\s+/g, " ").trim());
+}
+
+function cleaned(text: string, hidden: readonly string[]): string {
+  let clean = text.replaceAll(STORE_PATH, "$1");
+  for (const path of hidden) clean = clean.replaceAll(path, "");
+  // What is left of paths of this host.
+  return clean.replaceAll(/(?<![\w.])\/(?:[\w.+-]+\/)+/g, "…/").slice(0, MAX_REASON_LENGTH);
+}

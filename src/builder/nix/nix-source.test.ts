@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, it, setDefaultTimeout } from "bun:test";
+import { cp, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  packageSourceContract,
+  type SourceSubject,
+} from "../../../test/contracts/package-source.contract.ts";
+import { eventually } from "../../../test/support/eventually.ts";
+import { HAS_NIX, openNixSource, SMALL_SET, type TestSource } from "../../../test/support/nix.ts";
+import { describeWith } from "../../../test/support/requirements.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { parseTag } from "../../oci/reference.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
+import type { StepContext } from "../package-source.ts";
+
+const AMD64 = { os: "linux", architecture: "amd64" };
+/** A safety net: some tests build packages. */
+const LONG_MS = 300_000;
+
+setDefaultTimeout(LONG_MS);
+
+function context(signal = new AbortController().signal): StepContext {
+  return { progress: () => {}, signal };
+}
+
+/** Labels of the parts that names stand for, or the fault and its detail. */
+async function resolve({ source }: TestSource, ...names: readonly string[]) {
+  try {
+    const request = source.read(names, parseTag("latest"), AMD64);
+    await using resolution = await source.resolve(request, context());
+    return { packages: resolution.packages, labels: resolution.parts.map(({ label }) => label).toSorted() };
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    return { fault: error.fault, message: error.message, detail: error.detail as Record<string, unknown> };
+  }
+}
+
+describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
+  let folder: TemporaryFolder;
+  let tested: TestSource;
+  let subject: SourceSubject;
+
+  beforeAll(async () => {
+    folder = await temporaryFolder("nix-source");
+    tested = openNixSource(join(folder.path, "nix"));
+    subject = {
+      source: tested.source,
+      elsewhere: openNixSource(join(folder.path, "elsewhere")).source,
+      needing: "program",
+      needed: "library",
+      apart: "apart",
+      unknown: ["nothing", "nowhere"],
+    };
+  });
+  afterAll(() => folder[Symbol.asyncDispose]());
+
+  packageSourceContract("nix", () => subject);
+
+  describe("names", () => {
+    it.each([
+      ["mixedcase", "MixedCase"],
+      ["0digit", "_0digit"],
+      ["dotted2.5", "dotted2.5"],
+      ["plus_plus", "plus+"],
+      ["nested.camelcase.innerpkg", "nested.camelCase.innerPkg"],
+      ["split.dev", "split.dev"],
+    ])("%s is found as %s", async (name, attribute) => {
+      expect(await resolve(tested, name)).toMatchObject({ packages: [attribute] });
+    });
+
+    it("take the output that they name, and else the default one", async () => {
+      expect((await resolve(tested, "split")).labels).toEqual(["everywhere-1", "split-1"]);
+      expect((await resolve(tested, "split.dev")).labels).toEqual(["everywhere-1", "split-1-dev"]);
+    });
+
+    it("that are unknown are all named, with what is near", async () => {
+      const failure = await resolve(tested, "progam", "nothing", "apart", "libary");
+      expect(failure).toMatchObject({
+        fault: "package-unknown",
+        detail: {
+          packages: ["libary", "nothing", "progam"],
+          suggestions: { progam: ["program"], libary: ["library"] },
+        },
+      });
+      expect(failure.message).not.toContain("apart");
+    });
+
+    it("never become anything but names", async () => {
+      for (const name of [
+        "program.drvpath",
+        "a.b.c",
+        "..",
+        "program;x",
+        "$(id)",
+        "--help",
+        "''",
+        `$${"{x}"}`,
+        "a b",
+      ]) {
+        const { fault } = await resolve(tested, name);
+        expect([name, fault]).toEqual([name, expect.stringMatching(/^package-unknown$|^build-failed$/)]);
+      }
+    });
+  });
+
+  describe("what cannot be evaluated or built", () => {
+    it.each([
+      ["notpackage", "notpackage", "it is a set"],
+      ["text", "text", "it is a string"],
+      ["throws", "throws", "this package was removed"],
+      ["aborts", "aborts", "this package cannot be evaluated"],
+      ["broken", "broken", ""],
+      ["endless", "endless", ""],
+      ["readshost", "readshost", "forbidden"],
+      ["fails", "fails-1", "failed with exit code 3"],
+      ["needsfailing", "fails-inside-1", "failed with exit code 4"],
+    ])("%s names the package and the reason", async (name, named, reason) => {
+      const failure = await resolve(tested, "apart", name);
+      expect(failure.fault).toBe("build-failed");
+      const { packages } = failure.detail as { packages: readonly { name: string; reason: string }[] };
+      expect(packages.map((one) => one.name)).toEqual([named]);
+      expect(packages[0]?.reason).toContain(reason);
+      expect(JSON.stringify(failure)).not.toContain(folder.path);
+    });
+
+    it("leaves what was built, and no root", async () => {
+      await resolve(tested, "apart", "fails");
+      expect(await readdir(join(folder.path, "nix/store/nix/var/nix/gcroots/slipway"))).toEqual([]);
+    });
+
+    it("is stopped with its log when that is too long", async () => {
+      const bounded = openNixSource(join(folder.path, "bounded"), { logBytes: 10_000 });
+      expect((await resolve(bounded, "noisy")).fault).toBe("build-failed");
+    });
+
+    it("is refused when the image would be too large", async () => {
+      const bounded = openNixSource(join(folder.path, "nix"), { closurePaths: 2 });
+      expect(await resolve(bounded, "program")).toMatchObject({
+        fault: "build-failed",
+        detail: { maxPaths: 2 },
+      });
+    });
+
+    it("leaves no builder when nobody waits any more", async () => {
+      const abort = new AbortController();
+      const { source } = tested;
+      const request = source.read(["stays"], parseTag("latest"), AMD64);
+      const resolving = source.resolve(request, context(abort.signal));
+      resolving.catch(() => {});
+      await eventually(() => processesWith("sleep 600", "stays").then((pids) => pids.length > 0));
+      abort.abort(new Error("gone"));
+      await expect(resolving).rejects.toThrow("gone");
+      await eventually(() => processesWith("sleep 600", "stays").then((pids) => pids.length === 0));
+    });
+  });
+
+  it("is looked at again when it changes, and not copied when it does not", async () => {
+    const set = join(folder.path, "changing");
+    await cp(SMALL_SET, set, { recursive: true });
+    const changing = openNixSource(join(folder.path, "nix"), { path: set });
+    const request = changing.source.read(["apart"], parseTag("latest"), AMD64);
+    const first = await changing.source.check(request);
+    expect(await changing.source.check(request)).toBe(first);
+    await writeFile(join(set, "more.nix"), "{ }");
+    expect(await changing.source.check(request)).not.toBe(first);
+  });
+
+  it("gives other packages for other arguments", async () => {
+    const other = openNixSource(join(folder.path, "nix"), { arguments: { greeting: "good morning" } });
+    const request = tested.source.read(["apart"], parseTag("latest"), AMD64);
+    await using one = await tested.source.resolve(request, context());
+    await using two = await other.source.resolve(request, context());
+    expect(two.parts.map(({ contentKey }) => contentKey)).not.toEqual(
+      one.parts.map(({ contentKey }) => contentKey),
+    );
+  });
+
+  it("has no tag but latest", async () => {
+    const request = tested.source.read(["apart"], parseTag("v1"), AMD64);
+    await expect(tested.source.check(request)).rejects.toMatchObject({ fault: "manifest-unknown" });
+  });
+});
+
+/** Processes whose command line or environment has both texts. */
+async function processesWith(command: string, inEnvironment: string): Promise<readonly string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const matches = await Promise.all(
+    pids.map(async (pid) => {
+      const read = (name: string) =>
+        Bun.file(`/proc/${pid}/${name}`)
+          .text()
+          .catch(() => "");
+      const line = (await read("cmdline")).replaceAll("\0", " ");
+      return line.includes(command) && (await read("environ")).includes(`name=${inEnvironment}`);
+    }),
+  );
+  return pids.filter((_, index) => matches[index]);
+}

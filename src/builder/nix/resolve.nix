@@ -1,0 +1,100 @@
+# Finds the packages of an image in a package set. Evaluated with JSON in and out; see evaluation.ts.
+#
+# For each name: the attribute that it means, its derivation and output; or why there is none.
+{
+  # The folder of the set.
+  set,
+  system,
+  # The names, as a JSON list of strings.
+  names,
+  # More arguments of the set, as a JSON object.
+  arguments ? "{}",
+}:
+
+let
+  inherit (builtins)
+    attrNames concatStringsSep filter fromJSON head isAttrs isString length listToAttrs map match replaceStrings split
+    stringLength substring tail tryEval typeOf;
+
+  root = import set (fromJSON arguments // { inherit system; });
+
+  characters = text: builtins.genList (at: substring at 1 text) (stringLength text);
+  upper = characters "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  lower = characters "abcdefghijklmnopqrstuvwxyz";
+  fold = replaceStrings upper lower;
+
+  # The names of a set by their folded form; the first in byte order where several fold alike.
+  folded = attrs: listToAttrs (map (name: { name = fold name; value = name; }) (attrNames attrs));
+  rootFolded = folded root;
+
+  # The spellings of a component that are tried: as it is, with `_` before a digit, with `+` spelled out.
+  spellings = component:
+    let
+      plus = replaceStrings [ "_plus" ] [ "+" ] component;
+      digit = text: if match "[0-9].*" text != null then [ text ("_" + text) ] else [ text ];
+    in
+    digit component ++ (if plus == component then [ ] else digit plus);
+
+  # The attribute of `attrs` that a component means, or null.
+  find = attrs: attrsFolded: component:
+    let
+      exact = filter (name: attrs ? ${name}) (spellings component);
+      alike = filter (name: attrsFolded ? ${name}) (map fold (spellings component));
+    in
+    if exact != [ ] then head exact
+    else if alike != [ ] then attrsFolded.${head alike}
+    else null;
+
+  # The path of attributes that components mean, or null. An attribute may hold dots itself.
+  descend = attrs: attrsFolded: components:
+    let
+      name = find attrs attrsFolded (head components);
+      value = attrs.${name};
+      deeper = descend value (folded value) (tail components);
+      joined = find attrs attrsFolded (concatStringsSep "." components);
+      whole = if joined == null then null else [ joined ];
+    in
+    if length components == 1 then (if name == null then null else [ name ])
+    else if name == null || !isAttrs value then whole
+    else if deeper == null then whole
+    else [ name ] ++ deeper;
+
+  valueAt = attrs: path: if path == [ ] then attrs else valueAt attrs.${head path} (tail path);
+
+  # A fact about a package that may be missing or broken.
+  fact = value: default:
+    let result = tryEval (builtins.deepSeq value value);
+    in if result.success then result.value else default;
+
+  describe = path: value:
+    let meta = fact (value.meta or { }) { };
+    in {
+      attribute = concatStringsSep "." path;
+      drvPath = builtins.unsafeDiscardStringContext value.drvPath;
+      output = value.outputName or "out";
+      # `outPath` would make JSON of the path alone.
+      path = builtins.unsafeDiscardStringContext value.outPath;
+      priority = let p = fact (meta.priority or 5) 5; in if builtins.isInt p then p else 5;
+      mainProgram = let p = fact (meta.mainProgram or null) null; in if isString p then p else null;
+      # Writes the derivation, on which the paths above depend.
+      instantiated = stringLength value.drvPath > 0;
+    };
+
+  answer = name:
+    let
+      path = descend root rootFolded (filter isString (split "\\." name));
+      value = valueAt root path;
+      isPackage = isAttrs value && (value.type or null) == "derivation";
+    in
+    { inherit name; }
+    // (if path == null then { error = "not-found"; }
+    else if !isPackage then { error = "not-a-package"; kind = typeOf value; }
+    else describe path value);
+
+  answers = map answer (fromJSON names);
+in
+{
+  inherit answers;
+  # For suggestions.
+  attributes = if filter (one: (one.error or null) == "not-found") answers == [ ] then [ ] else attrNames root;
+}

@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { NixSource, type NixSourceOptions } from "../../src/builder/nix/nix-source.ts";
+import { CommandRunner } from "../../src/builder/process/command-runner.ts";
+import { createLogger } from "../../src/log.ts";
+import { installed } from "./command.ts";
+
+/** Whether Nix is installed. */
+export const HAS_NIX = installed("nix-instantiate", "nix-store");
+
+/** A package set of a few small packages. */
+export const SMALL_SET = join(import.meta.dir, "small-set");
+
+/** What a builder sees of the host, for sets whose builder is the host's shell. */
+export const HOST_SHELL = ["/bin", "/lib", "/lib64", "/usr"];
+
+/** A source, and the runner of its commands. */
+export interface TestSource {
+  readonly source: NixSource;
+  readonly runner: CommandRunner;
+}
+
+/** A source of the small set, or of another one, with its store in `stateFolder`. */
+export function openNixSource(stateFolder: string, options: Partial<NixSourceOptions> = {}): TestSource {
+  const log = createLogger("silent");
+  const runner = new CommandRunner({ environment: process.env, log });
+  const defaults: NixSourceOptions = {
+    name: "nix",
+    path: SMALL_SET,
+    arguments: {},
+    include: ["everywhere"],
+    stateFolder,
+    substituters: [],
+    trustedKeys: [],
+    sandboxPaths: HOST_SHELL,
+    maxJobs: 2,
+    builderTimeoutSeconds: 600,
+    silentSeconds: 600,
+    logBytes: 16 << 20,
+    evaluationBytes: 1 << 30,
+    evaluationSeconds: 120,
+    closurePaths: 20_000,
+    closureBytes: 1 << 30,
+  };
+  return { source: new NixSource({ ...defaults, ...options }, runner, log), runner };
+}

@@ -1,0 +1,55 @@
+# A package set of a few small packages, which need neither a network nor another set: their builder is the host's
+# /bin/sh. What goes wrong in real sets is here too.
+{ system ? builtins.currentSystem, greeting ? "hello", ... }:
+
+let
+  make = name: fields: script:
+    derivation ({
+      inherit name system;
+      builder = "/bin/sh";
+      args = [ "-ec" script ];
+      PATH = "/usr/bin:/bin";
+    } // fields);
+
+  # A program, which is a script for the host's shell.
+  program = name: fields: make "${name}-1.0" fields ''
+    mkdir -p $out/bin $out/share/${name} $out/nix-support
+    printf '#!/bin/sh\necho ${greeting} from ${name} %s\n' "''${needs:-}" > $out/bin/${name}
+    chmod 755 $out/bin/${name}
+    echo ${name} > $out/share/${name}/text
+    ln -s bin $out/sbin
+  '';
+
+  library = make "library-2.1" { } "mkdir -p $out/lib; echo code > $out/lib/library.so; mkdir $out/empty";
+in
+{
+  inherit library;
+  program = program "program" { needs = library; };
+  apart = program "apart" { };
+  everywhere = make "everywhere-1" { } "mkdir -p $out/etc/ssl/certs; echo certificates > $out/etc/ssl/certs/ca-bundle.crt";
+  MixedCase = program "mixed" { };
+  _0digit = program "digit" { };
+  "dotted2.5" = program "dotted" { };
+  "plus+" = program "plus" { };
+  nested.camelCase.innerPkg = program "inner" { };
+  described = program "described" { } // {
+    meta = { mainProgram = "described"; priority = 3; license = throw "a broken fact"; };
+  };
+  split = make "split-1" { outputs = [ "out" "dev" ]; } ''
+    mkdir -p $out/bin $dev/include; echo run > $out/bin/split; chmod 755 $out/bin/split; echo header > $dev/include/split.h
+  '';
+  oneFile = make "one-file" { } "printf '#!/bin/sh\\n' > $out; chmod 755 $out";
+  rival = make "rival-1" { } "mkdir -p $out/bin; echo rival > $out/bin/apart; chmod 755 $out/bin/apart";
+
+  notPackage = { a = 1; };
+  text = "only text";
+  throws = throw "this package was removed; see https://example.invalid/why";
+  aborts = abort "this package cannot be evaluated";
+  broken = 1 + "a type error";
+  endless = let f = x: f (x + 1); in f 0;
+  readsHost = make "reads-host" { host = builtins.readFile /etc/hostname; } "echo $host > $out";
+  fails = make "fails-1" { } "echo this package never builds >&2; exit 3";
+  needsFailing = program "needs-failing" { needs = make "fails-inside-1" { } "exit 4"; };
+  noisy = make "noisy" { } "i=0; while [ $i -lt 20000 ]; do echo a line of a long build log; i=$((i+1)); done; exit 5";
+  stays = make "stays" { } "sleep 600";
+}
