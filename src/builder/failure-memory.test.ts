@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, setSystemTime } from "bun:test";
+import { afterEach, beforeEach, describe, expect, it, setSystemTime } from "bun:test";
 import { type Fault, RegistryError } from "../oci/registry-error.ts";
 import { FailureMemory } from "./failure-memory.ts";
 import type { PackageRequest } from "./package-source.ts";
@@ -11,6 +11,9 @@ const request = (...packages: readonly string[]): PackageRequest => ({
 const failure = (fault: Fault) => new RegistryError(fault, "no");
 const at = (seconds: number) => setSystemTime(new Date(START + seconds * 1000));
 
+beforeEach(() => {
+  at(0);
+});
 afterEach(() => {
   setSystemTime();
 });
@@ -20,7 +23,6 @@ describe("the memory of failed builds", () => {
     const memory = new FailureMemory(60);
     const output = new Error("what a command wrote");
     const conflict = new RegistryError("package-conflict", "no", { detail: { reason: "c" }, cause: output });
-    at(0);
     memory.add(request("a", "b"), 1, conflict);
     at(59);
     const { fault, message, detail } = conflict;
@@ -46,7 +48,6 @@ describe("the memory of failed builds", () => {
 
   it("keeps failures that may be gone soon for a short time", () => {
     const memory = new FailureMemory(60);
-    at(0);
     memory.add(request("a"), 1, failure("build-failed"));
     at(9);
     expect(memory.find(request("a"), 1)).toBeDefined();
