@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { AptSource } from "./builder/apt/apt-source.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
+import type { PackageSource } from "./builder/package-source.ts";
 import { CommandRunner } from "./builder/process/command-runner.ts";
 import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
@@ -137,7 +138,8 @@ export async function compose(
     images,
     builder,
     lost: lost.promise,
-    buildSources: async () => (builder === undefined ? [] : [await describeApt(builder)]),
+    buildSources: async () =>
+      builder === undefined ? [] : await Promise.all(builder.sources.map(describeSource)),
     serve() {
       all.use(startPresenceWatch([engine, driver, locks], lost.resolve));
       const registryLog = log.child({ area: "registry" });
@@ -181,7 +183,7 @@ async function openStores(
 function createBuilder(
   { builder }: Config,
   data: string,
-  parts: Omit<OnDemandParts, "source">,
+  parts: Omit<OnDemandParts, "sources">,
 ): OnDemandBuilder | undefined {
   if (!builder.enabled || !builder.apt.enabled) return undefined;
   const options = {
@@ -197,7 +199,7 @@ function createBuilder(
     parts.log,
   );
   return new OnDemandBuilder(
-    { ...parts, source },
+    { ...parts, sources: [source] },
     {
       platform: { os: "linux", architecture: HOST_ARCHITECTURE },
       layerBudget: builder.maxLayers,
@@ -211,10 +213,10 @@ function createBuilder(
   );
 }
 
-async function describeApt(builder: OnDemandBuilder): Promise<BuildSource> {
-  const found = await builder.available();
+async function describeSource(source: PackageSource): Promise<BuildSource> {
+  const found = await source.available();
   const detail = found.available ? found.detail : found.reason;
-  return { name: "apt", available: found.available, detail, example: "apt/curl/git:latest" };
+  return { name: source.name, available: found.available, detail, example: `${source.example}:latest` };
 }
 
 async function openEngine({ metadata }: Config, data: string, log: Logger): Promise<SqlEngine> {

@@ -4,9 +4,11 @@ import { FailureMemory } from "./failure-memory.ts";
 import type { PackageRequest } from "./package-source.ts";
 
 const START = Date.UTC(2026, 0, 1);
-const request = (...packages: readonly string[]): PackageRequest => ({
-  packages,
-  platform: { os: "linux", architecture: "amd64" },
+const AMD64 = { os: "linux", architecture: "amd64" };
+const request = (...packages: readonly string[]) => asked({ packages });
+const asked = (changed: Partial<PackageRequest>, source = "apt") => ({
+  source: { name: source },
+  request: { packages: [], platform: AMD64, revision: "latest", ...changed },
 });
 const failure = (fault: Fault) => new RegistryError(fault, "no");
 const at = (seconds: number) => setSystemTime(new Date(START + seconds * 1000));
@@ -30,8 +32,14 @@ describe("the memory of failed builds", () => {
     expect(found).toMatchObject({ fault, message, detail });
     expect(found?.cause).toBeUndefined();
     expect(memory.find(request("a"), 1)).toBeUndefined();
-    const arm = { packages: ["a", "b"], platform: { os: "linux", architecture: "arm64" } };
-    expect(memory.find(arm, 1)).toBeUndefined();
+    const packages = ["a", "b"];
+    for (const other of [
+      asked({ packages, platform: { os: "linux", architecture: "arm64" } }),
+      asked({ packages, revision: "older" }),
+      asked({ packages }, "nix"),
+    ]) {
+      expect(memory.find(other, 1)).toBeUndefined();
+    }
     at(60);
     expect(memory.find(request("a", "b"), 1)).toBeUndefined();
   });

@@ -1,12 +1,18 @@
 import { LRUCache } from "lru-cache";
 import { type Fault, RegistryError } from "../oci/registry-error.ts";
-import type { PackageRequest } from "./package-source.ts";
+import type { PackageRequest, PackageSource } from "./package-source.ts";
 
 interface RememberedFailure {
   readonly error: RegistryError;
   readonly revision: number;
   /** In milliseconds since the epoch. */
   readonly until: number;
+}
+
+/** A request, and whom it is for. */
+interface Asked {
+  readonly source: Pick<PackageSource, "name">;
+  readonly request: PackageRequest;
 }
 
 const MAX_REMEMBERED = 1000;
@@ -36,9 +42,9 @@ export class FailureMemory {
     this.#seconds = seconds;
   }
 
-  /** The recent failure of an equal request with the same revision of the package lists, if there is one. */
-  find(request: PackageRequest, revision: number): RegistryError | undefined {
-    const key = keyOf(request);
+  /** The recent failure of an equal request from the same state of the packages, if there is one. */
+  find(asked: Asked, revision: number): RegistryError | undefined {
+    const key = keyOf(asked);
     const failure = this.#failures.peek(key);
     if (failure === undefined) return undefined;
     // Keep a failure with another revision: this request may have waited while the lists were refreshed.
@@ -48,11 +54,11 @@ export class FailureMemory {
   }
 
   /** Remembers a failure without its cause, if it is of a kind to remember. Forgets the oldest one when full. */
-  add(request: PackageRequest, revision: number, error: RegistryError): void {
+  add(asked: Asked, revision: number, error: RegistryError): void {
     const seconds = Math.min(this.#seconds, REMEMBERED[error.fault] ?? 0);
     if (seconds === 0) return;
     const until = Date.now() + seconds * 1000;
-    this.#failures.set(keyOf(request), { error: withoutCause(error), revision, until });
+    this.#failures.set(keyOf(asked), { error: withoutCause(error), revision, until });
   }
 }
 
@@ -62,6 +68,6 @@ function withoutCause({ fault, message, detail }: RegistryError): RegistryError 
 }
 
 /** Equal requests have the same key. */
-function keyOf({ packages, platform }: PackageRequest): string {
-  return [platform.os, platform.architecture, ...packages].join(" ");
+function keyOf({ source, request: { packages, platform, revision } }: Asked): string {
+  return [source.name, platform.os, platform.architecture, revision, ...packages].join(" ");
 }

@@ -27,17 +27,20 @@ export interface AssembledImage {
 
 const ANNOTATION = "org.opencontainers.image";
 
-/** Makes the image of `layers`, lowest first. Contains no name, so equal contents give equal bytes. */
+/**
+ * Makes the image of `layers`, lowest first, with a `description` for people. Contains no name, so equal contents give
+ * equal bytes.
+ */
 export function assembleImage(
   platform: Platform,
-  packages: readonly string[],
+  description: string,
   layers: readonly ImageLayer[],
   settings: ImageSettings,
 ): AssembledImage {
   const created = settings.createdAt.toISOString().replace(/\.\d+Z$/, "Z");
   const annotations = {
     [`${ANNOTATION}.created`]: created,
-    [`${ANNOTATION}.description`]: `Debian packages: ${packages.join(" ")}`,
+    [`${ANNOTATION}.description`]: description,
   };
   const config = document(MediaType.ociConfig, {
     created,

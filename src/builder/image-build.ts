@@ -1,62 +1,61 @@
 import type { CachedLayer } from "../metadata/metadata-store.ts";
 import type { ImageLayer } from "./image-assembly.ts";
-import type { ImageRequest } from "./image-request.ts";
 import { type LayerBuilder, type LayerOrder, layerKey } from "./layer-builder.ts";
 import { planLayers } from "./layer-plan.ts";
-import type { FetchedPackages, PackageSource, ResolvedPackage, StepContext } from "./package-source.ts";
+import type { Part, Resolution, StepContext } from "./package-source.ts";
 
 interface PlannedLayer {
-  readonly packages: readonly ResolvedPackage[];
+  readonly parts: readonly Part[];
   readonly key: string;
 }
 
 /** The layers of an image, lowest first, and the facts behind its last layer and settings. */
 export interface BuiltLayers {
   readonly layers: readonly ImageLayer[];
-  /** Facts of the package layers, in order. */
+  /** Facts of the layers below the last one, in order. */
   readonly facts: readonly string[];
 }
 
 const NAMES_SHOWN = 6;
 
-/** Plans a closure into at most `layerBudget` layers; takes each from the cache or makes it. */
+/**
+ * Plans the parts of a resolution into at most `layerBudget` layers; takes each from the cache or makes it.
+ *
+ * @param formatVersion of the source that made the resolution
+ */
 export async function buildLayers(
-  source: PackageSource,
+  formatVersion: string,
+  resolution: Resolution,
   builder: LayerBuilder,
-  request: ImageRequest,
-  closure: readonly ResolvedPackage[],
   layerBudget: number,
   context: StepContext,
 ): Promise<BuiltLayers> {
+  const { parts, lastLayer } = resolution;
   // One layer of the budget is for the last one.
-  const planned = planLayers(closure, layerBudget - 1).map((packages) => ({
-    packages,
+  const planned = planLayers(parts, layerBudget - 1).map((group) => ({
+    parts: group,
     key: layerKey(
-      source.formatVersion,
-      packages.map((one) => one.sha256),
+      formatVersion,
+      group.map((part) => part.contentKey),
     ),
   }));
-  const topKey = layerKey(source.formatVersion, [
-    "top",
-    request.platform.architecture,
-    ...closure.map((one) => one.sha256).toSorted(),
-  ]);
-  const cached = await builder.findCached([topKey, ...planned.map(({ key }) => key)]);
+  const lastKey = layerKey(formatVersion, ["top", ...lastLayer.inputs]);
+  const cached = await builder.findCached([lastKey, ...planned.map(({ key }) => key)]);
   const layerCount = planned.length + 1;
   context.progress({ kind: "plan-done", layerCount, cachedLayerCount: cached.size });
-  const packageLayers = await getPackageLayers(source, builder, request, planned, cached, context);
-  const facts = packageLayers.map((layer) => layer.facts);
-  const make = () => source.topLayer(request.platform, facts);
-  const top =
-    cached.get(topKey) ?? (await buildOne(builder, { key: topKey, make }, planned.length, [], context));
+  const partLayers = await getPartLayers(resolution, builder, planned, cached, context);
+  const facts = partLayers.map((layer) => layer.facts);
+  const make = () => lastLayer.make(facts);
+  const last =
+    cached.get(lastKey) ?? (await buildOne(builder, { key: lastKey, make }, planned.length, [], context));
   return {
     facts,
     layers: [
-      ...packageLayers.map((layer, index) => ({
+      ...partLayers.map((layer, index) => ({
         layer,
-        createdBy: description(planned[index]?.packages ?? []),
+        createdBy: description(planned[index]?.parts ?? []),
       })),
-      { layer: top, createdBy: "slipway: accounts, links, loader cache, package status" },
+      { layer: last, createdBy: `slipway: ${lastLayer.description}` },
     ],
   };
 }
@@ -75,34 +74,29 @@ async function buildOne(
   return built;
 }
 
-async function getPackageLayers(
-  source: PackageSource,
+async function getPartLayers(
+  resolution: Resolution,
   builder: LayerBuilder,
-  request: ImageRequest,
   planned: readonly PlannedLayer[],
   cached: ReadonlyMap<string, CachedLayer>,
   context: StepContext,
 ): Promise<readonly CachedLayer[]> {
   const missing = planned.filter(({ key }) => !cached.has(key));
   if (missing.length === 0) return planned.flatMap(({ key }) => cached.get(key) ?? []);
-  await using fetched = await source.fetch(
-    missing.flatMap(({ packages }) => packages),
-    request.platform,
+  await using held = await resolution.hold(
+    missing.flatMap(({ parts }) => parts),
     context,
   );
-  return await buildAll(planned, context, async (layer, index, signal) => {
-    const known = cached.get(layer.key);
+  return await buildAll(planned, context, async ({ key, parts }, index, signal) => {
+    const known = cached.get(key);
     if (known !== undefined) return known;
-    const names = layer.packages.map((one) => one.name);
-    return buildOne(builder, packageOrder(source, layer, fetched), index, names, { ...context, signal });
+    const make = (shared: AbortSignal) => held.layer(parts, shared);
+    const names = parts.map(({ id }) => id);
+    return buildOne(builder, { key, make }, index, names, { ...context, signal });
   });
 }
 
-function packageOrder(source: PackageSource, layer: PlannedLayer, fetched: FetchedPackages): LayerOrder {
-  return { key: layer.key, make: (signal) => source.packageLayer(layer.packages, fetched, signal) };
-}
-
-/** Runs all and waits for all: if one fails, the others stop before the package files are released. */
+/** Runs all and waits for all: if one fails, the others stop before the parts are released. */
 async function buildAll<Item, Value>(
   items: readonly Item[],
   context: StepContext,
@@ -124,8 +118,8 @@ async function buildAll<Item, Value>(
   return values.filter((value) => value !== undefined) as readonly Value[];
 }
 
-function description(packages: readonly ResolvedPackage[]): string {
-  const names = packages.slice(0, NAMES_SHOWN).map((one) => `${one.name}=${one.version}`);
-  const more = packages.length - names.length;
+function description(parts: readonly Part[]): string {
+  const names = parts.slice(0, NAMES_SHOWN).map(({ label }) => label);
+  const more = parts.length - names.length;
   return `slipway: ${names.join(" ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

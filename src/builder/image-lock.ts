@@ -1,6 +1,6 @@
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { COMPRESSOR_IDENTITY } from "./layer-compression.ts";
-import type { PackageRequest, PackageSource, ResolvedPackage } from "./package-source.ts";
+import type { PackageRequest, PackageSource, Resolution } from "./package-source.ts";
 
 /** Everything that an image depends on. Equal locks give equal images, byte for byte. */
 export interface ImageLock {
@@ -12,11 +12,11 @@ export interface ImageLock {
 /** Change this when equal inputs would give a different image. */
 const FORMAT_VERSION = 1;
 
-/** The lock of a request that resolved to `closure`, for a plan of at most `layerBudget` layers. */
+/** The lock of a request to `source` that was resolved, for a plan of at most `layerBudget` layers. */
 export function createLock(
   source: PackageSource,
   request: PackageRequest,
-  closure: readonly ResolvedPackage[],
+  resolution: Resolution,
   layerBudget: number,
 ): ImageLock {
   const lock = {
@@ -26,16 +26,7 @@ export function createLock(
     layerBudget,
     platform: { os: request.platform.os, architecture: request.platform.architecture },
     packages: request.packages.toSorted(),
-    closure: closure
-      .toSorted((left, right) => (left.name < right.name ? -1 : 1))
-      .map(({ name, version, architecture, sha256, sizeBytes, base }) => ({
-        name,
-        version,
-        architecture,
-        sha256,
-        sizeBytes,
-        base,
-      })),
+    ...resolution.lockInputs,
   };
   const bytes = new TextEncoder().encode(JSON.stringify(lock));
   return { bytes, digest: digestOf(bytes) };

@@ -7,14 +7,13 @@ import { assembleImage, type ImageDocument } from "./image-assembly.ts";
 import { buildLayers } from "./image-build.ts";
 import { createLock, type ImageLock } from "./image-lock.ts";
 import type { ImagePublisher } from "./image-publisher.ts";
-import type { ImageRequest } from "./image-request.ts";
 import type { LayerBuilder } from "./layer-builder.ts";
-import type { PackageSource, ResolvedPackage, StepContext } from "./package-source.ts";
+import type { Resolution, StepContext } from "./package-source.ts";
+import type { SourceRequest } from "./source-table.ts";
 import type { StoredImages } from "./stored-images.ts";
 
 /** The parts that an {@link ImageMaker} works with. */
 export interface ImageMakerParts {
-  readonly source: PackageSource;
   readonly layers: LayerBuilder;
   readonly stored: StoredImages;
   readonly publisher: ImagePublisher;
@@ -22,10 +21,9 @@ export interface ImageMakerParts {
 }
 
 /** One image to make. */
-export interface ImageOrder {
+export interface ImageOrder extends SourceRequest {
   readonly repository: RepositoryName;
   readonly tag: Tag;
-  readonly request: ImageRequest;
   /** The built image that is stored under the name and has to be refreshed. */
   readonly previous: BuiltImage | undefined;
 }
@@ -44,14 +42,14 @@ export class ImageMaker {
   /**
    * Makes the image and moves the tag to it, unless a client moved the tag meanwhile.
    *
-   * @throws {RegistryError} what {@link PackageSource.resolve} and {@link PackageSource.fetch} throw
+   * @throws {RegistryError} what {@link PackageSource.resolve} and {@link Resolution.hold} throw
    */
   async make(order: ImageOrder, context: StepContext): Promise<void> {
-    const { repository, tag, request, previous } = order;
-    const { source, stored, publisher } = this.#parts;
+    const { repository, tag, source, request, previous } = order;
+    const { stored, publisher } = this.#parts;
     const resolvedAt = new Date();
-    const closure = await source.resolve(request, context);
-    const lock = createLock(source, request, closure, this.#layerBudget);
+    const resolution = await source.resolve(request, context);
+    const lock = createLock(source, request, resolution, this.#layerBudget);
     const publish = async (manifestDigest: BuiltImage["manifestDigest"], outcome: ImageOutcome) => {
       const image = { repository, tag, manifestDigest, lockDigest: lock.digest, resolvedAt };
       if (!(await publisher.moveTag(image, previous))) return;
@@ -62,34 +60,34 @@ export class ImageMaker {
       return;
     }
     const twin = await publisher.linkTwin(repository, lock);
-    const manifest = twin ?? (await this.#build(order, closure, lock, context));
+    const manifest = twin ?? (await this.#build(order, resolution, lock, context));
     const digest = await publisher.push(repository, manifest, lock);
     await publish(digest, twin === undefined ? "built" : "linked");
   }
 
   async #build(
-    { repository, request }: ImageOrder,
-    closure: readonly ResolvedPackage[],
+    { repository, source, request }: ImageOrder,
+    resolution: Resolution,
     lock: ImageLock,
     context: StepContext,
   ): Promise<ImageDocument> {
-    const { source, layers: builder, publisher, log } = this.#parts;
+    const { layers: builder, publisher, log } = this.#parts;
     const startedAt = Date.now();
     const { layers, facts } = await buildLayers(
-      source,
+      source.formatVersion,
+      resolution,
       builder,
-      request,
-      closure,
       this.#layerBudget,
       context,
     );
-    const image = assembleImage(request.platform, request.packages, layers, source.settings(facts));
+    const settings = resolution.settings(facts);
+    const image = assembleImage(request.platform, resolution.description, layers, settings);
     await publisher.storeConfig(repository, image.config, image.manifest);
     log.info(
       {
         repository,
         lock: lock.digest,
-        packages: closure.length,
+        packages: resolution.parts.length,
         layers: layers.length,
         durationMs: Date.now() - startedAt,
       },

@@ -4,16 +4,26 @@ import { type LayerPart, planLayers } from "./layer-plan.ts";
 
 const SMALL = 100_000;
 
-const part = fc.record({
-  name: fc.stringMatching(/^[a-z]{1,6}[0-9]{0,3}$/),
-  sizeBytes: fc.oneof(fc.nat(SMALL), fc.nat(1 << 24), fc.nat(1 << 30)),
-  base: fc.boolean(),
+const asPart = <Item extends { readonly name: string; readonly sizeBytes: number; readonly base: boolean }>(
+  item: Item,
+) => ({
+  ...item,
+  id: item.name,
+  bucket: item.name,
 });
+
+const part = fc
+  .record({
+    name: fc.stringMatching(/^[a-z]{1,6}[0-9]{0,3}$/),
+    sizeBytes: fc.oneof(fc.nat(SMALL), fc.nat(1 << 24), fc.nat(1 << 30)),
+    base: fc.boolean(),
+  })
+  .map(asPart);
 const parts = fc.uniqueArray(part, { selector: (one) => one.name, maxLength: 150 });
 const budgets = fc.integer({ min: 1, max: 119 });
 
 function namesOf(groups: readonly (readonly LayerPart[])[]): readonly string[] {
-  return groups.map((group) => group.map((one) => one.name).join(" "));
+  return groups.map((group) => group.map((one) => one.id).join(" "));
 }
 
 describe("the layer plan", () => {
@@ -88,7 +98,7 @@ describe("the layer plan", () => {
     const parts = [
       { name: "large", sizeBytes: 5 << 20, base: false },
       { name: "small", sizeBytes: 5 << 10, base: false },
-    ];
+    ].map(asPart);
     expect(namesOf(planLayers(parts, 93))).toEqual(["large", "small"]);
     expect(namesOf(planLayers(parts, 1))).toEqual(["large small"]);
   });

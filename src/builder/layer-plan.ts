@@ -1,13 +1,8 @@
 import { digestOf, encodedOf } from "../oci/digest.ts";
+import type { Part } from "./package-source.ts";
 
 /** A package, as the planner sees it. */
-export interface LayerPart {
-  /** Unique among the parts of one plan. */
-  readonly name: string;
-  readonly sizeBytes: number;
-  /** Whether it is in every image; such parts are planned separately. */
-  readonly base: boolean;
-}
+export type LayerPart = Pick<Part, "id" | "bucket" | "sizeBytes" | "base">;
 
 const BASE_ALONE_BYTES = 1 << 20;
 const OTHER_ALONE_BYTES = 1 << 19;
@@ -23,7 +18,7 @@ export function planLayers<Part extends LayerPart>(
   parts: readonly Part[],
   budget: number,
 ): readonly (readonly Part[])[] {
-  const ordered = parts.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  const ordered = parts.toSorted((left, right) => (left.id < right.id ? -1 : 1));
   if (ordered.length === 0) return [];
   if (budget <= 1) return [ordered];
   const baseBudget = Math.max(1, Math.floor(budget / 3));
@@ -47,7 +42,7 @@ function planClass<Part extends LayerPart>(
   const alone = parts.filter((part) => part.sizeBytes >= threshold).map((part) => [part]);
   const buckets: Part[][] = Array.from({ length: bucketCount }, () => []);
   for (const part of parts) {
-    if (part.sizeBytes < threshold) buckets[bucketOf(part.name, bucketCount)]?.push(part);
+    if (part.sizeBytes < threshold) buckets[bucketOf(part.bucket, bucketCount)]?.push(part);
   }
   return [...alone, ...buckets.filter((bucket) => bucket.length > 0)];
 }
@@ -56,7 +51,7 @@ function countAtLeast(parts: readonly LayerPart[], sizeBytes: number): number {
   return parts.filter((part) => part.sizeBytes >= sizeBytes).length;
 }
 
-/** Chooses a bucket by name, not version, so that an updated package stays in its bucket. */
+/** The number of the bucket that parts of this name go to. */
 function bucketOf(name: string, bucketCount: number): number {
   return Number.parseInt(encodedOf(digestOf(name)).slice(0, 8), 16) % bucketCount;
 }

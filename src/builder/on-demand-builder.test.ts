@@ -167,7 +167,7 @@ describe("a host without apt", () => {
       aptState: join(folder.path, "apt"),
       path: folder.path,
     });
-    const found = await registry.builder.available();
+    const found = await registry.builder.sources[0]?.available();
     expect(found).toEqual({ available: false, reason: "not installed: apt-get, apt-cache, dpkg-deb, flock" });
     const error = await faultOf(registry.builder.ensure(parseRepositoryName("apt/curl"), LATEST, SOMEBODY));
     expect(error.fault).toBe("build-unavailable");

@@ -13,9 +13,9 @@ import { BuildQueue } from "./build-queue.ts";
 import { FailureMemory } from "./failure-memory.ts";
 import { ImageMaker } from "./image-maker.ts";
 import { ImagePublisher } from "./image-publisher.ts";
-import { type ImageRequest, isImageRequest, parseImageRequest } from "./image-request.ts";
 import { LayerBuilder } from "./layer-builder.ts";
-import type { PackageSource, SourceAvailability } from "./package-source.ts";
+import type { PackageSource } from "./package-source.ts";
+import { type SourceRequest, SourceTable } from "./source-table.ts";
 import { StoredImages } from "./stored-images.ts";
 
 /** Options of an {@link OnDemandBuilder}. */
@@ -40,7 +40,7 @@ export interface OnDemandOptions {
 
 /** The parts that an {@link OnDemandBuilder} works with. */
 export interface OnDemandParts {
-  readonly source: PackageSource;
+  readonly sources: readonly PackageSource[];
   readonly store: ImageStore;
   readonly ledger: BuildLedger & Pick<BlobLinks, "findLinkedBlob">;
   readonly log: Logger;
@@ -49,10 +49,9 @@ export interface OnDemandParts {
 }
 
 /** One image to bring up to date. */
-interface Target {
+interface Target extends SourceRequest {
   readonly repository: RepositoryName;
   readonly tag: Tag;
-  readonly request: ImageRequest;
 }
 
 const SILENT: ProgressListener = () => {};
@@ -63,6 +62,7 @@ const MAX_LOGGED = 10_000;
 export class OnDemandBuilder implements ImageBuilder {
   readonly #options: OnDemandOptions;
   readonly #parts: OnDemandParts;
+  readonly #sources: SourceTable;
   readonly #stored: StoredImages;
   readonly #maker: ImageMaker;
   readonly #queue: BuildQueue;
@@ -71,28 +71,26 @@ export class OnDemandBuilder implements ImageBuilder {
   readonly #loggedAt = new Map<string, number>();
 
   constructor(parts: OnDemandParts, options: OnDemandOptions) {
-    const { source, store, ledger, log } = parts;
+    const { sources, store, ledger, log } = parts;
     this.#parts = parts;
+    this.#sources = new SourceTable(sources);
     this.#options = options;
     this.#stored = new StoredImages(store, ledger, options.refreshSeconds);
     const layers = new LayerBuilder(store, ledger);
     const publisher = new ImagePublisher(store, ledger, this.#stored);
-    this.#maker = new ImageMaker(
-      { source, layers, stored: this.#stored, publisher, log },
-      options.layerBudget,
-    );
+    this.#maker = new ImageMaker({ layers, stored: this.#stored, publisher, log }, options.layerBudget);
     const { concurrentBuilds: places, maxWaiting, maxWaitingPerCaller } = options;
     this.#queue = new BuildQueue({ places, maxWaiting, maxWaitingPerCaller });
     this.#failures = new FailureMemory(options.failureSeconds);
   }
 
-  /** Whether the package source works on this host. */
-  available(): Promise<SourceAvailability> {
-    return this.#parts.source.available();
+  /** The package sources that it builds from. */
+  get sources(): readonly PackageSource[] {
+    return this.#sources.all;
   }
 
   claims(repository: RepositoryName, reference: Reference): boolean {
-    return isImageRequest(repository, reference);
+    return this.#sources.claims(repository, reference);
   }
 
   /** See {@link ImageBuilder.ensure}. Reports progress only to the caller that starts the build. */
@@ -105,9 +103,9 @@ export class OnDemandBuilder implements ImageBuilder {
     const tag = reference as Tag;
     const { state } = await this.#stored.stateOf(repository, tag);
     if (state === "pushed" || state === "fresh") return;
-    const request = parseImageRequest(repository, reference, this.#options.platform);
+    const asked = this.#sources.read(repository, tag, this.#options.platform);
     try {
-      await this.#bringUpToDate({ repository, tag, request }, waiter, progress);
+      await this.#bringUpToDate({ repository, tag, ...asked }, waiter, progress);
     } catch (error) {
       waiter.signal?.throwIfAborted();
       if (state !== "stale" || !(error instanceof Error)) throw error;
@@ -117,10 +115,10 @@ export class OnDemandBuilder implements ImageBuilder {
 
   /** Fails at once if the request is known to fail. Otherwise queues the build. */
   async #bringUpToDate(target: Target, waiter: ImageWaiter, progress: ProgressListener): Promise<void> {
-    const { source, locks } = this.#parts;
-    const { repository, tag, request } = target;
+    const { locks } = this.#parts;
+    const { repository, tag, source, request } = target;
     const revision = await source.check(request, waiter.signal);
-    const failure = this.#failures.find(request, revision);
+    const failure = this.#failures.find(target, revision);
     if (failure !== undefined) throw failure;
     const name = `${repository}:${tag}`;
     await this.#queue.run(name, waiter, (signal) =>
@@ -129,25 +127,26 @@ export class OnDemandBuilder implements ImageBuilder {
   }
 
   async #make(
-    { repository, tag, request }: Target,
+    target: Target,
     revision: number,
     signal: AbortSignal,
     progress: ProgressListener,
   ): Promise<void> {
+    const { repository, tag } = target;
     // During the wait, another process may have built the image, a client pushed it, or an equal request failed.
     const stored = await this.#stored.stateOf(repository, tag);
     if (stored.state === "pushed" || stored.state === "fresh") return;
-    const known = this.#failures.find(request, revision);
+    const known = this.#failures.find(target, revision);
     if (known !== undefined) throw known;
     const previous = stored.state === "stale" ? stored.image : undefined;
     const deadline = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
       const context = { progress, signal: AbortSignal.any([signal, deadline]) };
-      await this.#maker.make({ repository, tag, request, previous }, context);
+      await this.#maker.make({ ...target, previous }, context);
     } catch (cause) {
       signal.throwIfAborted();
       const failure = buildFailure(cause, this.#parts.log, deadline);
-      this.#failures.add(request, revision, failure);
+      this.#failures.add(target, revision, failure);
       throw failure;
     }
   }

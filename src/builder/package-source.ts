@@ -1,5 +1,6 @@
 import type { ByteSource } from "../oci/byte-source.ts";
 import type { Platform } from "../oci/descriptor.ts";
+import type { Tag } from "../oci/reference.ts";
 import type { ProgressListener } from "./build-progress.ts";
 
 /** Whether a source works on this host: its version, or why not. */
@@ -7,23 +8,26 @@ export type SourceAvailability =
   | { readonly available: true; readonly detail: string }
   | { readonly available: false; readonly reason: string };
 
-/** A request to resolve: which packages, for which platform. */
+/** What an image's name asks of its source. Names that ask for the same image give equal requests. */
 export interface PackageRequest {
+  /** The named packages and those that leading components add; each once, in ascending byte order. */
   readonly packages: readonly string[];
   readonly platform: Platform;
+  /** The state of the source's packages that is asked for, such as a branch or a commit; `latest` is the current one. */
+  readonly revision: string;
 }
 
-/** One package of a closure, pinned to its bytes. */
-export interface ResolvedPackage {
-  readonly name: string;
-  readonly version: string;
-  readonly architecture: string;
-  /** SHA-256 of the package file, in hex. */
-  readonly sha256: string;
+/** A part of an image's closure that goes into a layer as a whole: a package file, or a path of a store. */
+export interface Part {
+  /** Unique in the closure. */
+  readonly id: string;
+  /** What people call it, with its version: `curl=7.88.1-10`. */
+  readonly label: string;
+  /** Equal for all versions of a package, so that an update stays in its layer. */
+  readonly bucket: string;
   readonly sizeBytes: number;
-  readonly installedSizeBytes: number;
-  /** Whether the distribution lets other packages depend on it without declaring it. */
-  readonly essential: boolean;
+  /** Says which bytes it has in a layer: equal keys of one source and format mean equal bytes. */
+  readonly contentKey: string;
   /** Whether it is in every image of this source and platform. */
   readonly base: boolean;
 }
@@ -34,18 +38,18 @@ export interface StepContext {
   readonly signal: AbortSignal;
 }
 
-/** Verified package files on this host; dispose to remove them. */
-export interface FetchedPackages extends AsyncDisposable {
-  /** The path of a fetched package. */
-  file(resolved: ResolvedPackage): string;
-}
-
 /** A layer in the making: its bytes, and the facts found in them. */
 export interface LayerContent {
   /** The uncompressed archive; may be iterated once. */
   readonly archive: ByteSource;
-  /** The facts of the layer's packages that {@link PackageSource.topLayer} needs; complete after the archive ended. */
+  /** What the last layer and the settings need to know of this one; complete after the archive ended. */
   facts(): string;
+}
+
+/** Parts whose verified bytes are on this host until this is disposed of. */
+export interface HeldParts extends AsyncDisposable {
+  /** The layer with `parts`, which are among those held; depends only on their bytes. */
+  layer(parts: readonly Part[], signal: AbortSignal): LayerContent;
 }
 
 /** The settings to run an image, and its timestamp. */
@@ -56,20 +60,64 @@ export interface ImageSettings {
   readonly command?: readonly string[];
 }
 
-/** A package manager that resolves, downloads and unpacks packages. It runs nothing from the packages. */
+/** The last layer of an image, with what belongs to no single part. */
+export interface LastLayer {
+  /** Everything that its bytes depend on, besides the source's format. */
+  readonly inputs: readonly string[];
+  /** What is in it, for people. */
+  readonly description: string;
+  /** Makes it from the facts of the layers below it, in order. */
+  make(facts: readonly string[]): LayerContent;
+}
+
+/** A request, resolved to the parts of an image, and how its layers are made. */
+export interface Resolution {
+  /** In ascending byte order of their ids. */
+  readonly parts: readonly Part[];
+  /**
+   * What the image depends on besides the request, the plan and the source's format, as JSON values in a fixed order.
+   * Equal inputs give equal images.
+   */
+  readonly lockInputs: Readonly<Record<string, unknown>>;
+  /** What is in the image, in one line. */
+  readonly description: string;
+  readonly lastLayer: LastLayer;
+
+  /**
+   * Brings parts to this host and verifies them.
+   *
+   * @throws {RegistryError} `build-failed`, `build-unavailable`, `storage-full`
+   */
+  hold(parts: readonly Part[], context: StepContext): Promise<HeldParts>;
+
+  /** The image's settings, from the facts of the layers below the last one, in order. */
+  settings(facts: readonly string[]): ImageSettings;
+}
+
+/** A package manager that resolves and provides packages. Nothing from the packages runs outside of its control. */
 export interface PackageSource {
   /** First component of the names it serves. */
   readonly name: string;
-  /** Change this when the same packages would give different layers. */
+  /** Change this when the same parts would give different layers. Differs between sources. */
   readonly formatVersion: string;
+  /** A name that it can build, without a tag. */
+  readonly example: string;
 
   available(): Promise<SourceAvailability>;
 
   /**
-   * Checks that all packages of a request exist, without resolving it. That is cheap: once the package lists are loaded
-   * it starts no program. A request that passes may still not resolve.
+   * Reads a name from its text alone: the `components` after the source's own, and the tag. Uses `defaultPlatform` if
+   * the name chooses none.
    *
-   * Resolves to the revision of the package lists, which changes when they are refreshed.
+   * @throws {RegistryError} `manifest-unknown` when the tag or the platform cannot be built; `package-unknown` when a
+   * component cannot be the name of a package
+   */
+  read(components: readonly string[], tag: Tag, defaultPlatform: Platform): PackageRequest;
+
+  /**
+   * Checks a request without resolving it, as far as that is cheap. A request that passes may still not resolve.
+   *
+   * Resolves to a number that changes when the source's packages may have changed.
    *
    * @throws {RegistryError} `package-unknown`, naming all of them; `build-failed`, `build-unavailable`, `storage-full`,
    * `storage-unavailable`
@@ -77,32 +125,9 @@ export interface PackageSource {
   check(request: PackageRequest, signal?: AbortSignal): Promise<number>;
 
   /**
-   * The closure of a request, in ascending order of name.
+   * The closure of a request.
    *
    * @throws {RegistryError} `package-unknown`, `package-conflict`, `build-failed`, `build-unavailable`, `storage-full`
    */
-  resolve(request: PackageRequest, context: StepContext): Promise<readonly ResolvedPackage[]>;
-
-  /**
-   * The files of packages, each verified against its SHA-256.
-   *
-   * @throws {RegistryError} `build-failed`
-   */
-  fetch(
-    packages: readonly ResolvedPackage[],
-    platform: Platform,
-    context: StepContext,
-  ): Promise<FetchedPackages>;
-
-  /** The layer with `packages`; depends only on their bytes. */
-  packageLayer(
-    packages: readonly ResolvedPackage[],
-    fetched: FetchedPackages,
-    signal: AbortSignal,
-  ): LayerContent;
-
-  /** The last layer, with what belongs to no single package, made from the facts of all package layers in order. */
-  topLayer(platform: Platform, facts: readonly string[]): LayerContent;
-
-  settings(facts: readonly string[]): ImageSettings;
+  resolve(request: PackageRequest, context: StepContext): Promise<Resolution>;
 }

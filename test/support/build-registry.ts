@@ -77,7 +77,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     runner,
     log,
   );
-  const parts: OnDemandParts = { source, store, ledger, log, locks: new KeyedLock() };
+  const parts: OnDemandParts = { sources: [source], store, ledger, log, locks: new KeyedLock() };
   const builder = new OnDemandBuilder(
     { ...parts, ...options.change?.(parts) },
     {

@@ -43,8 +43,6 @@ describe("what apt prints", () => {
         architecture: "amd64",
         sha256: SHA,
         sizeBytes: 7,
-        installedSizeBytes: 3072,
-        essential: false,
         provides: ["x", "y"],
       },
     ]);

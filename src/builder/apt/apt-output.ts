@@ -1,6 +1,6 @@
 import { RegistryError } from "../../oci/registry-error.ts";
 import { type ControlStanza, parseStanzas } from "../debian/control-stanza.ts";
-import type { ResolvedPackage } from "../package-source.ts";
+import type { DebianPackage } from "./debian-package.ts";
 
 /** A package that apt chose, with its version. */
 export interface ChosenPackage {
@@ -9,7 +9,7 @@ export interface ChosenPackage {
 }
 
 /** The facts about a package that `apt-cache show` prints. */
-export interface PackageRecord extends Omit<ResolvedPackage, "base"> {
+export interface PackageRecord extends Omit<DebianPackage, "base"> {
   /** Other names that it provides. */
   readonly provides: readonly string[];
 }
@@ -53,9 +53,6 @@ export function parsePackageRecords(
       sha256,
       architecture: stanza.get("architecture") ?? "all",
       sizeBytes: Number(stanza.get("size") ?? 0),
-      // Counted in KiB (Debian policy 5.6.20).
-      installedSizeBytes: Number(stanza.get("installed-size") ?? 0) * 1024,
-      essential: stanza.get("essential") === "yes",
       provides: parseProvides(stanza.get("provides") ?? ""),
     };
   });

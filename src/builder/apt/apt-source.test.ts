@@ -2,6 +2,10 @@ import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
 import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
+import {
+  packageSourceContract,
+  type SourceSubject,
+} from "../../../test/contracts/package-source.contract.ts";
 import { installed } from "../../../test/support/command.ts";
 import {
   createDebianRepository,
@@ -58,8 +62,9 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
   const resolve = async (...packages: readonly string[]): Promise<readonly string[]> => {
     const context = { progress: () => {}, signal: AbortSignal.timeout(LONG_MS) };
     try {
-      const closure = await source.resolve({ packages, platform: AMD64 }, context);
-      return closure.map(({ name }) => name);
+      const request = { packages, platform: AMD64, revision: "latest" };
+      const { parts } = await source.resolve(request, context);
+      return parts.map(({ id }) => id);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       const { packages: named = [] } = error.detail as { readonly packages?: readonly string[] };
@@ -142,4 +147,46 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
     // apt-get --version, update, and a list of all names.
     expect(runner.startedCount).toBeLessThanOrEqual(3);
   });
+});
+
+describeWith("a small repository with files", HAS_APT, "no apt", () => {
+  let folder: TemporaryFolder;
+  let subject: SourceSubject;
+
+  beforeAll(async () => {
+    folder = await temporaryFolder("apt-contract");
+    const { sourcesFile, publish } = await createDebianRepository(folder.path);
+    await publish([
+      { name: "program", fields: { Depends: "library" }, hasFile: true },
+      { name: "library", hasFile: true },
+      { name: "everywhere", hasFile: true },
+      { name: "apart", hasFile: true },
+    ]);
+    const log = createLogger("silent");
+    const open = (name: string) =>
+      new AptSource(
+        {
+          stateFolder: join(folder.path, name),
+          alwaysIncluded: ["everywhere"],
+          essential: false,
+          refreshListsSeconds: 86_400,
+          sourcesFile,
+        },
+        new CommandRunner({ environment: process.env, log }),
+        log,
+      );
+    subject = {
+      source: open("apt"),
+      elsewhere: open("apt-elsewhere"),
+      needing: "program",
+      needed: "library",
+      apart: "apart",
+      unknown: ["nothing", "nowhere"],
+    };
+  });
+  afterAll(async () => {
+    await folder[Symbol.asyncDispose]();
+  });
+
+  packageSourceContract("apt", () => subject);
 });

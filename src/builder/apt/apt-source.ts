@@ -1,20 +1,17 @@
 import { join } from "node:path";
 import type { Logger } from "../../log.ts";
 import type { Platform } from "../../oci/descriptor.ts";
+import type { Tag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
-import { createPackageLayer } from "../debian/package-layer.ts";
-import { createTopLayer, imageSettings } from "../debian/top-layer.ts";
 import type {
-  FetchedPackages,
-  ImageSettings,
-  LayerContent,
   PackageRequest,
   PackageSource,
-  ResolvedPackage,
+  Resolution,
   SourceAvailability,
   StepContext,
 } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
+import { readAptName } from "./apt-name.ts";
 import {
   aptFailure,
   type PackageRecord,
@@ -23,10 +20,12 @@ import {
   resolutionError,
   unknownPackagesError,
 } from "./apt-output.ts";
+import { AptResolution } from "./apt-resolution.ts";
 import { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
+import type { DebianPackage } from "./debian-package.ts";
 import { PackageLists } from "./package-lists.ts";
-import { PackagePool } from "./package-pool.ts";
+import { type FetchedPackages, PackagePool } from "./package-pool.ts";
 
 /** How the host's apt is used. */
 export interface AptSourceOptions {
@@ -56,6 +55,7 @@ const VERSION_TIMEOUT_MS = 10_000;
 export class AptSource implements PackageSource {
   readonly name = "apt";
   readonly formatVersion = "apt-1";
+  readonly example = "apt/curl/git";
   readonly #options: AptSourceOptions;
   readonly #runner: CommandRunner;
   readonly #log: Logger;
@@ -85,6 +85,10 @@ export class AptSource implements PackageSource {
     }
   }
 
+  read(components: readonly string[], tag: Tag, defaultPlatform: Platform): PackageRequest {
+    return readAptName(components, tag, defaultPlatform);
+  }
+
   async check({ packages, platform }: PackageRequest, signal?: AbortSignal): Promise<number> {
     const { revision, names } = await this.#archive(platform).lists.current(signal);
     // apt interprets a name that it does not know: `curl+` as curl, `lib.c` as a regular expression.
@@ -93,7 +97,7 @@ export class AptSource implements PackageSource {
     return revision;
   }
 
-  async resolve(request: PackageRequest, context: StepContext): Promise<readonly ResolvedPackage[]> {
+  async resolve(request: PackageRequest, context: StepContext): Promise<Resolution> {
     context.progress({ kind: "resolve-started", packages: request.packages });
     const revision = await this.check(request, context.signal);
     const { workspace } = this.#archive(request.platform);
@@ -110,15 +114,17 @@ export class AptSource implements PackageSource {
     const closure = records.map(({ provides: _, ...record }) => ({ ...record, base: base.has(record.name) }));
     const sizeBytes = closure.reduce((sum, one) => sum + one.sizeBytes, 0);
     context.progress({ kind: "resolve-done", packageCount: closure.length, sizeBytes });
-    return closure;
+    const fetch = (packages: readonly DebianPackage[], step: StepContext) =>
+      this.#fetch(workspace, packages, step);
+    return new AptResolution(request, closure, fetch, this.#runner);
   }
 
-  async fetch(
-    packages: readonly ResolvedPackage[],
-    platform: Platform,
+  /** The files of packages, each verified against its SHA-256. */
+  #fetch(
+    workspace: AptWorkspace,
+    packages: readonly DebianPackage[],
     context: StepContext,
   ): Promise<FetchedPackages> {
-    const { workspace } = this.#archive(platform);
     return orBuildFailed(
       this.#pool.fetch(packages, async (wanted, folder) => {
         const totalBytes = wanted.reduce((sum, one) => sum + one.sizeBytes, 0);
@@ -136,23 +142,6 @@ export class AptSource implements PackageSource {
         report(100);
       }),
     );
-  }
-
-  packageLayer(
-    packages: readonly ResolvedPackage[],
-    fetched: FetchedPackages,
-    signal: AbortSignal,
-  ): LayerContent {
-    const files = packages.map((one) => fetched.file(one));
-    return createPackageLayer(files, this.#runner, signal);
-  }
-
-  topLayer(platform: Platform, facts: readonly string[]): LayerContent {
-    return createTopLayer(platform, facts);
-  }
-
-  settings(facts: readonly string[]): ImageSettings {
-    return imageSettings(facts);
   }
 
   get #everywhere(): readonly string[] {

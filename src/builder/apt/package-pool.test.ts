@@ -3,25 +3,23 @@ import { readdir, rm, symlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { digestOf, encodedOf } from "../../oci/digest.ts";
-import type { ResolvedPackage } from "../package-source.ts";
+import type { DebianPackage } from "./debian-package.ts";
 import { type Download, PackagePool } from "./package-pool.ts";
 
-function resolved(name: string): ResolvedPackage {
+function resolved(name: string): DebianPackage {
   return {
     name,
     version: "1",
     architecture: "all",
     sha256: encodedOf(digestOf(name)),
     sizeBytes: name.length,
-    installedSizeBytes: 0,
-    essential: false,
     base: false,
   };
 }
 
 /** Files hold their package's name; `asked` lists what was downloaded. */
 function downloader(asked: string[]) {
-  return async (packages: readonly ResolvedPackage[], folder: string): Promise<void> => {
+  return async (packages: readonly DebianPackage[], folder: string): Promise<void> => {
     for (const { name } of packages) {
       asked.push(name);
       await Bun.write(join(folder, `${name}_1_all.deb`), name);
@@ -57,7 +55,7 @@ describe("the package pool", () => {
   it("refuses a file that is not what was promised", async () => {
     await using folder = await temporaryFolder("pool");
     const pool = new PackagePool(folder.path);
-    const wrong = async (_: readonly ResolvedPackage[], target: string): Promise<void> => {
+    const wrong = async (_: readonly DebianPackage[], target: string): Promise<void> => {
       await Bun.write(join(target, "a_1_all.deb"), "something else");
     };
     await expect(pool.fetch([resolved("a")], wrong)).rejects.toThrow(

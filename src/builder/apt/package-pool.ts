@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../once-successful.ts";
-import type { FetchedPackages, ResolvedPackage } from "../package-source.ts";
+import type { DebianPackage } from "./debian-package.ts";
 
 interface PooledFile {
   readonly sha256: string;
@@ -11,8 +11,14 @@ interface PooledFile {
   holders: number;
 }
 
+/** Verified package files on this host; dispose to remove them. */
+export interface FetchedPackages extends AsyncDisposable {
+  /** The path of a fetched package. */
+  file(wanted: DebianPackage): string;
+}
+
 /** Downloads the given packages into a folder. File names do not matter. */
-export type Download = (packages: readonly ResolvedPackage[], folder: string) => Promise<void>;
+export type Download = (packages: readonly DebianPackage[], folder: string) => Promise<void>;
 
 const ABANDONED_AFTER_MS = 24 * 3600_000;
 
@@ -33,7 +39,7 @@ export class PackagePool {
    *
    * @throws whatever `download` throws, and an error when a file is missing or has the wrong digest
    */
-  async fetch(packages: readonly ResolvedPackage[], download: Download): Promise<FetchedPackages> {
+  async fetch(packages: readonly DebianPackage[], download: Download): Promise<FetchedPackages> {
     const folder = await this.#folder();
     for (;;) {
       const missing = packages.filter((wanted) => !this.#files.has(wanted.sha256));
@@ -63,7 +69,7 @@ export class PackagePool {
     }
   }
 
-  #start(folder: string, wanted: readonly ResolvedPackage[], download: Download): Promise<void> {
+  #start(folder: string, wanted: readonly DebianPackage[], download: Download): Promise<void> {
     if (wanted.length === 0) return Promise.resolve();
     const begun = Promise.withResolvers<void>();
     const files = wanted.map(({ sha256 }) => {
@@ -81,7 +87,7 @@ export class PackagePool {
     return ready;
   }
 
-  #hold(wanted: ResolvedPackage): PooledFile {
+  #hold(wanted: DebianPackage): PooledFile {
     const file = this.#files.get(wanted.sha256);
     if (file === undefined) throw new Error(`${wanted.name} is not being downloaded`);
     file.holders += 1;
@@ -111,7 +117,7 @@ export class PackagePool {
   async #download(
     folder: string,
     files: readonly PooledFile[],
-    wanted: readonly ResolvedPackage[],
+    wanted: readonly DebianPackage[],
     download: Download,
   ): Promise<void> {
     const incoming = await mkdtemp(join(folder, "incoming-"));
@@ -138,15 +144,15 @@ class HeldPackages implements FetchedPackages {
   readonly #paths: ReadonlyMap<string, string>;
   #held: readonly PooledFile[];
 
-  constructor(pool: PackagePool, packages: readonly ResolvedPackage[], held: readonly PooledFile[]) {
+  constructor(pool: PackagePool, packages: readonly DebianPackage[], held: readonly PooledFile[]) {
     this.#pool = pool;
     this.#held = held;
     this.#paths = new Map(packages.map((one, index) => [one.sha256, held[index]?.path ?? ""]));
   }
 
-  file(resolved: ResolvedPackage): string {
-    const path = this.#paths.get(resolved.sha256);
-    if (path === undefined) throw new Error(`${resolved.name} was not fetched`);
+  file(wanted: DebianPackage): string {
+    const path = this.#paths.get(wanted.sha256);
+    if (path === undefined) throw new Error(`${wanted.name} was not fetched`);
     return path;
   }
 

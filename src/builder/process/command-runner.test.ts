@@ -10,10 +10,11 @@ const STAYING = ["sh", "-c", "sleep 600 & echo $$ $!; sleep 600"];
 
 setDefaultTimeout(60_000);
 
-function runner(environment: Record<string, string> = {}): CommandRunner {
+function runner(environment: Record<string, string> = {}, graceMs = 60_000): CommandRunner {
   return new CommandRunner({
     environment: { PATH: process.env.PATH, ...environment },
     log: createLogger("silent"),
+    graceMs,
   });
 }
 
@@ -43,6 +44,13 @@ describe("a command", () => {
     expect(stderr.length).toBe(1 << 18);
   });
 
+  it("keeps the end of what it says about its failure", async () => {
+    const script = "yes noise | head -c 600000 >&2; echo the reason >&2; exit 1";
+    const { stderr } = await runner().run(["sh", "-c", script], TIMEOUT);
+    expect(stderr.length).toBe(1 << 18);
+    expect(stderr.slice(-20)).toEndWith("noise\nthe reason\n");
+  });
+
   it("sees the search path, the home folder and the proxies, and nothing else of the environment", async () => {
     const commands = runner({ SECRET: "s", https_proxy: "http://proxy.invalid:1", HOME: "/home/x" });
     const { stdout } = await commands.run(["env"], TIMEOUT);
@@ -53,7 +61,42 @@ describe("a command", () => {
     expect(names.toSorted()).toEqual(["DEBIAN_FRONTEND", "HOME", "LC_ALL", "PATH", "https_proxy"]);
   });
 
-  it("is killed with all that it started when nobody wants it any more", async () => {
+  it("gets variables of its own besides", async () => {
+    const { stdout } = await runner().run(["sh", "-c", "echo $ONLY"], {
+      ...TIMEOUT,
+      environment: { ONLY: "here" },
+    });
+    expect(stdout).toBe("here\n");
+  });
+
+  it("that is stopped may end in good order", async () => {
+    const script = "trap 'echo tidy; exit 0' TERM; echo ready; while :; do sleep 0.01; done";
+    const abort = new AbortController();
+    const lines: string[] = [];
+    const onLine = (line: string) => {
+      lines.push(line);
+      abort.abort(new Error("gone"));
+    };
+    const running = runner().run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
+    await expect(running).rejects.toThrow("gone");
+    expect(lines).toEqual(["ready", "tidy"]);
+  });
+
+  it("that is stopped and does not end is killed with all that it started", async () => {
+    const script = "trap '' TERM; sleep 600 & echo $$ $!; sleep 600";
+    const abort = new AbortController();
+    const pids: number[] = [];
+    const onLine = (line: string) => {
+      pids.push(...line.split(" ").map(Number));
+      abort.abort(new Error("gone"));
+    };
+    const stubborn = runner({}, 10).run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
+    await expect(stubborn).rejects.toThrow("gone");
+    expect(pids).toHaveLength(2);
+    await haveEnded(pids);
+  });
+
+  it("is stopped with all that it started when nobody wants it any more", async () => {
     const abort = new AbortController();
     const pids: number[] = [];
     const onLine = (line: string) => {
@@ -66,7 +109,7 @@ describe("a command", () => {
     await haveEnded(pids);
   });
 
-  it("is killed with all that it started when its time is up", async () => {
+  it("is stopped with all that it started when its time is up", async () => {
     const pids: number[] = [];
     const onLine = (line: string) => void pids.push(...line.split(" ").map(Number));
     const running = runner().run(STAYING, { timeoutMs: 300, onLine });
@@ -74,7 +117,7 @@ describe("a command", () => {
     await haveEnded(pids);
   });
 
-  it("is killed with what outlived it", async () => {
+  it("is stopped with what outlived it", async () => {
     const pids: number[] = [];
     const onLine = (line: string) => void pids.push(Number(line));
     const orphaning = runner().run(["sh", "-c", "sleep 600 & echo $!"], { timeoutMs: 300, onLine });

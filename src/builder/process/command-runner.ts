@@ -1,11 +1,14 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import type { Logger } from "../../log.ts";
+import { groupStopper } from "./process-group.ts";
 
 /** Options to run a command. */
 export interface CommandOptions {
   readonly folder?: string;
-  /** Milliseconds until the command and everything it started are killed. */
+  /** Variables besides those that every command gets. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Milliseconds until the command and everything it started are stopped. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
   /** Called for each line of standard output, without the line end. */
@@ -16,7 +19,7 @@ export interface CommandOptions {
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
-  /** The beginning, if there was much of it. */
+  /** The end, if there was much of it. */
   readonly stderr: string;
 }
 
@@ -32,12 +35,14 @@ interface Running {
   readonly child: Child;
   /** Its exit status, once it and everything that writes to its outputs has ended. */
   readonly ended: Promise<number>;
-  /** Kills it and everything it started. */
-  readonly kill: () => void;
+  /** Stops it and everything it started. */
+  readonly stop: () => void;
 }
 
 const MAX_STDOUT_BYTES = 64 << 20;
 const MAX_STDERR_BYTES = 1 << 18;
+/** How long a command may take to end by itself when it is stopped, in milliseconds. */
+const GRACE_MS = 10_000;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const INHERITED = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
 
@@ -49,15 +54,21 @@ const INHERITED = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_pr
 export class CommandRunner {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #log: Logger;
+  readonly #graceMs: number;
   #startedCount = 0;
 
-  /** Passes only the search path, the home folder and the proxies of `environment` to commands. */
+  /**
+   * Passes only the search path, the home folder and the proxies of `environment` to commands. A command that is stopped
+   * is asked to end (SIGTERM), and killed `graceMs` later.
+   */
   constructor(options: {
     readonly environment: Readonly<Record<string, string | undefined>>;
     readonly log: Logger;
+    readonly graceMs?: number;
   }) {
     this.#environment = minimalEnvironment(options.environment);
     this.#log = options.log;
+    this.#graceMs = options.graceMs ?? GRACE_MS;
   }
 
   /** Number of commands started by this object. */
@@ -73,14 +84,14 @@ export class CommandRunner {
   /**
    * Runs a command and waits for its end.
    *
-   * @throws {CommandError} if it cannot be started, times out, is killed by a signal, or writes more than 64 MiB
+   * @throws {CommandError} if it cannot be started, times out, is ended by a signal, or writes more than 64 MiB
    * @throws the reason of `options.signal`
    */
   async run(command: readonly string[], options: CommandOptions): Promise<CommandResult> {
-    const { child, ended, kill } = this.#start(command, options);
+    const { child, ended, stop } = this.#start(command, options);
     const [stdout, stderr, exitCode] = await Promise.all([
-      options.onLine === undefined ? readAll(child.stdout, kill) : readLines(child.stdout, options.onLine),
-      readSome(child.stderr),
+      options.onLine === undefined ? readAll(child.stdout, stop) : readLines(child.stdout, options.onLine),
+      readTail(child.stderr),
       ended,
     ]);
     return { exitCode, stdout, stderr };
@@ -94,8 +105,8 @@ export class CommandRunner {
    * @throws {CommandError} as {@link run}, and if the command fails
    */
   async *stream(command: readonly string[], options: CommandOptions): AsyncGenerator<Uint8Array> {
-    const { child, ended, kill } = this.#start(command, options);
-    const complaint = readSome(child.stderr);
+    const { child, ended, stop } = this.#start(command, options);
+    const complaint = readTail(child.stderr);
     // Awaited below, unless the consumer stops early.
     ended.catch(() => {});
     let finished = false;
@@ -107,7 +118,7 @@ export class CommandRunner {
         throw new CommandError(`${command[0]} failed with status ${exitCode}: ${(await complaint).trim()}`);
       }
     } finally {
-      if (!finished) kill();
+      if (!finished) stop();
     }
   }
 
@@ -119,12 +130,12 @@ export class CommandRunner {
     this.#log.debug({ command }, "command started");
     const child = spawn(program, parameters, {
       cwd: options.folder,
-      env: { ...this.#environment },
+      env: { ...this.#environment, ...options.environment },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
-    const kill = groupKiller(child);
-    return { child, ended: waitForEnd(child, program, options, kill), kill };
+    const stop = groupStopper(child, this.#graceMs);
+    return { child, ended: waitForEnd(child, program, options, stop), stop };
   }
 }
 
@@ -132,13 +143,13 @@ function waitForEnd(
   child: Child,
   program: string,
   options: CommandOptions,
-  kill: () => void,
+  stopGroup: () => void,
 ): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   let failure: unknown;
   const stop = (reason: unknown): void => {
     failure ??= reason;
-    kill();
+    stopGroup();
   };
   const onAbort = (): void => stop(options.signal?.reason);
   options.signal?.addEventListener("abort", onAbort, { once: true });
@@ -163,35 +174,13 @@ function waitForEnd(
   return promise;
 }
 
-/**
- * Kills a command and everything it started, as long as its outputs are open.
- *
- * Its children may outlive it and keep the outputs open. Once the outputs are closed, the number of its group may
- * belong to other processes.
- */
-function groupKiller(child: Child): () => void {
-  let closed = false;
-  child.once("close", () => {
-    closed = true;
-  });
-  return () => {
-    if (closed || child.pid === undefined) return;
-    try {
-      process.kill(-child.pid, "SIGKILL");
-    } catch (cause) {
-      // They have all ended already.
-      if ((cause as NodeJS.ErrnoException).code !== "ESRCH") throw cause;
-    }
-  };
-}
-
-async function readAll(stream: Readable, kill: () => void): Promise<string> {
+async function readAll(stream: Readable, stop: () => void): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
     size += (chunk as Uint8Array).byteLength;
     if (size > MAX_STDOUT_BYTES) {
-      kill();
+      stop();
       throw new CommandError(`a command wrote more than ${MAX_STDOUT_BYTES} bytes`);
     }
     chunks.push(chunk as Uint8Array);
@@ -199,15 +188,18 @@ async function readAll(stream: Readable, kill: () => void): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-async function readSome(stream: Readable): Promise<string> {
+/** The end of what it writes: it says why a command failed, whatever came before. */
+async function readTail(stream: Readable): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {
-    const rest = MAX_STDERR_BYTES - size;
-    if (rest > 0) chunks.push((chunk as Uint8Array).subarray(0, rest));
+    chunks.push(chunk as Uint8Array);
     size += (chunk as Uint8Array).byteLength;
+    while (size - (chunks[0]?.byteLength ?? 0) >= MAX_STDERR_BYTES) {
+      size -= chunks.shift()?.byteLength ?? 0;
+    }
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks).subarray(-MAX_STDERR_BYTES).toString("utf8");
 }
 
 async function readLines(stream: Readable, onLine: (line: string) => void): Promise<string> {

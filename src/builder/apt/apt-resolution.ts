@@ -1,0 +1,94 @@
+import { createPackageLayer } from "../debian/package-layer.ts";
+import { createTopLayer, imageSettings } from "../debian/top-layer.ts";
+import type {
+  HeldParts,
+  ImageSettings,
+  LastLayer,
+  LayerContent,
+  PackageRequest,
+  Part,
+  Resolution,
+  StepContext,
+} from "../package-source.ts";
+import type { CommandRunner } from "../process/command-runner.ts";
+import type { DebianPackage } from "./debian-package.ts";
+import type { FetchedPackages } from "./package-pool.ts";
+
+/** Downloads and verifies package files. */
+export type FetchPackages = (
+  packages: readonly DebianPackage[],
+  context: StepContext,
+) => Promise<FetchedPackages>;
+
+/** The Debian packages of an image. */
+export class AptResolution implements Resolution {
+  readonly parts: readonly Part[];
+  readonly lockInputs: Readonly<Record<string, unknown>>;
+  readonly description: string;
+  readonly lastLayer: LastLayer;
+  readonly #packages: ReadonlyMap<string, DebianPackage>;
+  readonly #fetch: FetchPackages;
+  readonly #runner: CommandRunner;
+
+  /** @param closure in ascending order of name */
+  constructor(
+    { packages, platform }: PackageRequest,
+    closure: readonly DebianPackage[],
+    fetch: FetchPackages,
+    runner: CommandRunner,
+  ) {
+    this.parts = closure.map(partOf);
+    this.lockInputs = { closure: closure.map(lockEntryOf) };
+    this.description = `Debian packages: ${packages.join(" ")}`;
+    this.lastLayer = {
+      inputs: [platform.architecture, ...closure.map(({ sha256 }) => sha256).toSorted()],
+      description: "accounts, links, loader cache, package status",
+      make: (facts) => createTopLayer(platform, facts),
+    };
+    this.#packages = new Map(closure.map((one) => [one.name, one]));
+    this.#fetch = fetch;
+    this.#runner = runner;
+  }
+
+  async hold(parts: readonly Part[], context: StepContext): Promise<HeldParts> {
+    return new HeldFiles(await this.#fetch(this.#packagesOf(parts), context), this.#packages, this.#runner);
+  }
+
+  settings(facts: readonly string[]): ImageSettings {
+    return imageSettings(facts);
+  }
+
+  #packagesOf(parts: readonly Part[]): readonly DebianPackage[] {
+    return parts.map(({ id }) => this.#packages.get(id) as DebianPackage);
+  }
+}
+
+class HeldFiles implements HeldParts {
+  readonly #fetched: FetchedPackages;
+  readonly #packages: ReadonlyMap<string, DebianPackage>;
+  readonly #runner: CommandRunner;
+
+  constructor(fetched: FetchedPackages, packages: ReadonlyMap<string, DebianPackage>, runner: CommandRunner) {
+    this.#fetched = fetched;
+    this.#packages = packages;
+    this.#runner = runner;
+  }
+
+  layer(parts: readonly Part[], signal: AbortSignal): LayerContent {
+    const files = parts.map(({ id }) => this.#fetched.file(this.#packages.get(id) as DebianPackage));
+    return createPackageLayer(files, this.#runner, signal);
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#fetched[Symbol.asyncDispose]();
+  }
+}
+
+function partOf({ name, version, sizeBytes, sha256, base }: DebianPackage): Part {
+  return { id: name, label: `${name}=${version}`, bucket: name, sizeBytes, contentKey: sha256, base };
+}
+
+/** Without what the package lists may say otherwise tomorrow. */
+function lockEntryOf({ name, version, architecture, sha256, sizeBytes, base }: DebianPackage) {
+  return { name, version, architecture, sha256, sizeBytes, base };
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "bun:test";
+import { parseReference, parseTag } from "../oci/reference.ts";
+import { parseRepositoryName } from "../oci/repository-name.ts";
+import type { PackageSource } from "./package-source.ts";
+import { SourceTable } from "./source-table.ts";
+
+const AMD64 = { os: "linux", architecture: "amd64" };
+const LATEST = parseTag("latest");
+
+/** A source that takes every component for a package. */
+const source = (name: string): PackageSource => ({
+  name,
+  formatVersion: `${name}-1`,
+  example: `${name}/a`,
+  available: () => Promise.reject(new Error("not asked for")),
+  read: (components, tag, platform) => ({ packages: components, platform, revision: tag }),
+  check: () => Promise.reject(new Error("not asked for")),
+  resolve: () => Promise.reject(new Error("not asked for")),
+});
+
+const table = new SourceTable([source("one"), source("two")]);
+
+describe("the table of sources", () => {
+  it("claims the names below a source, and no other, by any tag", () => {
+    const claims = (name: string, reference = "latest") =>
+      table.claims(parseRepositoryName(name), parseReference(reference));
+    expect(["one/a", "two/a/b"].map((name) => claims(name))).toEqual([true, true]);
+    expect(["one", "library/one", "onee/a", "o/one/a"].map((name) => claims(name))).toEqual(
+      Array(4).fill(false),
+    );
+    expect(claims("one/a", "v1")).toBe(true);
+    // A digest names stored content.
+    expect(claims("one/a", `sha256:${"0".repeat(64)}`)).toBe(false);
+  });
+
+  it("lets the source read what follows its own component", () => {
+    const { source, request } = table.read(parseRepositoryName("two/a/one"), LATEST, AMD64);
+    expect(source.name).toBe("two");
+    expect(request).toEqual({ packages: ["a", "one"], platform: AMD64, revision: "latest" });
+  });
+});

@@ -1,0 +1,46 @@
+import type { Platform } from "../oci/descriptor.ts";
+import { isDigestReference, type Reference, type Tag } from "../oci/reference.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { PackageRequest, PackageSource } from "./package-source.ts";
+
+/** The request that an image's name stands for, and the source that it is for. */
+export interface SourceRequest {
+  readonly source: PackageSource;
+  readonly request: PackageRequest;
+}
+
+/** The package sources of a builder, by the first component of the names that they serve. */
+export class SourceTable {
+  readonly #sources: ReadonlyMap<string, PackageSource>;
+
+  constructor(sources: readonly PackageSource[]) {
+    this.#sources = new Map(sources.map((source) => [source.name, source]));
+  }
+
+  /** All sources. */
+  get all(): readonly PackageSource[] {
+    return [...this.#sources.values()];
+  }
+
+  /** Whether a name stands for an image to build. Looks only at the text. A digest never does: it names stored content. */
+  claims(repository: RepositoryName, reference: Reference): boolean {
+    return !isDigestReference(reference) && this.#find(repository) !== undefined;
+  }
+
+  /**
+   * Reads a name that {@link claims} accepts.
+   *
+   * @throws {RegistryError} what {@link PackageSource.read} throws
+   */
+  read(repository: RepositoryName, tag: Tag, defaultPlatform: Platform): SourceRequest {
+    const source = this.#find(repository);
+    if (source === undefined) throw new Error(`no source serves ${repository}`);
+    const components = repository.split("/").slice(1);
+    return { source, request: source.read(components, tag, defaultPlatform) };
+  }
+
+  #find(repository: RepositoryName): PackageSource | undefined {
+    const end = repository.indexOf("/");
+    return end < 0 ? undefined : this.#sources.get(repository.slice(0, end));
+  }
+}

@@ -1,0 +1,226 @@
+import { describe, expect, it } from "bun:test";
+import type {
+  HeldParts,
+  LayerContent,
+  PackageRequest,
+  PackageSource,
+  Part,
+  Resolution,
+  StepContext,
+} from "../../src/builder/package-source.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import { parseTag } from "../../src/oci/reference.ts";
+import { RegistryError } from "../../src/oci/registry-error.ts";
+
+/** A source to test, and what it has. The names are components of an image's name. */
+export interface SourceSubject {
+  readonly source: PackageSource;
+  /** The same packages through another state folder, which is empty. */
+  readonly elsewhere: PackageSource;
+  /** A package that needs `needed`. */
+  readonly needing: string;
+  readonly needed: string;
+  /** A package that needs neither and is needed by neither. */
+  readonly apart: string;
+  /** Two packages that there are not. */
+  readonly unknown: readonly [string, string];
+}
+
+interface SourceCase {
+  readonly name: string;
+  run(subject: SourceSubject): Promise<void>;
+}
+
+const AMD64 = { os: "linux", architecture: "amd64" };
+/** A safety net. */
+const GIVE_UP_MS = 120_000;
+
+function context(signal: AbortSignal = new AbortController().signal): StepContext {
+  return { progress: () => {}, signal };
+}
+
+function read(source: PackageSource, ...names: readonly string[]): PackageRequest {
+  return source.read(names, parseTag("latest"), AMD64);
+}
+
+function resolve(source: PackageSource, ...names: readonly string[]): Promise<Resolution> {
+  return source.resolve(read(source, ...names), context());
+}
+
+async function digestOfLayer({ archive }: LayerContent): Promise<Digest> {
+  return digestOf(Buffer.concat(await Array.fromAsync(archive)));
+}
+
+/** Digests of layers, one for each part alone, and what their facts say. */
+async function layersOf(resolution: Resolution, held: HeldParts, signal = new AbortController().signal) {
+  const digests: Digest[] = [];
+  const facts: string[] = [];
+  for (const part of resolution.parts) {
+    const layer = held.layer([part], signal);
+    digests.push(await digestOfLayer(layer));
+    facts.push(layer.facts());
+  }
+  return {
+    digests,
+    facts,
+    last: await digestOfLayer(resolution.lastLayer.make(facts)),
+    settings: resolution.settings(facts),
+  };
+}
+
+async function imageOf(source: PackageSource, ...names: readonly string[]) {
+  const resolution = await resolve(source, ...names);
+  await using held = await resolution.hold(resolution.parts, context());
+  return await layersOf(resolution, held);
+}
+
+function holding(parts: readonly Part[], name: string): readonly Part[] {
+  return parts.filter(({ label, bucket }) => `${bucket} ${label}`.includes(name));
+}
+
+/** What every {@link PackageSource} must do. */
+const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
+  {
+    name: "says that it works, and with what",
+    async run({ source }) {
+      expect(await source.available()).toMatchObject({
+        available: true,
+        detail: expect.stringMatching(/\d/),
+      });
+      expect(source.example).toStartWith(`${source.name}/`);
+      expect(source.formatVersion).toContain(source.name);
+    },
+  },
+  {
+    name: "reads names that ask for the same image as equal requests",
+    async run({ source, needing, apart }) {
+      const request = read(source, needing, apart);
+      expect(read(source, apart, needing, apart)).toEqual(request);
+      expect(request.packages).toEqual([...new Set(request.packages)].toSorted());
+      expect(request).toMatchObject({ platform: AMD64, revision: "latest" });
+      const arm64 = { os: "linux", architecture: "arm64" };
+      expect(read(source, "arm64", needing).platform).toEqual(arm64);
+      expect(() => read(source)).toThrow(RegistryError);
+      expect(() => read(source, "arm64", "amd64", needing)).toThrow(RegistryError);
+    },
+  },
+  {
+    name: "names every package of a request that there is not, with the same fault when checked and when resolved",
+    async run({ source, needing, unknown }) {
+      const request = read(source, needing, ...unknown);
+      for (const failing of [
+        () => source.check(request),
+        () => source.check(request).then(() => source.resolve(request, context())),
+        () => source.resolve(request, context()),
+      ]) {
+        const error = await failing().then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+        expect(error).toMatchObject({
+          fault: "package-unknown",
+          detail: { packages: expect.arrayContaining([...unknown]) },
+        });
+        expect((error as RegistryError).message).not.toContain(needing);
+      }
+    },
+  },
+  {
+    name: "passes a request that it can resolve, and numbers the state of its packages",
+    async run({ source, needing }) {
+      const revision = await source.check(read(source, needing));
+      expect(await source.check(read(source, needing))).toBe(revision);
+    },
+  },
+  {
+    name: "resolves what is named and what that needs, each part once, in ascending order",
+    async run({ source, needing, needed, apart }) {
+      const { parts } = await resolve(source, needing);
+      expect(holding(parts, needing)).not.toEqual([]);
+      expect(holding(parts, needed)).not.toEqual([]);
+      expect(holding(parts, apart)).toEqual([]);
+      const ids = parts.map(({ id }) => id);
+      expect(ids).toEqual([...new Set(ids)].toSorted());
+      for (const part of parts) {
+        expect(part.sizeBytes).toBeGreaterThanOrEqual(0);
+        for (const text of [part.id, part.label, part.bucket, part.contentKey]) expect(text).not.toBe("");
+      }
+    },
+  },
+  {
+    name: "resolves equal requests to equal parts and inputs of the lock, here and elsewhere",
+    async run({ source, elsewhere, needing, apart }) {
+      const one = await resolve(source, needing, apart);
+      for (const other of [await resolve(source, apart, needing), await resolve(elsewhere, needing, apart)]) {
+        expect(other.parts).toEqual(one.parts);
+        expect(JSON.stringify(other.lockInputs)).toBe(JSON.stringify(one.lockInputs));
+        expect(other.lastLayer.inputs).toEqual(one.lastLayer.inputs);
+        expect(other.description).toBe(one.description);
+      }
+      const less = await resolve(source, needing);
+      expect(JSON.stringify(less.lockInputs)).not.toBe(JSON.stringify(one.lockInputs));
+      expect(less.lastLayer.inputs).not.toEqual(one.lastLayer.inputs);
+    },
+  },
+  {
+    name: "makes the same layers each time, here and elsewhere, and the same last one and settings of their facts",
+    async run({ source, elsewhere, needing }) {
+      const image = await imageOf(source, needing);
+      expect(await imageOf(source, needing)).toEqual(image);
+      expect(await imageOf(elsewhere, needing)).toEqual(image);
+    },
+  },
+  {
+    name: "makes a layer of some parts, which depends on these alone",
+    async run({ source, needing, apart }) {
+      const small = await resolve(source, needing);
+      const large = await resolve(source, needing, apart);
+      const some = small.parts.slice(0, 2);
+      const keys = some.map(({ contentKey }) => contentKey);
+      const same = large.parts.filter(({ contentKey }) => keys.includes(contentKey));
+      expect(same).toHaveLength(some.length);
+      await using one = await small.hold(some, context());
+      await using other = await large.hold(same, context());
+      const signal = new AbortController().signal;
+      expect(await digestOfLayer(other.layer(same, signal))).toBe(
+        await digestOfLayer(one.layer(some, signal)),
+      );
+      const keysOf = new Set(large.parts.map(({ contentKey }) => contentKey));
+      expect(keysOf.size).toBe(large.parts.length);
+    },
+  },
+  {
+    name: "holds parts for several at a time, for each until it lets go of them",
+    async run({ source, needing }) {
+      const resolution = await resolve(source, needing);
+      const [one, other] = await Promise.all([
+        resolution.hold(resolution.parts, context()),
+        resolution.hold(resolution.parts, context()),
+      ]);
+      await one[Symbol.asyncDispose]();
+      const { digests } = await layersOf(resolution, other);
+      expect(digests).toHaveLength(resolution.parts.length);
+      await other[Symbol.asyncDispose]();
+      await other[Symbol.asyncDispose]();
+    },
+  },
+  {
+    name: "stops for the reason of a signal, and works afterwards",
+    async run({ elsewhere: source, needing }) {
+      const reason = new Error("nobody waits any more");
+      const aborted = context(AbortSignal.abort(reason));
+      await expect(source.resolve(read(source, needing), aborted)).rejects.toBe(reason);
+      const resolution = await resolve(source, needing);
+      await expect(resolution.hold(resolution.parts, aborted)).rejects.toBe(reason);
+      await using held = await resolution.hold(resolution.parts, context());
+      expect((await layersOf(resolution, held)).digests).toHaveLength(resolution.parts.length);
+    },
+  },
+];
+
+/** Runs the contract of every package source on the subject that `subject` gives, which cases share. */
+export function packageSourceContract(title: string, subject: () => SourceSubject): void {
+  describe(`PackageSource contract: ${title}`, () => {
+    for (const { name, run } of PACKAGE_SOURCE_CASES) it(name, () => run(subject()), GIVE_UP_MS);
+  });
+}
