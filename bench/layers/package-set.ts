@@ -15,7 +15,7 @@ export interface PackageSet {
 
 const MOST_PROGRAMS = 5;
 
-/** The parts of `count` images, each of 1 to 5 random programs. Parts that a program brings in its own name are marked so. */
+/** The parts of `count` images, each of 1 to 5 random programs, which are marked as requested. */
 export function randomImages(
   set: PackageSet,
   count: number,

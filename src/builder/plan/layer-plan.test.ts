@@ -74,3 +74,11 @@ describe.each(PLANS)("the plan %s", (_, plan) => {
     );
   });
 });
+
+describe("the digest of popularity data", () => {
+  it("is there when such data decides", () => {
+    expect(nixeryPlan(SOME_POPULARITY).popularityDigest).toBe(SOME_POPULARITY.digest);
+    expect(nixeryPlan(NO_POPULARITY).popularityDigest).toBeUndefined();
+    expect(sizePlan.popularityDigest).toBeUndefined();
+  });
+});

@@ -27,7 +27,7 @@ export function nixeryPlan(popularity: Popularity): LayerPlan {
   return {
     kind: "nixery",
     formatVersion: 1,
-    popularityDigest: popularity.digest,
+    ...(popularity.counts.size > 0 && { popularityDigest: popularity.digest }),
 
     plan<Part extends PlanPart>(parts: readonly Part[], budget: number): PartGroups<Part> {
       const groups = nixeryGroups(parts, popularity, budget);

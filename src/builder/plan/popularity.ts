@@ -14,7 +14,7 @@ export class PopularityError extends Error {
   override readonly name = "PopularityError";
 }
 
-/** Limits of popularity data. All of nixpkgs takes 4 MB for 100,000 names. */
+/** How much popularity data is accepted. */
 export interface PopularityLimits {
   readonly bytes: number;
   readonly entries: number;
