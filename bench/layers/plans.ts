@@ -1,8 +1,8 @@
-import { planLayers } from "../../src/builder/layer-plan.ts";
 import { nixeryPlan } from "../../src/builder/plan/nixery-plan.ts";
 import { countReferences, NO_POPULARITY } from "../../src/builder/plan/popularity.ts";
 import { sizePlan } from "../../src/builder/plan/size-plan.ts";
 import type { PackageSet } from "./package-set.ts";
+import { planByThresholds } from "./threshold-plan.ts";
 import type { Grouping } from "./transfers.ts";
 
 /** A plan that is measured, and its name in the report. */
@@ -13,7 +13,7 @@ export interface MeasuredPlan {
 
 /** Names of the plans that the goals compare. */
 export const PLAN_NAMES = {
-  thresholds: "by thresholds (today's)",
+  thresholds: "by thresholds (0.1)",
   size: "by size",
   nixery: "Nixery's, no popularity",
   counted: "Nixery's, counts of the set",
@@ -25,11 +25,7 @@ export function measuredPlans(set: PackageSet): readonly MeasuredPlan[] {
   return [
     {
       name: PLAN_NAMES.thresholds,
-      grouping: (parts, budget) =>
-        planLayers(
-          parts.map((part) => ({ ...part, name: part.bucket })),
-          budget,
-        ),
+      grouping: (parts, budget) => planByThresholds(parts, budget),
     },
     { name: PLAN_NAMES.size, grouping: (parts, budget) => sizePlan.plan(parts, budget) },
     {

@@ -82,7 +82,7 @@ export function goalLines(nix: SetFigures, debian: SetFigures): readonly string[
     line(`${nix.set.name}, over Nixery without popularity`, ours / at94(nix, PLAN_NAMES.nixery), 0.5),
     line(`${nix.set.name}, over Nixery with counts`, ours / at94(nix, PLAN_NAMES.counted), 0.5),
     line(
-      `${debian.set.name}, over today's plan`,
+      `${debian.set.name}, over the plan by thresholds`,
       at94(debian, PLAN_NAMES.size) / at94(debian, PLAN_NAMES.thresholds),
       0.85,
     ),
