@@ -5,6 +5,7 @@ import { AptSource } from "./builder/apt/apt-source.ts";
 import { NixSource } from "./builder/nix/nix-source.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
 import type { PackageSource } from "./builder/package-source.ts";
+import { sizePlan } from "./builder/plan/size-plan.ts";
 import { CommandRunner } from "./builder/process/command-runner.ts";
 import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
@@ -193,7 +194,7 @@ function createBuilder(
     { ...parts, sources },
     {
       platform: { os: "linux", architecture: HOST_ARCHITECTURE },
-      layerBudget: builder.maxLayers,
+      layerRules: { plan: sizePlan, budget: builder.maxLayers },
       refreshSeconds: builder.refreshSeconds,
       concurrentBuilds: builder.parallelBuilds,
       maxWaiting: builder.maxWaiting,

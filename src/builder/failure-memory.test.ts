@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, setSystemTime } from "bun:test";
+import { afterEach, beforeEach, describe, expect, it, setSystemTime } from "bun:test";
 import { type Fault, RegistryError } from "../oci/registry-error.ts";
 import { FailureMemory } from "./failure-memory.ts";
 import type { PackageRequest } from "./package-source.ts";
@@ -13,6 +13,9 @@ const asked = (changed: Partial<PackageRequest>, source = "apt") => ({
 const failure = (fault: Fault) => new RegistryError(fault, "no");
 const at = (seconds: number) => setSystemTime(new Date(START + seconds * 1000));
 
+beforeEach(() => {
+  at(0);
+});
 afterEach(() => {
   setSystemTime();
 });
@@ -22,7 +25,6 @@ describe("the memory of failed builds", () => {
     const memory = new FailureMemory(60);
     const output = new Error("what a command wrote");
     const conflict = new RegistryError("package-conflict", "no", { detail: { reason: "c" }, cause: output });
-    at(0);
     memory.add(request("a", "b"), 1, conflict);
     at(59);
     const { fault, message, detail } = conflict;
@@ -54,7 +56,6 @@ describe("the memory of failed builds", () => {
 
   it("keeps failures that may be gone soon for a short time", () => {
     const memory = new FailureMemory(60);
-    at(0);
     memory.add(request("a"), 1, failure("build-failed"));
     at(9);
     expect(memory.find(request("a"), 1)).toBeDefined();

@@ -1,8 +1,15 @@
 import type { CachedLayer } from "../metadata/metadata-store.ts";
 import type { ImageLayer } from "./image-assembly.ts";
 import { type LayerBuilder, type LayerOrder, layerKey } from "./layer-builder.ts";
-import { planLayers } from "./layer-plan.ts";
 import type { Part, Resolution, StepContext } from "./package-source.ts";
+import type { LayerPlan } from "./plan/layer-plan.ts";
+
+/** How the parts of an image become layers. */
+export interface LayerRules {
+  readonly plan: LayerPlan;
+  /** Maximum layers of an image, 2 to 120. */
+  readonly budget: number;
+}
 
 interface PlannedLayer {
   readonly parts: readonly Part[];
@@ -19,7 +26,7 @@ export interface BuiltLayers {
 const NAMES_SHOWN = 6;
 
 /**
- * Plans the parts of a resolution into at most `layerBudget` layers; takes each from the cache or makes it.
+ * Plans the parts of a resolution into layers; takes each from the cache or makes it.
  *
  * @param formatVersion of the source that made the resolution
  */
@@ -27,12 +34,12 @@ export async function buildLayers(
   formatVersion: string,
   resolution: Resolution,
   builder: LayerBuilder,
-  layerBudget: number,
+  { plan, budget }: LayerRules,
   context: StepContext,
 ): Promise<BuiltLayers> {
   const { parts, lastLayer } = resolution;
   // One layer of the budget is for the last one.
-  const planned = planLayers(parts, layerBudget - 1).map((group) => ({
+  const planned = plan.plan(parts, budget - 1).map((group) => ({
     parts: group,
     key: layerKey(
       formatVersion,

@@ -1,4 +1,5 @@
 import { type Digest, digestOf } from "../oci/digest.ts";
+import type { LayerRules } from "./image-build.ts";
 import { COMPRESSOR_IDENTITY } from "./layer-compression.ts";
 import type { PackageRequest, PackageSource, Resolution } from "./package-source.ts";
 
@@ -10,20 +11,25 @@ export interface ImageLock {
 }
 
 /** Change this when equal inputs would give a different image. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
-/** The lock of a request to `source` that was resolved, for a plan of at most `layerBudget` layers. */
+/** The lock of a request to `source` that was resolved, and how its parts become layers. */
 export function createLock(
   source: PackageSource,
   request: PackageRequest,
   resolution: Resolution,
-  layerBudget: number,
+  { plan, budget }: LayerRules,
 ): ImageLock {
   const lock = {
     formatVersion: FORMAT_VERSION,
     source: { name: source.name, formatVersion: source.formatVersion },
     compressor: COMPRESSOR_IDENTITY,
-    layerBudget,
+    plan: {
+      kind: plan.kind,
+      formatVersion: plan.formatVersion,
+      budget,
+      ...(plan.popularityDigest && { popularity: plan.popularityDigest }),
+    },
     platform: { os: request.platform.os, architecture: request.platform.architecture },
     packages: resolution.packages,
     ...resolution.lockInputs,

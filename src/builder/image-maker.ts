@@ -4,7 +4,7 @@ import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageOutcome } from "./build-progress.ts";
 import { assembleImage, type ImageDocument } from "./image-assembly.ts";
-import { buildLayers } from "./image-build.ts";
+import { buildLayers, type LayerRules } from "./image-build.ts";
 import { createLock, type ImageLock } from "./image-lock.ts";
 import type { ImagePublisher } from "./image-publisher.ts";
 import type { LayerBuilder } from "./layer-builder.ts";
@@ -31,12 +31,11 @@ export interface ImageOrder extends SourceRequest {
 /** Makes images: resolves the packages, then reuses an equal image or builds a new one. */
 export class ImageMaker {
   readonly #parts: ImageMakerParts;
-  readonly #layerBudget: number;
+  readonly #rules: LayerRules;
 
-  /** @param layerBudget maximum layers of an image, 2 to 120 */
-  constructor(parts: ImageMakerParts, layerBudget: number) {
+  constructor(parts: ImageMakerParts, rules: LayerRules) {
     this.#parts = parts;
-    this.#layerBudget = layerBudget;
+    this.#rules = rules;
   }
 
   /**
@@ -49,7 +48,7 @@ export class ImageMaker {
     const { stored, publisher } = this.#parts;
     const resolvedAt = new Date();
     await using resolution = await source.resolve(request, context);
-    const lock = createLock(source, request, resolution, this.#layerBudget);
+    const lock = createLock(source, request, resolution, this.#rules);
     const publish = async (manifestDigest: BuiltImage["manifestDigest"], outcome: ImageOutcome) => {
       const image = { repository, tag, manifestDigest, lockDigest: lock.digest, resolvedAt };
       if (!(await publisher.moveTag(image, previous))) return;
@@ -77,7 +76,7 @@ export class ImageMaker {
       source.formatVersion,
       resolution,
       builder,
-      this.#layerBudget,
+      this.#rules,
       context,
     );
     const settings = resolution.settings(facts);

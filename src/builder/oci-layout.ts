@@ -1,7 +1,7 @@
 import { mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobDescriptor } from "../content/blob-services.ts";
-import type { ByteBody } from "../oci/byte-source.ts";
+import { type ByteBody, chunksOf } from "../oci/byte-source.ts";
 import { createContentHash } from "../oci/content-hash.ts";
 import { algorithmOf, digestOf, encodedOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
@@ -34,7 +34,7 @@ export async function writeOciLayout(
   for (const blob of blobsOf(manifest.bytes)) {
     if (!(await isThere(folder, blob))) await writeBlob(folder, blob, await store.open(blob));
   }
-  await writeBlob(folder, self, new Blob([manifest.bytes as Uint8Array<ArrayBuffer>]));
+  await writeBlob(folder, self, new Uint8Array(manifest.bytes));
   await writeFile(join(folder, "oci-layout"), JSON.stringify(LAYOUT));
   const index = {
     schemaVersion: 2,
@@ -70,8 +70,7 @@ async function writeBlob(folder: string, blob: BlobDescriptor, body: ByteBody): 
   const file = await open(`${path}.new`, "w");
   let size = 0;
   try {
-    const stream = body instanceof Blob ? body.stream() : body;
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunksOf(body)) {
       hash.update(chunk);
       size += chunk.byteLength;
       await file.writeFile(chunk);

@@ -11,6 +11,7 @@ import { buildFailure } from "./build-failure.ts";
 import type { ProgressListener } from "./build-progress.ts";
 import { BuildQueue } from "./build-queue.ts";
 import { FailureMemory } from "./failure-memory.ts";
+import type { LayerRules } from "./image-build.ts";
 import { ImageMaker } from "./image-maker.ts";
 import { ImagePublisher } from "./image-publisher.ts";
 import { LayerBuilder } from "./layer-builder.ts";
@@ -22,8 +23,8 @@ import { StoredImages } from "./stored-images.ts";
 export interface OnDemandOptions {
   /** The platform of an image whose name does not choose one. */
   readonly platform: Platform;
-  /** Maximum layers of an image, 2 to 120. */
-  readonly layerBudget: number;
+  /** How the parts of an image become layers. */
+  readonly layerRules: LayerRules;
   /** A pulled image is resolved again when it was last resolved longer ago than this. */
   readonly refreshSeconds: number;
   /** Maximum builds that run at the same time. */
@@ -78,7 +79,7 @@ export class OnDemandBuilder implements ImageBuilder {
     this.#stored = new StoredImages(store, ledger, options.refreshSeconds);
     const layers = new LayerBuilder(store, ledger);
     const publisher = new ImagePublisher(store, ledger, this.#stored);
-    this.#maker = new ImageMaker({ layers, stored: this.#stored, publisher, log }, options.layerBudget);
+    this.#maker = new ImageMaker({ layers, stored: this.#stored, publisher, log }, options.layerRules);
     const { concurrentBuilds: places, maxWaiting, maxWaitingPerCaller } = options;
     this.#queue = new BuildQueue({ places, maxWaiting, maxWaitingPerCaller });
     this.#failures = new FailureMemory(options.failureSeconds);

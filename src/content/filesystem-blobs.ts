@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, type Stats, statSync } from "node:fs";
 import { open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { LRUCache } from "lru-cache";
 import type { ByteRange } from "../oci/byte-range.ts";
 import { algorithmOf, type Digest, encodedOf, isDigest } from "../oci/digest.ts";
@@ -108,7 +108,7 @@ export class FilesystemBlobs {
     const replaced = this.stat(digest) !== undefined;
     await this.#move(path, digest, target);
     try {
-      await this.#folders.settle(join(this.#root, blobFolder(digest)));
+      await this.#settle(join(this.#root, blobFolder(digest)));
     } catch (error) {
       // Keep a blob that existed before, because others may rely on it.
       if (!replaced) await rm(target, { force: true });
@@ -152,6 +152,19 @@ export class FilesystemBlobs {
         // A folder at this path is not the blob.
         if (errorCode(error) === "EISDIR") await rm(target, { recursive: true });
         else if (!isAbsent(error)) throw error;
+      }
+    }
+  }
+
+  /** Makes a blob's folder durable. If another request deletes the blob meanwhile, there is nothing left to do. */
+  async #settle(folder: string): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#folders.settle(folder);
+      } catch (error) {
+        // If the folder above is gone too, nobody deleted the blob: the data is lost.
+        if (!isAbsent(error) || attempt === PLACE_ATTEMPTS || !existsSync(dirname(folder))) throw error;
+        if (!existsSync(folder)) return;
       }
     }
   }

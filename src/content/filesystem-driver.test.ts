@@ -105,6 +105,31 @@ describe("FilesystemDriver", () => {
     expect(await textOf(await store.driver.open(digest, 9))).toBe("contested");
   });
 
+  it("publishes what is deleted before its folder is synced, and does not take lost data for deleted", async () => {
+    await using folder = await temporaryFolder("content");
+    const digest = digestOf("contested");
+    const blob = dirname(join(folder.path, blobKey(digest)));
+    let removed: string | undefined;
+    const driver: FilesystemDriver = await FilesystemDriver.open({
+      root: folder.path,
+      sync: {
+        data: syncData,
+        folder: async (path) => {
+          if (path === blob && removed !== undefined) await rm(removed, { recursive: true, force: true });
+          await syncFolder(path);
+        },
+      },
+    });
+    removed = blob;
+    await publishSample(driver, "contested");
+    expect(await driver.stat(digest)).toBeUndefined();
+    removed = dirname(blob);
+    await expect(publishSample(driver, "contested")).rejects.toBeInstanceOf(StorageError);
+    removed = undefined;
+    await publishSample(driver, "contested");
+    expect(await textOf(await driver.open(digest, 9))).toBe("contested");
+  });
+
   it("leaves no folder behind for uploads that ended and blobs that are gone", async () => {
     await using store = await createStore();
     const digest = await publishSample(store.driver, "content");

@@ -5,9 +5,11 @@ import {
   type OnDemandOptions,
   type OnDemandParts,
 } from "../../src/builder/on-demand-builder.ts";
+import { sizePlan } from "../../src/builder/plan/size-plan.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { BlobStore } from "../../src/content/blob-store.ts";
 import { FilesystemDriver } from "../../src/content/filesystem-driver.ts";
+import { SmallBlobCache } from "../../src/content/small-blob-cache.ts";
 import { createLogger } from "../../src/log.ts";
 import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
@@ -50,18 +52,19 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   });
   const driver = await FilesystemDriver.open({ root: join(options.data, "content") });
   const blobs = new BlobStore(driver);
+  const provider = new SmallBlobCache(blobs, { maxBlobBytes: 64 << 10, maxBytes: 1 << 20 });
   const manifestThread = new ManifestThread();
   const { manifests } = new Registry({
     ledger,
     links: ledger,
-    provider: blobs,
+    provider,
     ingester: blobs,
     policy: OPEN_ACCESS,
     rules: { sparseManifests: false },
     manifestThread,
     log,
   });
-  const store = new RegistryImageStore(blobs, blobs, ledger, manifests);
+  const store = new RegistryImageStore(blobs, provider, ledger, manifests);
   const runner = new CommandRunner({
     environment: options.path === undefined ? process.env : { PATH: options.path },
     log,
@@ -82,7 +85,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     { ...parts, ...options.change?.(parts) },
     {
       platform: { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64" },
-      layerBudget: 94,
+      layerRules: { plan: sizePlan, budget: 94 },
       refreshSeconds: 86_400,
       concurrentBuilds: 2,
       maxWaiting: 256,

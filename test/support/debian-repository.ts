@@ -86,6 +86,8 @@ async function packageFile(
     await writeWithFolder(join(tree, "DEBIAN", path), text);
   for (const [path, text] of Object.entries(scripts))
     await writeWithFolder(join(tree, "DEBIAN", path), text, 0o755);
+  // The same on every machine, whatever this process's file mode creation mask.
+  await mustRun(["chmod", "-R", "u=rwX,go=rX", tree]);
   await mustRun(["dpkg-deb", "--build", "--root-owner-group", "-Znone", tree, file], {
     SOURCE_DATE_EPOCH: MODIFIED_AT_SECONDS,
   });

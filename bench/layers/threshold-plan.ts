@@ -1,20 +1,17 @@
-import { digestOf, encodedOf } from "../oci/digest.ts";
-import type { Part } from "./package-source.ts";
-
-/** A package, as the planner sees it. */
-export type LayerPart = Pick<Part, "id" | "bucket" | "sizeBytes" | "base">;
+import type { PlanPart } from "../../src/builder/plan/layer-plan.ts";
+import { digestOf, encodedOf } from "../../src/oci/digest.ts";
 
 const BASE_ALONE_BYTES = 1 << 20;
 const OTHER_ALONE_BYTES = 1 << 19;
 
 /**
- * Groups parts into at most `budget` layers (at least 1) so that related images have most layers in common.
+ * The first plan of Slipway, kept to compare with: groups parts into at most `budget` layers (at least 1) so that related images have most layers in common.
  *
  * Pure: the same parts in any order give the same groups in the same order. A large part gets a group of its own. A
  * small part goes to a bucket chosen by its name, so an additional part changes only one bucket. A third of the budget
  * is for base parts: their groups are the same in every image.
  */
-export function planLayers<Part extends LayerPart>(
+export function planByThresholds<Part extends PlanPart>(
   parts: readonly Part[],
   budget: number,
 ): readonly (readonly Part[])[] {
@@ -30,7 +27,7 @@ export function planLayers<Part extends LayerPart>(
   ];
 }
 
-function planClass<Part extends LayerPart>(
+function planClass<Part extends PlanPart>(
   parts: readonly Part[],
   budget: number,
   firstThreshold: number,
@@ -47,7 +44,7 @@ function planClass<Part extends LayerPart>(
   return [...alone, ...buckets.filter((bucket) => bucket.length > 0)];
 }
 
-function countAtLeast(parts: readonly LayerPart[], sizeBytes: number): number {
+function countAtLeast(parts: readonly PlanPart[], sizeBytes: number): number {
   return parts.filter((part) => part.sizeBytes >= sizeBytes).length;
 }
 

@@ -1,0 +1,62 @@
+import { digestOf, encodedOf } from "../../oci/digest.ts";
+import type { LayerPlan, PartGroups, PlanPart } from "./layer-plan.ts";
+
+/** The part of the budget that base parts get, and the part of each class's budget that is for buckets. */
+const BASE_SHARE = 1 / 8;
+const BUCKET_SHARE = 1 / 4;
+
+/**
+ * The default plan: as many layers as the budget allows, and the largest parts alone.
+ *
+ * Base parts come first and share an eighth of the budget, so their layers are the same in every image; the other parts
+ * have the rest of it. Within its budget each part has a layer of its own. Beyond it, only the largest do. The
+ * others share buckets, a quarter of the budget, chosen by a hash of their name without the version. So one more part
+ * changes its own layer and at most one bucket besides, and an update changes one layer, unless it changes who is large.
+ */
+export const sizePlan: LayerPlan = {
+  kind: "size",
+  formatVersion: 1,
+
+  plan<Part extends PlanPart>(parts: readonly Part[], budget: number): PartGroups<Part> {
+    if (parts.length === 0) return [];
+    if (budget <= 1) return [parts.toSorted(byId)];
+    const base = planClass(
+      parts.filter((part) => part.base),
+      share(budget, BASE_SHARE),
+    );
+    const others = parts.filter((part) => !part.base);
+    return [...base, ...planClass(others, budget - base.length)];
+  },
+};
+
+function planClass<Part extends PlanPart>(parts: readonly Part[], budget: number): PartGroups<Part> {
+  const ranked = parts.toSorted(bySize);
+  if (ranked.length <= budget) return ranked.map((part) => [part]);
+  const bucketCount = share(budget, BUCKET_SHARE);
+  const aloneCount = budget - bucketCount;
+  const buckets: Part[][] = Array.from({ length: bucketCount }, () => []);
+  for (const part of ranked.slice(aloneCount)) buckets[bucketOf(part.bucket, bucketCount)]?.push(part);
+  return [
+    ...ranked.slice(0, aloneCount).map((part) => [part]),
+    ...buckets.filter((bucket) => bucket.length > 0).map((bucket) => bucket.toSorted(byId)),
+  ];
+}
+
+function share(budget: number, part: number): number {
+  return Math.max(1, Math.floor(budget * part));
+}
+
+function bucketOf(name: string, bucketCount: number): number {
+  return Number.parseInt(encodedOf(digestOf(name)).slice(0, 8), 16) % bucketCount;
+}
+
+/** Largest first. Among equals the name decides before the id, which may change with the version. */
+function bySize(left: PlanPart, right: PlanPart): number {
+  if (left.sizeBytes !== right.sizeBytes) return right.sizeBytes - left.sizeBytes;
+  if (left.bucket !== right.bucket) return left.bucket < right.bucket ? -1 : 1;
+  return byId(left, right);
+}
+
+function byId(left: PlanPart, right: PlanPart): number {
+  return left.id < right.id ? -1 : 1;
+}
