@@ -1,0 +1,129 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { NarHash } from "./nar-hash.ts";
+import { readFailure, type StorePath, StorePathDamaged, storePathName } from "./store-path.ts";
+import { type TreeStep, walkTree } from "./tree-walk.ts";
+import { USTAR_END, ustarHeader, ustarPadding } from "./ustar-writer.ts";
+
+/** Where the archive's paths come from, and what stops it. */
+export interface StoreArchiveOptions {
+  /** The folder that has the store paths in it: `FOLDER/nix/store` of a store with the root `FOLDER`. */
+  readonly storeFolder: string;
+  readonly signal: AbortSignal;
+}
+
+type FileStep = Extract<TreeStep, { kind: "file" }>;
+
+/** The folders of every store, which its paths are in. */
+const FOLDERS = ["nix", "nix/store"];
+const MODES = { directory: 0o555, executable: 0o555, file: 0o444, link: 0o777 } as const;
+/** A file up to this size is read at once, and a larger one in pieces of it. */
+const PIECE_BYTES = 1 << 17;
+
+/**
+ * The uncompressed archive of store paths, in the given order, read once and straight from the store.
+ *
+ * Its bytes depend on the paths' names and contents alone: never on owners, times, hard links or the host. Each path is
+ * hashed as it is read; if its hash is not the given one, the stream breaks at the end of that path, so that the archive
+ * never ends. Holds one open file and a piece of it; on an abort, the next read throws and the file is closed. A chunk is
+ * valid until the consumer asks for the next one.
+ *
+ * @throws {StorePathDamaged} if a path is missing, unreadable or not what its hash says
+ */
+export async function* storeArchive(
+  paths: readonly StorePath[],
+  { storeFolder, signal }: StoreArchiveOptions,
+): AsyncGenerator<Uint8Array> {
+  for (const folder of FOLDERS)
+    yield ustarHeader({ path: Buffer.from(folder), kind: "directory", mode: 0o755 });
+  for (const path of paths) yield* pathEntries(path, storeFolder, signal);
+  signal.throwIfAborted();
+  yield USTAR_END;
+}
+
+/** The entries of one store path. */
+async function* pathEntries(
+  { path, narHash }: StorePath,
+  storeFolder: string,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const name = storePathName(path);
+  const hash = new NarHash();
+  try {
+    for await (const step of walkTree(join(storeFolder, name), signal)) {
+      yield* stepBytes(step, `nix/store/${name}`, hash, signal);
+    }
+  } catch (cause) {
+    throw cause instanceof UnsoundEntry
+      ? new StorePathDamaged(path, cause.message)
+      : readFailure(path, cause);
+  }
+  const found = hash.digest();
+  if (found !== narHash)
+    throw new StorePathDamaged(path, `has changed: its hash is ${found}, not ${narHash}`);
+}
+
+/** Something in a store path that cannot be what was put there. */
+class UnsoundEntry extends Error {
+  override readonly name = "UnsoundEntry";
+}
+
+/** The bytes of one step in the archive; adds the step to the hash. */
+async function* stepBytes(
+  step: TreeStep,
+  root: string,
+  hash: NarHash,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  if (step.kind === "end") return hash.leaveDirectory();
+  const { name, path } = step.place;
+  const entryPath = Buffer.concat([Buffer.from(path.length === 0 ? root : `${root}/`), path]);
+  switch (step.kind) {
+    case "directory":
+      hash.enterDirectory(name);
+      yield ustarHeader({ path: entryPath, kind: "directory", mode: MODES.directory });
+      break;
+    case "link":
+      hash.addLink(name, step.target);
+      yield ustarHeader({ path: entryPath, kind: "link", mode: MODES.link, target: step.target });
+      break;
+    case "file":
+      hash.beginFile(name, step.executable, step.sizeBytes);
+      yield* fileBytes(step, entryPath, hash, signal);
+      hash.endFile();
+      break;
+    case "other":
+      throw new UnsoundEntry("has a device, a socket or a pipe in it");
+  }
+}
+
+/** A file's header, content and padding; adds the content to the hash. */
+async function* fileBytes(
+  { place, executable, sizeBytes }: FileStep,
+  path: Uint8Array,
+  hash: NarHash,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  yield ustarHeader({ path, kind: "file", mode: executable ? MODES.executable : MODES.file, sizeBytes });
+  if (sizeBytes === 0) return;
+  await using file = await open(place.hostPath, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const buffer = new Uint8Array(Math.min(sizeBytes, PIECE_BYTES));
+  for (let position = 0; position < sizeBytes; ) {
+    signal.throwIfAborted();
+    const piece = buffer.subarray(0, Math.min(buffer.byteLength, sizeBytes - position));
+    await readFully(file, piece, position);
+    hash.addContent(piece);
+    yield piece;
+    position += piece.byteLength;
+  }
+  yield new Uint8Array(ustarPadding(sizeBytes));
+}
+
+async function readFully(file: FileHandle, piece: Uint8Array, position: number): Promise<void> {
+  for (let filled = 0; filled < piece.byteLength; ) {
+    const { bytesRead } = await file.read(piece, filled, piece.byteLength - filled, position + filled);
+    if (bytesRead === 0) throw new UnsoundEntry("became shorter while it was read");
+    filled += bytesRead;
+  }
+}

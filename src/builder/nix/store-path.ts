@@ -1,0 +1,48 @@
+import { basename } from "node:path";
+
+/** A path of a Nix store, and the hash of what must be in it. */
+export interface StorePath {
+  /** `/nix/store/HASH-NAME`, wherever the store's folder is. */
+  readonly path: string;
+  /** SHA-256 of its NAR serialisation, in lower-case hex, as in the store's database. */
+  readonly narHash: string;
+}
+
+/**
+ * A store path whose files are missing, unreadable or not those of its hash, so that it has to be repaired.
+ *
+ * The message has its name, and no path of the host; `cause` may have one.
+ */
+export class StorePathDamaged extends Error {
+  override readonly name = "StorePathDamaged";
+  /** `/nix/store/HASH-NAME`. */
+  readonly path: string;
+
+  constructor(path: string, problem: string, options?: ErrorOptions) {
+    super(`${basename(path)} in the Nix store ${problem}`, options);
+    this.path = path;
+  }
+}
+
+/** Failures of the host that say nothing about the files. */
+const HOST_FAILURES: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
+
+/** The error to throw when reading `path` failed with `cause`: damage, unless the cause is something else. */
+export function readFailure(path: string, cause: unknown): unknown {
+  const { code, syscall } = (cause instanceof Error ? cause : {}) as NodeJS.ErrnoException;
+  if (syscall === undefined || HOST_FAILURES.has(code)) return cause;
+  const problem = code === "ENOENT" ? "is missing, or a part of it" : `cannot be read (${code})`;
+  return new StorePathDamaged(path, problem, { cause });
+}
+
+/**
+ * The name of a store path, which is that of its file or folder in the store's folder.
+ *
+ * @throws {Error} if it is not directly in the store
+ */
+export function storePathName(path: string): string {
+  const name = /^\/nix\/store\/([^/\0]+)$/.exec(path)?.[1];
+  if (name === undefined || name.startsWith("."))
+    throw new Error(`not the path of a store: ${JSON.stringify(path)}`);
+  return name;
+}
