@@ -1,5 +1,6 @@
 import type { Platform } from "../../oci/descriptor.ts";
 import { archiveOf } from "../archive/archive-writer.ts";
+import { addDevices } from "../archive/devices.ts";
 import { LayerTree } from "../archive/layer-tree.ts";
 import type { ImageSettings, LayerContent } from "../package-source.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
@@ -36,16 +37,6 @@ const FOLDERS: readonly (readonly [path: string, mode: number])[] = [
   ["var/lib/dpkg/updates", 0o755],
   ["var/opt", 0o755],
   ["var/tmp", 0o1777],
-];
-
-/** Devices that programs expect, for use without a container runtime. A runtime makes its own. */
-const DEVICES: readonly (readonly [name: string, major: number, minor: number])[] = [
-  ["full", 1, 7],
-  ["null", 1, 3],
-  ["random", 1, 8],
-  ["tty", 5, 0],
-  ["urandom", 1, 9],
-  ["zero", 1, 5],
 ];
 
 /** Home folders below these are created and owned by their user. */
@@ -104,20 +95,6 @@ async function addFolders(
     left < right ? -1 : 1,
   )) {
     await tree.addFolder(path, mode, modifiedAt, owner);
-  }
-}
-
-async function addDevices(tree: LayerTree, modifiedAt: Date): Promise<void> {
-  for (const [name, major, minor] of DEVICES) {
-    await tree.add({
-      path: `dev/${name}`,
-      type: "character-device",
-      mode: 0o666,
-      userId: 0,
-      groupId: 0,
-      modifiedAt,
-      device: { major, minor },
-    });
   }
 }
 

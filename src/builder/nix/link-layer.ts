@@ -1,11 +1,14 @@
+import { RegistryError } from "../../oci/registry-error.ts";
 import type { ArchiveEntry } from "../archive/archive-writer.ts";
 import { archiveOf } from "../archive/archive-writer.ts";
+import { addDevices } from "../archive/devices.ts";
 import { LayerTree } from "../archive/layer-tree.ts";
 import type { LayerContent } from "../package-source.ts";
 import type { EvaluatedPackage } from "./evaluation.ts";
-import { type LinkEntry, linkTree } from "./link-tree.ts";
+import { linkTree } from "./link-tree.ts";
 import type { StorePathInfo } from "./nix-store.ts";
-import { readTree } from "./store-tree.ts";
+import type { LinkEntry } from "./output-links.ts";
+import { readTree, type TreeEntry } from "./read-tree.ts";
 
 /** What the layer of links is made of. */
 export interface LinkedOutputs {
@@ -13,6 +16,9 @@ export interface LinkedOutputs {
   readonly outputs: readonly EvaluatedPackage[];
   readonly closure: readonly StorePathInfo[];
 }
+
+/** Of one output; the largest of real sets have some 50,000. */
+const MAX_ENTRIES = 1_000_000;
 
 /** As Nix sets all times in a store. */
 const MODIFIED_AT = new Date(1_000);
@@ -59,6 +65,7 @@ export function createLinkLayer(links: LinkedOutputs, storeFolder: string): Laye
       for (const [path, text] of Object.entries(FILES)) {
         await tree.addFile(path, new TextEncoder().encode(text), MODIFIED_AT);
       }
+      await addDevices(tree, MODIFIED_AT);
       for (const [path, target] of usualLinks(links, taken)) await tree.addLink(path, target, MODIFIED_AT);
     }),
     facts: () => "[]",
@@ -73,9 +80,15 @@ async function readOutputs({ outputs }: LinkedOutputs, storeFolder: string) {
       storePath: path,
       name: attribute,
       priority,
-      tree: await readTree(storeFolder, path, signal),
+      tree: await treeOf(storeFolder, path, signal),
     })),
   );
+}
+
+async function treeOf(storeFolder: string, path: string, signal: AbortSignal): Promise<readonly TreeEntry[]> {
+  const tree = await readTree(storeFolder, path, { maxEntries: MAX_ENTRIES, signal });
+  if (tree !== undefined) return tree;
+  throw new RegistryError("build-failed", `${path} has more than ${MAX_ENTRIES} files to link`);
 }
 
 /** Links that programs expect, if nothing else is there. */
@@ -98,8 +111,8 @@ function envOf(closure: readonly StorePathInfo[]): string | undefined {
   return coreutils === undefined ? undefined : `${coreutils.path}/bin/env`;
 }
 
-function archiveEntry({ path, kind, target }: LinkEntry): ArchiveEntry {
-  const common = { path, userId: 0, groupId: 0, modifiedAt: MODIFIED_AT };
-  if (kind === "directory") return { ...common, type: "directory", mode: 0o755 };
-  return { ...common, type: "symlink", mode: 0o777, linkTarget: target ?? "" };
+function archiveEntry(entry: LinkEntry): ArchiveEntry {
+  const common = { path: entry.path, userId: 0, groupId: 0, modifiedAt: MODIFIED_AT };
+  if (entry.kind === "directory") return { ...common, type: "directory", mode: 0o755 };
+  return { ...common, type: "symlink", mode: 0o777, linkTarget: entry.target };
 }

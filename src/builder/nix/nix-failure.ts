@@ -29,7 +29,9 @@ export interface RealiseFailure {
 
 /** What `nix-store --realise` says about its failure, by its exit status and what it wrote. */
 export function realiseFailure(exitCode: number, stderr: string, hidden: readonly string[]): RealiseFailure {
-  const last = errorParagraphs(stderr).at(-1) ?? "";
+  // What needs a package that failed fails as well, and is named last.
+  const causes = errorParagraphs(stderr).filter((text) => !/^\d+ dependenc(?:y|ies) of/.test(text));
+  const last = causes.at(-1) ?? "";
   const named = [...last.matchAll(STORE_PATH)].map(([, name = ""]) => name);
   const derivation = named.find((name) => name.endsWith(".drv"))?.replace(/\.drv$/, "");
   const known = STATUS_REASONS[exitCode];
