@@ -1,0 +1,57 @@
+import { isUtf8 } from "node:buffer";
+import { join } from "node:path";
+import { readFailure, StorePathDamaged, storePathName } from "./store-path.ts";
+import { type TreeStep, walkTree } from "./tree-walk.ts";
+
+/** A file, directory or link of a store path. */
+export interface TreeEntry {
+  /** Path below the store path, without a leading slash; empty for the store path itself. */
+  readonly path: string;
+  readonly kind: "directory" | "file" | "executable" | "link";
+  /** Where a link leads, as it is written; absent if that is not UTF-8. */
+  readonly target?: string;
+}
+
+/** Limits of a listing. */
+export interface TreeLimits {
+  readonly maxEntries: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The tree of a store path: a directory before what is in it, names in ascending byte order.
+ *
+ * Leaves out what has a name that is not UTF-8, with everything below it. `undefined` if there are more than `maxEntries`
+ * entries, those left out among them.
+ *
+ * @throws {StorePathDamaged} if it is missing or unreadable
+ */
+export async function readTree(
+  storeFolder: string,
+  storePath: string,
+  { maxEntries, signal }: TreeLimits,
+): Promise<readonly TreeEntry[] | undefined> {
+  const entries: TreeEntry[] = [];
+  let count = 0;
+  try {
+    for await (const step of walkTree(join(storeFolder, storePathName(storePath)), signal)) {
+      if (step.kind === "end") continue;
+      if (step.kind === "other")
+        throw new StorePathDamaged(storePath, "has a device, a socket or a pipe in it");
+      count += 1;
+      if (count > maxEntries) return undefined;
+      if (isUtf8(step.place.path)) entries.push(entryOf(step));
+    }
+  } catch (cause) {
+    throw readFailure(storePath, cause);
+  }
+  return entries;
+}
+
+function entryOf(step: Exclude<TreeStep, { kind: "end" | "other" }>): TreeEntry {
+  const path = step.place.path.toString();
+  if (step.kind === "directory") return { path, kind: "directory" };
+  if (step.kind === "file") return { path, kind: step.executable ? "executable" : "file" };
+  if (!isUtf8(step.target)) return { path, kind: "link" };
+  return { path, kind: "link", target: Buffer.from(step.target).toString() };
+}
