@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { NixSource, type NixSourceOptions } from "../../src/builder/nix/nix-source.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { createLogger } from "../../src/log.ts";
-import { installed } from "./command.ts";
+import { installed, mustRun } from "./command.ts";
 
 /** Whether Nix is installed. */
 export const HAS_NIX = installed("nix-instantiate", "nix-store");
@@ -12,6 +12,11 @@ export const SMALL_SET = join(import.meta.dir, "small-set");
 
 /** What a builder sees of the host, for sets whose builder is the host's shell. */
 export const HOST_SHELL = ["/bin", "/lib", "/lib64", "/usr"];
+
+/** Lets a folder with a store be removed: what is in a store is read-only. */
+export async function makeRemovable(folder: string): Promise<void> {
+  await mustRun(["chmod", "-R", "u+w", folder]);
+}
 
 /** A source, and the runner of its commands. */
 export interface TestSource {

@@ -38,11 +38,6 @@ export function realiseFailure(exitCode: number, stderr: string, hidden: readonl
   return { derivation, reason: known ?? cleaned(last === "" ? "its build failed" : last, hidden) };
 }
 
-/** Whether an evaluation's derivations were collected before they were realised, so that it has to be repeated. */
-export function hasLostDerivation(stderr: string): boolean {
-  return /cannot build missing derivation|failed to obtain derivation/.test(stderr);
-}
-
 /** The failure of packages that there are, with the reason of each. */
 export function packagesFailed(reasons: ReadonlyMap<string, string>): RegistryError {
   const packages = [...reasons].map(([name, reason]) => ({ name, reason }));

@@ -6,7 +6,13 @@ import {
   type SourceSubject,
 } from "../../../test/contracts/package-source.contract.ts";
 import { eventually } from "../../../test/support/eventually.ts";
-import { HAS_NIX, openNixSource, SMALL_SET, type TestSource } from "../../../test/support/nix.ts";
+import {
+  HAS_NIX,
+  makeRemovable,
+  openNixSource,
+  SMALL_SET,
+  type TestSource,
+} from "../../../test/support/nix.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { parseTag } from "../../oci/reference.ts";
@@ -52,7 +58,10 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
       unknown: ["nothing", "nowhere"],
     };
   });
-  afterAll(() => folder[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await makeRemovable(folder.path);
+    await folder[Symbol.asyncDispose]();
+  });
 
   packageSourceContract("nix", () => subject);
 

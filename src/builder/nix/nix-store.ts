@@ -59,7 +59,7 @@ export class NixStore {
    * @throws {RegistryError} `build-unavailable`
    */
   async addSource(folder: string, signal: AbortSignal): Promise<string> {
-    const expression = `builtins.path { name = "source"; path = ${JSON.stringify(folder)}; }`;
+    const expression = `builtins.path { name = "source"; path = ${nixString(folder)}; }`;
     const command = ["nix-instantiate", "--eval", "--json", "--read-write-mode", "-I", `set=${folder}`];
     const options = { timeoutMs: ADD_TIMEOUT_MS, signal };
     const { exitCode, stdout } = await this.run([...command, "-E", expression], options);
@@ -99,8 +99,13 @@ export class NixStore {
 
   /** Those of `paths` that are not in the store. */
   async missing(paths: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
-    const missing = await this.#query(["--check-validity", "--print-invalid", ...paths], signal);
-    return missing.split("\n").filter((line) => line !== "");
+    const missing: string[] = [];
+    for (let at = 0; at < paths.length; at += BATCH) {
+      const some = paths.slice(at, at + BATCH);
+      const printed = await this.#query(["--check-validity", "--print-invalid", ...some], signal);
+      missing.push(...printed.split("\n").filter((line) => line !== ""));
+    }
+    return missing;
   }
 
   /** Keeps paths from being collected until the result is disposed of, also those that are not there yet. */
@@ -145,6 +150,11 @@ function parseDump(text: string): readonly StorePathInfo[] {
     at = end;
   }
   return infos;
+}
+
+/** A string of the Nix language. */
+function nixString(text: string): string {
+  return JSON.stringify(text).replaceAll("${", "\\${");
 }
 
 function isAlive(pid: number): boolean {

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, setDefaultTimeout } from "bun:test";
 import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { installed, mustRun, run } from "../../support/command.ts";
-import { HAS_NIX, HOST_SHELL } from "../../support/nix.ts";
+import { installed, mustRun } from "../../support/command.ts";
+import { HAS_NIX, HOST_SHELL, makeRemovable } from "../../support/nix.ts";
 import { describeWith } from "../../support/requirements.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
@@ -37,8 +37,7 @@ describeWith("images of a Nix package set", HAS_NIX && CAN_RUN_IMAGES, "needs ro
   });
   afterAll(async () => {
     await server[Symbol.asyncDispose]();
-    // A store is read-only.
-    await run(["chmod", "-R", "u+w", folder.path]);
+    await makeRemovable(folder.path);
     await folder[Symbol.asyncDispose]();
   });
 
