@@ -27,7 +27,8 @@ export interface TestSource {
 /** A source of the small set, or of another one, with its store in `stateFolder`. */
 export function openNixSource(stateFolder: string, options: Partial<NixSourceOptions> = {}): TestSource {
   const log = createLogger("silent");
-  const runner = new CommandRunner({ environment: process.env, log });
+  // Nix ends its builders itself when it is asked to end, however busy the machine is.
+  const runner = new CommandRunner({ environment: process.env, log, graceMs: 120_000 });
   const defaults: NixSourceOptions = {
     name: "nix",
     path: SMALL_SET,

@@ -139,7 +139,9 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
 
     it("is stopped with its log when that is too long", async () => {
       const bounded = openNixSource(join(folder.path, "bounded"), { logBytes: 10_000 });
-      expect((await resolve(bounded, "noisy")).fault).toBe("build-failed");
+      const failure = await resolve(bounded, "noisy");
+      expect(failure.fault).toBe("build-failed");
+      expect(failure.message).toContain("killed after writing more than 10000 bytes");
     });
 
     it("is refused when the image would be too large", async () => {
