@@ -260,6 +260,22 @@ describeWith("a damaged path of a Nix store", installed("nix-store"), "no Nix", 
     );
   });
 
+  it("breaks the archive: a file that becomes a link meanwhile", async () => {
+    await using odd = await oddStore();
+    const file = join(await writable(odd.odd), "none-but-some");
+    const secret = join(odd.folder, "secret");
+    await writeFile(secret, "not for images");
+    await writeFile(file, "of a store path");
+    const read = async (): Promise<void> => {
+      for await (const chunk of storeArchive([odd.odd], { ...odd.store, signal: NEVER })) {
+        if (!Buffer.from(chunk).includes("none-but-some")) continue;
+        await rm(file);
+        await symlink(secret, file);
+      }
+    };
+    await expect(read()).rejects.toThrow("cannot be read (ELOOP)");
+  });
+
   it("breaks the archive: a file that becomes shorter meanwhile", async () => {
     await using odd = await oddStore();
     const path = await writable(odd.odd);
