@@ -5,7 +5,7 @@ import { AptSource } from "./builder/apt/apt-source.ts";
 import { NixSource } from "./builder/nix/nix-source.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
 import type { PackageSource } from "./builder/package-source.ts";
-import { sizePlan } from "./builder/plan/size-plan.ts";
+import { openChosenPlan } from "./builder/plan/chosen-plan.ts";
 import { CommandRunner } from "./builder/process/command-runner.ts";
 import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
@@ -99,6 +99,7 @@ export interface ComposeOptions {
  *
  * @throws {StorageError} if a store cannot be opened; everything opened before is closed again
  * @throws {PartialDataError} if half of the data is missing
+ * @throws {PopularityError} if popularity data cannot be read
  */
 export async function compose(
   config: Config,
@@ -126,7 +127,7 @@ export async function compose(
     log: log.child({ area: "registry" }),
   });
   const images = new RegistryImageStore(store, provider, links, registry.manifests);
-  const builder = createBuilder(config, data, {
+  const builder = await createBuilder(config, data, {
     store: images,
     ledger: metadata,
     locks,
@@ -182,11 +183,11 @@ async function openStores(
   return { engine, metadata, driver };
 }
 
-function createBuilder(
+async function createBuilder(
   { builder }: Config,
   data: string,
   parts: Omit<OnDemandParts, "sources">,
-): OnDemandBuilder | undefined {
+): Promise<OnDemandBuilder | undefined> {
   if (!builder.enabled) return undefined;
   const sources = createSources(builder, data, parts.log);
   if (sources.length === 0) return undefined;
@@ -194,7 +195,7 @@ function createBuilder(
     { ...parts, sources },
     {
       platform: { os: "linux", architecture: HOST_ARCHITECTURE },
-      layerRules: { plan: sizePlan, budget: builder.maxLayers },
+      layerRules: { plan: await openChosenPlan(builder, parts.log), budget: builder.maxLayers },
       refreshSeconds: builder.refreshSeconds,
       concurrentBuilds: builder.parallelBuilds,
       maxWaiting: builder.maxWaiting,

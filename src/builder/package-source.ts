@@ -30,6 +30,10 @@ export interface Part {
   readonly contentKey: string;
   /** Whether it is in every image of this source and platform. */
   readonly base: boolean;
+  /** Ids of the parts that it refers to, if the source knows them. */
+  readonly references?: readonly string[];
+  /** Whether the image was asked for by this part's name. */
+  readonly requested?: boolean;
 }
 
 /** Progress and cancellation of a long step. */

@@ -209,6 +209,17 @@ const Nix = z.strictObject({
 const Builder = z.strictObject({
   enabled: z.boolean().default(true).describe("Builds images on demand"),
   maxLayers: z.int().min(2).max(120).default(94).describe("Maximum layers in an image"),
+  plan: z
+    .enum(["size", "nixery"])
+    .default("size")
+    .describe(
+      "How packages are grouped into layers: by size, or as Nixery does, which needs the references between packages, as Nix has them",
+    ),
+  popularity: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("File or URL of popularity data in Nixery's format, for the plan `nixery`"),
   parallelBuilds: z.int().min(1).max(64).default(2).describe("Maximum images to build at the same time"),
   maxWaiting: z
     .int()

@@ -1,26 +1,24 @@
 import type { Part } from "../package-source.ts";
 import type { StorePathInfo } from "./nix-store.ts";
 
-const HASH_LENGTH = 32;
-const STORE = "/nix/store/";
+/** What comes before a path's name: `/nix/store/`, the hash, and a hyphen. */
+const PREFIX_LENGTH = "/nix/store/".length + 32 + 1;
 
-/** A store path as a part of an image. */
-export function nixPart({ path, narHash, narSize }: StorePathInfo, base: boolean): Part {
-  const id = path.slice(STORE.length);
-  const label = id.slice(HASH_LENGTH + 1);
+/** The place of a store path in an image. */
+export type NixPlace = Pick<Part, "base" | "requested">;
+
+/** A store path as a part of an image; the path is its id. */
+export function nixPart({ path, narHash, narSize, references }: StorePathInfo, place: NixPlace): Part {
+  const label = path.slice(PREFIX_LENGTH);
   return {
-    id,
+    id: path,
     label,
     bucket: nameWithoutVersion(label),
     sizeBytes: narSize,
     contentKey: `${path}:${narHash}`,
-    base,
+    references,
+    ...place,
   };
-}
-
-/** The store path of a part. */
-export function storePathOf({ id }: Pick<Part, "id">): string {
-  return `${STORE}${id}`;
 }
 
 /** What comes before the first `-` that no letter follows, as `builtins.parseDrvName` splits names. */

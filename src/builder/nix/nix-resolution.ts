@@ -10,7 +10,7 @@ import type {
 import type { EvaluatedPackage } from "./evaluation.ts";
 import { imageCommand, NIX_ENVIRONMENT } from "./image-settings.ts";
 import { createLinkLayer, linkLayerInputs } from "./link-layer.ts";
-import { nixPart, storePathOf } from "./nix-part.ts";
+import { nixPart } from "./nix-part.ts";
 import type { NixStore, StorePathInfo } from "./nix-store.ts";
 import { storeArchive } from "./store-archive.ts";
 
@@ -52,7 +52,10 @@ export class NixResolution implements Resolution {
       included.map(({ path }) => path),
       closure,
     );
-    this.parts = closure.map((info) => nixPart(info, base.has(info.path)));
+    const named = new Set(requested.map(({ path }) => path));
+    this.parts = closure.map((info) =>
+      nixPart(info, { base: base.has(info.path), requested: named.has(info.path) }),
+    );
     const outputs = [...requested, ...included].map(({ attribute, output, path, priority }) => ({
       attribute,
       output,
@@ -81,7 +84,10 @@ export class NixResolution implements Resolution {
 
   async hold(parts: readonly Part[], { signal }: StepContext): Promise<HeldParts> {
     signal.throwIfAborted();
-    const missing = await this.#store.missing(parts.map(storePathOf), signal);
+    const missing = await this.#store.missing(
+      parts.map(({ id }) => id),
+      signal,
+    );
     if (missing.length > 0) throw new Error(`not in the store any more: ${missing.join(", ")}`);
     return new HeldPaths(this.#resolved.closure, this.#store.folders.storePaths);
   }
@@ -107,10 +113,7 @@ class HeldPaths implements HeldParts {
   }
 
   layer(parts: readonly Part[], signal: AbortSignal): LayerContent {
-    const paths = parts.map((part) => {
-      const path = storePathOf(part);
-      return { path, narHash: this.#hashes.get(path) ?? "" };
-    });
+    const paths = parts.map(({ id }) => ({ path: id, narHash: this.#hashes.get(id) ?? "" }));
     return { archive: storeArchive(paths, { storeFolder: this.#storePaths, signal }), facts: () => "[]" };
   }
 

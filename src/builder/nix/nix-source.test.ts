@@ -18,6 +18,8 @@ import { type TemporaryFolder, temporaryFolder } from "../../../test/support/tem
 import { parseTag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { StepContext } from "../package-source.ts";
+import { nixeryPlan } from "../plan/nixery-plan.ts";
+import { NO_POPULARITY } from "../plan/popularity.ts";
 
 const AMD64 = { os: "linux", architecture: "amd64" };
 /** A safety net: some tests build packages. */
@@ -174,6 +176,14 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     expect(await changing.source.check(request)).toBe(first);
     await writeFile(join(set, "more.nix"), "{ }");
     expect(await changing.source.check(request)).not.toBe(first);
+  });
+
+  it("can be grouped as Nixery does: a package with what only it needs", async () => {
+    const request = tested.source.read(["program", "apart"], parseTag("latest"), AMD64);
+    await using resolution = await tested.source.resolve(request, context());
+    const groups = nixeryPlan(NO_POPULARITY).plan(resolution.parts, 94);
+    const labels = groups.map((group) => group.map(({ label }) => label).toSorted()).toSorted();
+    expect(labels).toEqual([["apart-1.0"], ["everywhere-1"], ["library-2.1", "program-1.0"]]);
   });
 
   it("gives other packages for other arguments", async () => {

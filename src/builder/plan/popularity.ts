@@ -20,7 +20,10 @@ export interface PopularityLimits {
   readonly entries: number;
 }
 
-const LIMITS: PopularityLimits = { bytes: 32 << 20, entries: 500_000 };
+/** Of a file with popularity data. */
+export const MAX_POPULARITY_BYTES = 32 << 20;
+
+const LIMITS: PopularityLimits = { bytes: MAX_POPULARITY_BYTES, entries: 500_000 };
 
 /** No data: every package is as popular as the others. */
 export const NO_POPULARITY: Popularity = createPopularity(new Map());

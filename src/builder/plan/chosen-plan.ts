@@ -1,0 +1,66 @@
+import { readFile, stat } from "node:fs/promises";
+import type { Logger } from "../../log.ts";
+import type { LayerPlan } from "./layer-plan.ts";
+import { nixeryPlan } from "./nixery-plan.ts";
+import {
+  MAX_POPULARITY_BYTES,
+  NO_POPULARITY,
+  type Popularity,
+  PopularityError,
+  parsePopularity,
+} from "./popularity.ts";
+import { sizePlan } from "./size-plan.ts";
+
+/** Which plan is used, and with what data. */
+export interface PlanChoice {
+  readonly plan: "size" | "nixery";
+  /** File or URL of popularity data in Nixery's format. */
+  readonly popularity?: string | undefined;
+}
+
+const FETCH_TIMEOUT_MS = 30_000;
+
+/**
+ * The plan that is chosen, with its popularity data. If a server does not give the data, that is logged, and the plan
+ * works without; the lock of an image says which data decided.
+ *
+ * @throws {PopularityError} if a file cannot be read, or is no popularity data
+ */
+export async function openChosenPlan({ plan, popularity }: PlanChoice, log: Logger): Promise<LayerPlan> {
+  if (plan === "size") return sizePlan;
+  if (popularity === undefined) return nixeryPlan(NO_POPULARITY);
+  if (!/^https?:\/\//.test(popularity)) return nixeryPlan(await readPopularity(popularity));
+  try {
+    return nixeryPlan(await fetchPopularity(popularity));
+  } catch (error) {
+    log.warn({ err: error }, "no popularity data; layers are grouped without");
+    return nixeryPlan(NO_POPULARITY);
+  }
+}
+
+async function readPopularity(file: string): Promise<Popularity> {
+  try {
+    if ((await stat(file)).size > MAX_POPULARITY_BYTES) throw tooLarge();
+    return parsePopularity(await readFile(file, "utf8"));
+  } catch (cause) {
+    const reason = cause instanceof PopularityError ? cause.message : "it cannot be read";
+    throw new PopularityError(`builder.popularity: ${file}: ${reason}`, { cause });
+  }
+}
+
+async function fetchPopularity(url: string): Promise<Popularity> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
+  if (!response.ok) throw new PopularityError(`the server answered ${response.status}`);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    if (size > MAX_POPULARITY_BYTES) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return parsePopularity(Buffer.concat(chunks).toString("utf8"));
+}
+
+function tooLarge(): PopularityError {
+  return new PopularityError(`popularity data has more than ${MAX_POPULARITY_BYTES} bytes`);
+}
