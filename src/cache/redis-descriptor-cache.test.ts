@@ -124,12 +124,12 @@ describeWith("RedisDescriptorCache", findRedis() !== undefined, "redis-server is
   it("answers nothing before it is checked, or once its connection broke", async () => {
     const { redis, cache } = await connect();
     using unchecked = new RedisDescriptorCache({ url: redis.url });
-    await expect(unchecked.find(REPOSITORY, BLOB.digest)).rejects.toThrow();
+    await expect(unchecked.find(REPOSITORY, BLOB.digest)).rejects.toThrow("not connected to Redis");
     await redis.kill();
-    await expect(cache.find(REPOSITORY, BLOB.digest)).rejects.toThrow();
-    await expect(cache.check()).rejects.toThrow();
+    await expect(cache.find(REPOSITORY, BLOB.digest)).rejects.toThrow("not connected to Redis");
+    await expect(cache.check()).rejects.toThrow(/connect/i);
     await redis.start();
-    await expect(cache.find(REPOSITORY, BLOB.digest)).rejects.toThrow();
+    await expect(cache.find(REPOSITORY, BLOB.digest)).rejects.toThrow("not connected to Redis");
     await cache.check();
     expect(await cache.find(REPOSITORY, BLOB.digest)).toBeUndefined();
     cache[Symbol.dispose]();

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { NixSource, type NixSourceOptions } from "../../src/builder/nix/nix-source.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../src/clock.ts";
 import { createLogger } from "../../src/log.ts";
 import { installed, mustRun } from "./command.ts";
 
@@ -25,7 +26,11 @@ export interface TestSource {
 }
 
 /** A source of the small set, or of another one, with its store in `stateFolder`. */
-export function openNixSource(stateFolder: string, options: Partial<NixSourceOptions> = {}): TestSource {
+export function openNixSource(
+  stateFolder: string,
+  options: Partial<NixSourceOptions> = {},
+  clock: Clock = SYSTEM_CLOCK,
+): TestSource {
   const log = createLogger("silent");
   // Nix ends its builders itself when it is asked to end, however busy the machine is.
   const runner = new CommandRunner({ environment: process.env, log, graceMs: 120_000 });
@@ -47,5 +52,5 @@ export function openNixSource(stateFolder: string, options: Partial<NixSourceOpt
     closurePaths: 20_000,
     closureBytes: 1 << 30,
   };
-  return { source: new NixSource({ ...defaults, ...options }, runner, log), runner };
+  return { source: new NixSource({ ...defaults, ...options }, runner, log, clock), runner };
 }

@@ -6,6 +6,7 @@ import {
   type SourceSubject,
 } from "../../../test/contracts/package-source.contract.ts";
 import { eventually } from "../../../test/support/eventually.ts";
+import { ManualClock } from "../../../test/support/manual-clock.ts";
 import {
   HAS_NIX,
   makeRemovable,
@@ -167,14 +168,18 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     });
   });
 
-  it("is looked at again when it changes, and not copied when it does not", async () => {
+  it("is looked at now and then, and another one once it has changed", async () => {
     const set = join(folder.path, "changing");
     await cp(SMALL_SET, set, { recursive: true });
-    const changing = openNixSource(join(folder.path, "nix"), { path: set });
+    const clock = new ManualClock();
+    const changing = openNixSource(join(folder.path, "nix"), { path: set }, clock);
     const request = changing.source.read(["apart"], parseTag("latest"), AMD64);
     const first = await changing.source.check(request);
+    clock.pass(60_000);
     expect(await changing.source.check(request)).toBe(first);
     await writeFile(join(set, "more.nix"), "{ }");
+    expect(await changing.source.check(request)).toBe(first);
+    clock.pass(60_000);
     expect(await changing.source.check(request)).not.toBe(first);
   });
 

@@ -1,3 +1,4 @@
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Tag } from "../../oci/reference.ts";
@@ -55,14 +56,14 @@ export class NixSource implements PackageSource {
   readonly #set: FolderSet;
   readonly #evaluation: Evaluation;
 
-  constructor(options: NixSourceOptions, runner: CommandRunner, log: Logger) {
+  constructor(options: NixSourceOptions, runner: CommandRunner, log: Logger, clock: Clock = SYSTEM_CLOCK) {
     this.name = options.name;
     this.example = `${options.name}/shell/git`;
     this.#options = options;
     this.#runner = runner;
     this.#log = log;
     this.#store = new NixStore(new NixFolders(options.stateFolder), options, runner);
-    this.#set = new FolderSet(options.path, this.#store);
+    this.#set = new FolderSet(options.path, this.#store, clock);
     this.#evaluation = new Evaluation(this.#store, options.evaluationSeconds * 1000);
   }
 

@@ -1,5 +1,6 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Clock } from "../../clock.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { SharedWork } from "../shared-work.ts";
 import type { NixStore, StorePathInfo } from "./nix-store.ts";
@@ -14,18 +15,23 @@ export interface SetSnapshot {
 }
 
 const ONLY_TAG = "latest";
+/** How long a look at the folder is enough, in milliseconds: a large set has a hundred thousand files. */
+const LOOK_AGAIN_MS = 10_000;
 
-/** A package set in a folder of this host. It is looked at again for each build, and copied when it has changed. */
+/** A package set in a folder of this host. It is looked at now and then, and copied when it has changed. */
 export class FolderSet {
   readonly #folder: string;
   readonly #store: NixStore;
+  readonly #clock: Clock;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   readonly #refreshing = new SharedWork<SetSnapshot>();
   #stamp: string | undefined;
   #snapshot: SetSnapshot | undefined;
 
-  constructor(folder: string, store: NixStore) {
+  constructor(folder: string, store: NixStore, clock: Clock) {
     this.#folder = folder;
     this.#store = store;
+    this.#clock = clock;
   }
 
   /** What the lock says of the set. */
@@ -34,7 +40,7 @@ export class FolderSet {
   }
 
   /**
-   * The set as it is now.
+   * The set as it was a few seconds ago, or is now.
    *
    * @throws {RegistryError} `manifest-unknown` for a tag other than `latest`; `build-unavailable` if it cannot be read
    */
@@ -44,18 +50,23 @@ export class FolderSet {
         detail: { tag },
       });
     }
+    const isRecent = this.#clock.now() - this.#lookedAt < LOOK_AGAIN_MS;
+    if (this.#snapshot !== undefined && isRecent) return this.#snapshot;
     return await this.#refreshing.run("set", signal, (shared) => this.#refresh(shared));
   }
 
   async #refresh(signal: AbortSignal): Promise<SetSnapshot> {
+    const lookedAt = this.#clock.now();
     const stamp = await this.#readStamp();
     if (this.#snapshot !== undefined && stamp === this.#stamp && (await this.#isThere(signal))) {
+      this.#lookedAt = lookedAt;
       return this.#snapshot;
     }
     const path = await this.#store.addSource(this.#folder, signal);
     const info = await this.#infoOf(path, signal);
     const revision = (this.#snapshot?.revision ?? 0) + (path === this.#snapshot?.path ? 0 : 1);
     this.#stamp = stamp;
+    this.#lookedAt = lookedAt;
     this.#snapshot = { path, narHash: info.narHash, revision };
     return this.#snapshot;
   }
