@@ -98,7 +98,7 @@ async function getPartLayers(
     const known = cached.get(key);
     if (known !== undefined) return known;
     const make = (shared: AbortSignal) => held.layer(parts, shared);
-    const names = parts.map(({ id }) => id);
+    const names = parts.map(({ bucket }) => bucket);
     return buildOne(builder, { key, make }, index, names, { ...context, signal });
   });
 }

@@ -101,6 +101,10 @@ function describeDetail(detail: unknown): string {
   if (typeof detail === "string") return detail;
   if (typeof detail !== "object" || detail === null) return String(detail);
   return Object.entries(detail)
-    .map(([key, value]) => `  ${key}: ${Array.isArray(value) ? value.join(", ") : String(value)}`)
+    .map(([key, value]) => `  ${key}: ${Array.isArray(value) ? value.map(textOf).join(", ") : textOf(value)}`)
     .join("\n");
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
