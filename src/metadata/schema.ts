@@ -52,6 +52,7 @@ export const MIGRATIONS: readonly Migration[] = [
   unlinkTables,
   descriptorTable,
   pieceTable,
+  sourceFacts,
 ];
 
 function blobTables({ identity, integer, text, keyed }: SqlTypes): readonly string[] {
@@ -172,6 +173,20 @@ function unlinkTables({ integer, text, keyed }: SqlTypes): readonly string[] {
       repository ${text} NOT NULL,
       digest ${text} NOT NULL
     ) ${keyed}`,
+  ];
+}
+
+/** What package sources remember; see `source-ledger.ts`. */
+function sourceFacts({ integer, text, keyed }: SqlTypes): readonly string[] {
+  return [
+    `CREATE TABLE source_facts (
+      kind ${text} NOT NULL,
+      key ${text} NOT NULL,
+      value ${text} NOT NULL,
+      written_at ${integer} NOT NULL,
+      PRIMARY KEY (kind, key)
+    ) ${keyed}`,
+    "CREATE INDEX source_facts_by_time ON source_facts (kind, written_at)",
   ];
 }
 

@@ -12,6 +12,7 @@ import type { SqlEngine } from "./sql-engine.ts";
 import { deleteManifest, findManifest, putManifest, readManifest } from "./sql-manifests.ts";
 import { findReferrers, listReferrers, readDescriptors } from "./sql-referrers.ts";
 import { listRepositories } from "./sql-repositories.ts";
+import { sqlSources } from "./sql-sources.ts";
 import { deleteTag, listTags } from "./sql-tags.ts";
 import { sqlUnlinkLog } from "./sql-unlink-log.ts";
 import { sqlUploads } from "./sql-uploads.ts";
@@ -50,6 +51,7 @@ export async function openMetadataStore(
     ...sqlUploads(engine),
     ...sqlContent(engine),
     ...sqlBuilds(engine),
+    ...sqlSources(engine),
     linksBlobs: () => linksBlobs(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

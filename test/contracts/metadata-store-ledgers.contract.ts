@@ -105,6 +105,42 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
+    name: "remembers facts of sources by kind and key: the first stays, unless another is put in its place",
+    async run({ store, other }) {
+      const numbered = Array.from({ length: 70 }, (_, index) => [`key ${index}`, `fact ${index}`] as const);
+      await Promise.all([
+        store.addFacts("a", new Map(numbered)),
+        other.addFacts("a", new Map(numbered.toReversed())),
+      ]);
+      await other.addFacts("a", new Map([["key 0", "later"]]));
+      await other.addFacts("b", new Map([["key 1", "of another kind"]]));
+      expect(await store.findFacts("a", ["absent", ...numbered.map(([key]) => key)])).toEqual(
+        new Map(numbered),
+      );
+      await store.putFacts("a", new Map([["key 0", "instead"]]));
+      expect(await other.findFacts("a", ["key 0", "key 1"])).toEqual(
+        new Map([
+          ["key 0", "instead"],
+          ["key 1", "fact 1"],
+        ]),
+      );
+      expect(await other.findFacts("b", ["key 0", "key 1"])).toEqual(new Map([["key 1", "of another kind"]]));
+      await store.addFacts("a", new Map());
+      expect(await store.findFacts("a", [])).toEqual(new Map());
+    },
+  },
+  {
+    name: "forgets the facts of a kind that were written before a time, and no others",
+    async run({ store, other }) {
+      for (const kind of ["a", "b"]) await store.addFacts(kind, new Map([["key", kind]]));
+      await other.forgetFacts("a", new Date(Date.UTC(2000, 0)));
+      expect((await store.findFacts("a", ["key"])).size).toBe(1);
+      await other.forgetFacts("a", new Date(Date.UTC(9000, 0)));
+      expect((await store.findFacts("a", ["key"])).size).toBe(0);
+      expect((await store.findFacts("b", ["key"])).size).toBe(1);
+    },
+  },
+  {
     name: "finds an image by name and by lock, as it was published last, under its tag",
     async run({ store, other }) {
       const image = await sampleImage(store, "lock a");
