@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { AptSource } from "./builder/apt/apt-source.ts";
-import { NixSource } from "./builder/nix/nix-source.ts";
+import { type NixParts, type NixSetOptions, type NixSources, openNix } from "./builder/nix/open-nix.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
 import type { PackageSource } from "./builder/package-source.ts";
 import { openChosenPlan } from "./builder/plan/chosen-plan.ts";
@@ -30,6 +30,7 @@ import { FolderLocks } from "./metadata/folder-locks.ts";
 import type { BlobLinks, MetadataStore } from "./metadata/metadata-store.ts";
 import { openPostgresEngine } from "./metadata/postgres-engine.ts";
 import { PostgresLocks } from "./metadata/postgres-locks.ts";
+import type { SourceLedger } from "./metadata/source-ledger.ts";
 import type { SqlEngine } from "./metadata/sql-engine.ts";
 import { openMetadataStore } from "./metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "./metadata/sqlite-engine.ts";
@@ -127,12 +128,8 @@ export async function compose(
     log: log.child({ area: "registry" }),
   });
   const images = new RegistryImageStore(store, provider, links, registry.manifests);
-  const builder = await createBuilder(config, data, {
-    store: images,
-    ledger: metadata,
-    locks,
-    log: log.child({ area: "builder" }),
-  });
+  const builderParts = { store: images, ledger: metadata, locks, log: log.child({ area: "builder" }) };
+  const builder = await createBuilder(config, data, builderParts, opened);
   const pulls = new ManifestPulls(registry.manifests, builder);
   const all = opened.move();
   const lost = Promise.withResolvers<StorageError>();
@@ -186,10 +183,13 @@ async function openStores(
 async function createBuilder(
   { builder }: Config,
   data: string,
-  parts: Omit<OnDemandParts, "sources">,
+  parts: Omit<OnDemandParts, "sources"> & { readonly ledger: SourceLedger },
+  opened: AsyncDisposableStack,
 ): Promise<OnDemandBuilder | undefined> {
   if (!builder.enabled) return undefined;
-  const sources = createSources(builder, data, parts.log);
+  const runner = new CommandRunner({ environment: environment(), log: parts.log });
+  const nix = opened.use(openNixSets(builder, data, { runner, ledger: parts.ledger, log: parts.log }));
+  const sources = [...createAptSources(builder, data, runner, parts.log), ...nix.sources];
   if (sources.length === 0) return undefined;
   return new OnDemandBuilder(
     { ...parts, sources },
@@ -206,25 +206,31 @@ async function createBuilder(
   );
 }
 
-/** The package sources that the configuration asks for. */
-function createSources({ apt, nix }: Config["builder"], data: string, log: Logger): readonly PackageSource[] {
-  const runner = new CommandRunner({ environment: environment(), log });
-  const sources: PackageSource[] = [];
-  if (apt.enabled) {
-    const options = {
-      stateFolder: join(data, "apt"),
-      alwaysIncluded: apt.include,
-      essential: apt.essential,
-      refreshListsSeconds: apt.listMaxAgeSeconds,
-      ...(apt.sourcesFile === undefined ? {} : { sourcesFile: resolve(apt.sourcesFile) }),
-    };
-    sources.push(new AptSource(options, runner, log));
-  }
+function createAptSources(
+  { apt }: Config["builder"],
+  data: string,
+  runner: CommandRunner,
+  log: Logger,
+): readonly PackageSource[] {
+  if (!apt.enabled) return [];
+  const options = {
+    stateFolder: join(data, "apt"),
+    alwaysIncluded: apt.include,
+    essential: apt.essential,
+    refreshListsSeconds: apt.listMaxAgeSeconds,
+    ...(apt.sourcesFile === undefined ? {} : { sourcesFile: resolve(apt.sourcesFile) }),
+  };
+  return [new AptSource(options, runner, log)];
+}
+
+/** The Nix package sets that the configuration names. */
+function openNixSets({ nix, refreshSeconds }: Config["builder"], data: string, parts: NixParts): NixSources {
+  const sets: NixSetOptions[] = [];
   if (nix.path !== undefined) {
-    const options = { ...nix, name: "nix", path: resolve(nix.path), stateFolder: join(data, "nix") };
-    sources.push(new NixSource(options, runner, log));
+    const origin = { kind: "folder" as const, path: resolve(nix.path) };
+    sets.push({ name: "nix", origin, arguments: nix.arguments, include: nix.include });
   }
-  return sources;
+  return openNix({ ...nix, stateFolder: join(data, "nix"), refreshSeconds, sets }, parts);
 }
 
 async function describeSource(source: PackageSource): Promise<BuildSource> {

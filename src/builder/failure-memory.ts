@@ -4,7 +4,7 @@ import type { PackageRequest, PackageSource } from "./package-source.ts";
 
 interface RememberedFailure {
   readonly error: RegistryError;
-  readonly revision: number;
+  readonly revision: string;
   /** In milliseconds since the epoch. */
   readonly until: number;
 }
@@ -43,7 +43,7 @@ export class FailureMemory {
   }
 
   /** The recent failure of an equal request from the same state of the packages, if there is one. */
-  find(asked: Asked, revision: number): RegistryError | undefined {
+  find(asked: Asked, revision: string): RegistryError | undefined {
     const key = keyOf(asked);
     const failure = this.#failures.peek(key);
     if (failure === undefined) return undefined;
@@ -54,7 +54,7 @@ export class FailureMemory {
   }
 
   /** Remembers a failure without its cause, if it is of a kind to remember. Forgets the oldest one when full. */
-  add(asked: Asked, revision: number, error: RegistryError): void {
+  add(asked: Asked, revision: string, error: RegistryError): void {
     const seconds = Math.min(this.#seconds, REMEMBERED[error.fault] ?? 0);
     if (seconds === 0) return;
     const until = Date.now() + seconds * 1000;

@@ -52,7 +52,7 @@ export async function buildLayers(
   context.progress({ kind: "plan-done", layerCount, cachedLayerCount: cached.size });
   const partLayers = await getPartLayers(resolution, builder, planned, cached, context);
   const facts = partLayers.map((layer) => layer.facts);
-  const make = () => lastLayer.make(facts);
+  const make = (shared: AbortSignal) => lastLayer.make(facts, shared);
   const last =
     cached.get(lastKey) ?? (await buildOne(builder, { key: lastKey, make }, planned.length, [], context));
   return {

@@ -8,7 +8,7 @@ import { buildLayers, type LayerRules } from "./image-build.ts";
 import { createLock, type ImageLock } from "./image-lock.ts";
 import type { ImagePublisher } from "./image-publisher.ts";
 import type { LayerBuilder } from "./layer-builder.ts";
-import type { Resolution, StepContext } from "./package-source.ts";
+import { type Resolution, ResolutionOutdated, type StepContext } from "./package-source.ts";
 import type { SourceRequest } from "./source-table.ts";
 import type { StoredImages } from "./stored-images.ts";
 
@@ -28,6 +28,9 @@ export interface ImageOrder extends SourceRequest {
   readonly previous: BuiltImage | undefined;
 }
 
+/** Each of several damaged parts takes one. */
+const MAX_ATTEMPTS = 5;
+
 /** Makes images: resolves the packages, then reuses an equal image or builds a new one. */
 export class ImageMaker {
   readonly #parts: ImageMakerParts;
@@ -44,6 +47,17 @@ export class ImageMaker {
    * @throws {RegistryError} what {@link PackageSource.resolve} and {@link Resolution.hold} throw
    */
   async make(order: ImageOrder, context: StepContext): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#makeOnce(order, context);
+      } catch (cause) {
+        if (!(cause instanceof ResolutionOutdated) || attempt === MAX_ATTEMPTS) throw cause;
+        this.#parts.log.info({ repository: order.repository, reason: cause.message }, "resolving again");
+      }
+    }
+  }
+
+  async #makeOnce(order: ImageOrder, context: StepContext): Promise<void> {
     const { repository, tag, source, request, previous } = order;
     const { stored, publisher } = this.#parts;
     const resolvedAt = new Date();

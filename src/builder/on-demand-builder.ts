@@ -129,7 +129,7 @@ export class OnDemandBuilder implements ImageBuilder {
 
   async #make(
     target: Target,
-    revision: number,
+    revision: string,
     signal: AbortSignal,
     progress: ProgressListener,
   ): Promise<void> {

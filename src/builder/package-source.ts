@@ -50,10 +50,18 @@ export interface LayerContent {
   facts(): string;
 }
 
-/** Parts whose verified bytes are on this host until this is disposed of. */
+/**
+ * Parts whose verified bytes are on this host until this is disposed of. A layer's archive breaks with a
+ * {@link ResolutionOutdated} if they turn out to be others.
+ */
 export interface HeldParts extends AsyncDisposable {
   /** The layer with `parts`, which are among those held; depends only on their bytes. */
   layer(parts: readonly Part[], signal: AbortSignal): LayerContent;
+}
+
+/** What was resolved is not so any more: resolve again. */
+export class ResolutionOutdated extends Error {
+  override readonly name = "ResolutionOutdated";
 }
 
 /** The settings to run an image, and its timestamp. */
@@ -71,7 +79,7 @@ export interface LastLayer {
   /** What is in it, for people. */
   readonly description: string;
   /** Makes it from the facts of the layers below it, in order. */
-  make(facts: readonly string[]): LayerContent;
+  make(facts: readonly string[], signal: AbortSignal): LayerContent;
 }
 
 /**
@@ -95,6 +103,7 @@ export interface Resolution extends AsyncDisposable {
   /**
    * Brings parts to this host and verifies them.
    *
+   * @throws {ResolutionOutdated} if they are others than were resolved
    * @throws {RegistryError} `build-failed`, `build-unavailable`, `storage-full`
    */
   hold(parts: readonly Part[], context: StepContext): Promise<HeldParts>;
@@ -126,12 +135,12 @@ export interface PackageSource {
   /**
    * Checks a request without resolving it, as far as that is cheap. A request that passes may still not resolve.
    *
-   * Resolves to a number that changes when the source's packages may have changed.
+   * Resolves to a text that changes when the source's packages may have changed.
    *
    * @throws {RegistryError} `package-unknown`, naming all of them; `build-failed`, `build-unavailable`, `storage-full`,
    * `storage-unavailable`
    */
-  check(request: PackageRequest, signal?: AbortSignal): Promise<number>;
+  check(request: PackageRequest, signal?: AbortSignal): Promise<string>;
 
   /**
    * The closure of a request.

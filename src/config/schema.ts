@@ -204,6 +204,9 @@ const Nix = z.strictObject({
   evaluationBytes: bytes(4 * GIBIBYTE).describe("Heap of an evaluation"),
   closurePaths: z.int().min(1).max(1_000_000).default(20_000).describe("Maximum store paths in an image"),
   closureBytes: bytes(20 * GIBIBYTE).describe("Maximum size of the store paths in an image"),
+  storeBytes: bytes(20 * GIBIBYTE).describe(
+    "Size of the Nix store in the data folder; beyond it, what no build needs is removed",
+  ),
 });
 
 const Builder = z.strictObject({

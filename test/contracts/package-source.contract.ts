@@ -63,7 +63,7 @@ async function layersOf(resolution: Resolution, held: HeldParts, signal = new Ab
   return {
     digests,
     facts,
-    last: await digestOfLayer(resolution.lastLayer.make(facts)),
+    last: await digestOfLayer(resolution.lastLayer.make(facts, signal)),
     settings: resolution.settings(facts),
   };
 }

@@ -1,8 +1,13 @@
 import { join } from "node:path";
-import { NixSource, type NixSourceOptions } from "../../src/builder/nix/nix-source.ts";
+import type { NixSource } from "../../src/builder/nix/nix-source.ts";
+import { type NixOptions, type NixSetOptions, openNix } from "../../src/builder/nix/open-nix.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../src/clock.ts";
 import { createLogger } from "../../src/log.ts";
+import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { SourceLedger } from "../../src/metadata/source-ledger.ts";
+import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
+import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import { installed, mustRun } from "./command.ts";
 
 /** Whether Nix is installed. */
@@ -19,38 +24,74 @@ export async function makeRemovable(folder: string): Promise<void> {
   await mustRun(["chmod", "-R", "u+w", folder]);
 }
 
-/** A source, and the runner of its commands. */
-export interface TestSource {
+/** A source, and the runner of its commands. Disposing of it closes its ledger. */
+export interface TestSource extends AsyncDisposable {
   readonly source: NixSource;
   readonly runner: CommandRunner;
 }
 
+/** What instances with one database remember; in a file beside `folder`. */
+export async function openLedger(folder: string): Promise<MetadataStore> {
+  return await openMetadataStore(await openSqliteEngine(`${folder}.sqlite`));
+}
+
+/** What a test may change of a {@link TestSource}. */
+export interface TestSourceOptions extends Partial<Omit<NixOptions, "sets">>, Partial<NixSetOptions> {
+  /** Folder of the package set. */
+  readonly path?: string;
+  /** What the source remembers; its own by default, as of an instance with its own metadata. */
+  readonly ledger?: SourceLedger;
+  readonly clock?: Clock;
+  /** Search path for its commands. */
+  readonly searchPath?: string;
+}
+
 /** A source of the small set, or of another one, with its store in `stateFolder`. */
-export function openNixSource(
+export async function openNixSource(
   stateFolder: string,
-  options: Partial<NixSourceOptions> = {},
-  clock: Clock = SYSTEM_CLOCK,
-): TestSource {
+  { path = SMALL_SET, ledger, clock = SYSTEM_CLOCK, searchPath, ...options }: TestSourceOptions = {},
+): Promise<TestSource> {
   const log = createLogger("silent");
+  const environment = searchPath === undefined ? process.env : { PATH: searchPath };
   // Nix ends its builders itself when it is asked to end, however busy the machine is.
-  const runner = new CommandRunner({ environment: process.env, log, graceMs: 120_000 });
-  const defaults: NixSourceOptions = {
+  const runner = new CommandRunner({ environment, log, graceMs: 120_000 });
+  const own = ledger === undefined ? await openLedger(stateFolder) : undefined;
+  const set: NixSetOptions = {
     name: "nix",
-    path: SMALL_SET,
+    origin: { kind: "folder", path },
     arguments: {},
     include: ["everywhere"],
-    stateFolder,
-    substituters: [],
-    trustedKeys: [],
-    sandboxPaths: HOST_SHELL,
-    maxJobs: 2,
-    builderTimeoutSeconds: 600,
-    silentSeconds: 600,
-    logBytes: 16 << 20,
-    evaluationBytes: 1 << 30,
-    evaluationSeconds: 120,
-    closurePaths: 20_000,
-    closureBytes: 1 << 30,
+    ...options,
   };
-  return { source: new NixSource({ ...defaults, ...options }, runner, log, clock), runner };
+  const opened = openNix(
+    {
+      stateFolder,
+      substituters: [],
+      trustedKeys: [],
+      sandboxPaths: HOST_SHELL,
+      maxJobs: 2,
+      builderTimeoutSeconds: 600,
+      silentSeconds: 600,
+      logBytes: 16 << 20,
+      evaluationBytes: 1 << 30,
+      evaluationSeconds: 120,
+      refreshSeconds: 86_400,
+      closurePaths: 20_000,
+      closureBytes: 1 << 30,
+      storeBytes: 1 << 40,
+      ...options,
+      sets: [set],
+    },
+    { runner, ledger: (ledger ?? own) as SourceLedger, log, clock },
+  );
+  const [source] = opened.sources;
+  if (source === undefined) throw new Error("no source");
+  return {
+    source,
+    runner,
+    async [Symbol.asyncDispose]() {
+      await opened[Symbol.asyncDispose]();
+      await own?.[Symbol.asyncDispose]();
+    },
+  };
 }

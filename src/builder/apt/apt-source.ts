@@ -89,7 +89,12 @@ export class AptSource implements PackageSource {
     return readAptName(components, tag, defaultPlatform);
   }
 
-  async check({ packages, platform }: PackageRequest, signal?: AbortSignal): Promise<number> {
+  async check(request: PackageRequest, signal?: AbortSignal): Promise<string> {
+    return String(await this.#checkNames(request, signal));
+  }
+
+  /** Resolves to the revision of the lists. */
+  async #checkNames({ packages, platform }: PackageRequest, signal?: AbortSignal): Promise<number> {
     const { revision, names } = await this.#archive(platform).lists.current(signal);
     // apt interprets a name that it does not know: `curl+` as curl, `lib.c` as a regular expression.
     const unknown = [...packages, ...this.#options.alwaysIncluded].filter((name) => !names.has(name));
@@ -99,7 +104,7 @@ export class AptSource implements PackageSource {
 
   async resolve(request: PackageRequest, context: StepContext): Promise<Resolution> {
     context.progress({ kind: "resolve-started", packages: request.packages });
-    const revision = await this.check(request, context.signal);
+    const revision = await this.#checkNames(request, context.signal);
     const { workspace } = this.#archive(request.platform);
     const base = await this.#base(workspace, request.platform.architecture, revision, context.signal);
     const records = await this.#closure(

@@ -42,7 +42,8 @@ interface Answers {
   readonly attributes: readonly string[];
 }
 
-const EXPRESSION = join(import.meta.dir, "resolve.nix");
+/** The expression that is evaluated. */
+export const EXPRESSION = join(import.meta.dir, "resolve.nix");
 /** Each takes a processor, and up to the heap that an evaluation may have. */
 const EVALUATIONS_AT_ONCE = 2;
 

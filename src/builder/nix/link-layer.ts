@@ -1,14 +1,13 @@
-import { RegistryError } from "../../oci/registry-error.ts";
 import type { ArchiveEntry } from "../archive/archive-writer.ts";
 import { archiveOf } from "../archive/archive-writer.ts";
 import { addDevices } from "../archive/devices.ts";
 import { LayerTree } from "../archive/layer-tree.ts";
 import type { LayerContent } from "../package-source.ts";
 import type { EvaluatedPackage } from "./evaluation.ts";
-import { linkTree } from "./link-tree.ts";
+import { type LinkCollision, linkTree } from "./link-tree.ts";
 import type { StorePathInfo } from "./nix-store.ts";
 import type { LinkEntry } from "./output-links.ts";
-import { readTree, type TreeEntry } from "./read-tree.ts";
+import type { TreeEntry } from "./read-tree.ts";
 
 /** What the layer of links is made of. */
 export interface LinkedOutputs {
@@ -17,8 +16,12 @@ export interface LinkedOutputs {
   readonly closure: readonly StorePathInfo[];
 }
 
-/** Of one output; the largest of real sets have some 50,000. */
-const MAX_ENTRIES = 1_000_000;
+/** Where the files of outputs are known, and who hears of files that have no link. */
+export interface LinkSource {
+  /** The trees of store paths. */
+  readonly trees: (paths: readonly string[]) => Promise<ReadonlyMap<string, readonly TreeEntry[]>>;
+  readonly onCollisions: (collisions: readonly LinkCollision[]) => void;
+}
 
 /** As Nix sets all times in a store. */
 const MODIFIED_AT = new Date(1_000);
@@ -54,11 +57,12 @@ export function linkLayerInputs({ outputs, closure }: LinkedOutputs): readonly s
  * The layer that puts packages where programs look for them: `/bin/git` is a link to the file in the store. With what no
  * package brings: accounts, folders, the certificates' usual name, `/bin/sh` and `/usr/bin/env`.
  */
-export function createLinkLayer(links: LinkedOutputs, storeFolder: string): LayerContent {
+export function createLinkLayer(links: LinkedOutputs, source: LinkSource): LayerContent {
   return {
     archive: archiveOf(async (archive) => {
       const tree = new LayerTree(archive);
-      const { entries } = linkTree(await readOutputs(links, storeFolder));
+      const { entries, collisions } = linkTree(await readOutputs(links, source));
+      if (collisions.length > 0) source.onCollisions(collisions);
       for (const entry of entries) await tree.add(archiveEntry(entry));
       const taken = new Set(entries.map(({ path }) => path));
       for (const [path, mode] of FOLDERS) await tree.addFolder(path, mode, MODIFIED_AT);
@@ -72,23 +76,15 @@ export function createLinkLayer(links: LinkedOutputs, storeFolder: string): Laye
   };
 }
 
-async function readOutputs({ outputs }: LinkedOutputs, storeFolder: string) {
+async function readOutputs({ outputs }: LinkedOutputs, { trees }: LinkSource) {
   const unique = new Map(outputs.map((output) => [output.path, output]));
-  const signal = new AbortController().signal;
-  return await Promise.all(
-    [...unique.values()].map(async ({ path, attribute, priority }) => ({
-      storePath: path,
-      name: attribute,
-      priority,
-      tree: await treeOf(storeFolder, path, signal),
-    })),
-  );
-}
-
-async function treeOf(storeFolder: string, path: string, signal: AbortSignal): Promise<readonly TreeEntry[]> {
-  const tree = await readTree(storeFolder, path, { maxEntries: MAX_ENTRIES, signal });
-  if (tree !== undefined) return tree;
-  throw new RegistryError("build-failed", `${path} has more than ${MAX_ENTRIES} files to link`);
+  const found = await trees([...unique.keys()]);
+  return [...unique.values()].map(({ path, attribute, priority }) => ({
+    storePath: path,
+    name: attribute,
+    priority,
+    tree: found.get(path) ?? [],
+  }));
 }
 
 /** Links that programs expect, if nothing else is there. */

@@ -38,6 +38,13 @@ export function realiseFailure(exitCode: number, stderr: string, hidden: readonl
   return { derivation, reason: known ?? cleaned(last === "" ? "its build failed" : last, hidden) };
 }
 
+/** Whether a command failed because a derivation is not in the store (2.8 says the first, newer versions the second). */
+export function isDerivationMissing(stderr: string): boolean {
+  return /cannot build missing derivation|failed to obtain derivation|\.drv' (?:is not valid|does not exist)/.test(
+    Bun.stripANSI(stderr),
+  );
+}
+
 /** The failure of packages that there are, with the reason of each. */
 export function packagesFailed(reasons: ReadonlyMap<string, string>): RegistryError {
   const packages = [...reasons].map(([name, reason]) => ({ name, reason }));

@@ -1,3 +1,4 @@
+import type { Logger } from "../../log.ts";
 import type {
   HeldParts,
   ImageSettings,
@@ -11,26 +12,38 @@ import type { EvaluatedPackage } from "./evaluation.ts";
 import { imageCommand, NIX_ENVIRONMENT } from "./image-settings.ts";
 import { createLinkLayer, linkLayerInputs } from "./link-layer.ts";
 import { nixPart } from "./nix-part.ts";
-import type { NixStore, StorePathInfo } from "./nix-store.ts";
-import { storeArchive } from "./store-archive.ts";
+import type { PathSupply } from "./path-supply.ts";
+import type { TreeEntry } from "./read-tree.ts";
+import type { RecordedPath, StoreLedger } from "./store-ledger.ts";
+import type { StoreReader } from "./store-reader.ts";
 
 /** Nix sets all times in a store to this one. */
 const CREATED_AT = new Date(1_000);
+const COLLISIONS_LOGGED = 10;
 
-/** What was evaluated and realised for a request. */
+/** What a request means. */
 export interface ResolvedClosure {
   /** The packages that were named, and those that leading components add. */
   readonly requested: readonly EvaluatedPackage[];
   /** The packages of every image. */
   readonly included: readonly EvaluatedPackage[];
   /** All paths, in ascending order. */
-  readonly closure: readonly StorePathInfo[];
+  readonly closure: readonly RecordedPath[];
   /** What the packages come from, for the lock. */
   readonly origin: Readonly<Record<string, unknown>>;
   readonly system: string;
 }
 
-/** The store paths of an image. */
+/** The parts that a {@link NixResolution} works with. */
+export interface NixResolutionParts {
+  /** Disposed of with the resolution. */
+  readonly supply: PathSupply;
+  readonly reader: StoreReader;
+  readonly ledger: StoreLedger;
+  readonly log: Logger;
+}
+
+/** The store paths of an image. They are brought into the store only for the layers that have to be made. */
 export class NixResolution implements Resolution {
   readonly packages: readonly string[];
   readonly parts: readonly Part[];
@@ -38,58 +51,54 @@ export class NixResolution implements Resolution {
   readonly description: string;
   readonly lastLayer: LastLayer;
   readonly #resolved: ResolvedClosure;
-  readonly #store: NixStore;
-  readonly #roots: AsyncDisposable;
+  readonly #parts: NixResolutionParts;
+  readonly #infos: ReadonlyMap<string, RecordedPath>;
 
-  /** @param roots keeps the closure in the store; disposed of with the resolution */
-  constructor(resolved: ResolvedClosure, store: NixStore, roots: AsyncDisposable) {
-    const { requested, included, closure, origin, system } = resolved;
+  constructor(resolved: ResolvedClosure, parts: NixResolutionParts) {
+    const { requested, included, closure } = resolved;
     this.#resolved = resolved;
-    this.#store = store;
-    this.#roots = roots;
+    this.#parts = parts;
+    this.#infos = new Map(closure.map((info) => [info.path, info]));
     this.packages = [...new Set(requested.map(({ attribute }) => attribute))].toSorted();
     const base = reachable(
       included.map(({ path }) => path),
-      closure,
+      this.#infos,
     );
     const named = new Set(requested.map(({ path }) => path));
     this.parts = closure.map((info) =>
       nixPart(info, { base: base.has(info.path), requested: named.has(info.path) }),
     );
-    const outputs = [...requested, ...included].map(({ attribute, output, path, priority }) => ({
-      attribute,
-      output,
-      path,
-      priority,
-    }));
-    this.lockInputs = {
-      origin,
-      system,
-      outputs: outputs.toSorted((one, other) => (one.attribute < other.attribute ? -1 : 1)),
-      closure: closure.map(({ path, narHash, narSize, references }) => ({
-        path,
-        narHash,
-        narSize,
-        references,
-      })),
-    };
+    this.lockInputs = lockInputs(resolved);
     this.description = `Nix packages: ${this.packages.join(" ")}`;
     const links = { outputs: [...requested, ...included], closure };
     this.lastLayer = {
       inputs: linkLayerInputs(links),
       description: "links, accounts, certificates",
-      make: () => createLinkLayer(links, store.folders.storePaths),
+      make: (_, signal) =>
+        createLinkLayer(links, {
+          trees: (paths) => this.#trees(paths, signal),
+          onCollisions: (collisions) =>
+            parts.log.info(
+              {
+                packages: this.packages,
+                count: collisions.length,
+                first: collisions.slice(0, COLLISIONS_LOGGED),
+              },
+              "packages have files in the same places; one of each is linked",
+            ),
+        }),
     };
   }
 
   async hold(parts: readonly Part[], { signal }: StepContext): Promise<HeldParts> {
-    signal.throwIfAborted();
-    const missing = await this.#store.missing(
-      parts.map(({ id }) => id),
-      signal,
-    );
-    if (missing.length > 0) throw new Error(`not in the store any more: ${missing.join(", ")}`);
-    return new HeldPaths(this.#resolved.closure, this.#store.folders.storePaths);
+    await this.#parts.supply.bring(this.#infosOf(parts.map(({ id }) => id)), signal);
+    return {
+      layer: (some, shared): LayerContent => ({
+        archive: this.#parts.reader.archive(this.#infosOf(some.map(({ id }) => id)), shared),
+        facts: () => "[]",
+      }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
   }
 
   settings(): ImageSettings {
@@ -98,32 +107,57 @@ export class NixResolution implements Resolution {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#roots[Symbol.asyncDispose]();
+    await this.#parts.supply[Symbol.asyncDispose]();
+  }
+
+  /** Of paths of the closure: from the ledger; only those that it does not have from the store. */
+  async #trees(
+    paths: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, readonly TreeEntry[]>> {
+    const { ledger, supply, reader } = this.#parts;
+    const trees = new Map<string, readonly TreeEntry[]>();
+    const others: RecordedPath[] = [];
+    for (const info of this.#infosOf(paths)) {
+      const tree = await ledger.tree(info);
+      if (tree === undefined) others.push(info);
+      else trees.set(info.path, tree);
+    }
+    if (others.length > 0) await supply.bring(others, signal);
+    for (const info of others) trees.set(info.path, await reader.tree(info, signal));
+    return trees;
+  }
+
+  #infosOf(paths: readonly string[]): readonly RecordedPath[] {
+    return paths.flatMap((path) => this.#infos.get(path) ?? []);
   }
 }
 
-/** Paths that the resolution's roots keep. */
-class HeldPaths implements HeldParts {
-  readonly #hashes: ReadonlyMap<string, string>;
-  readonly #storePaths: string;
-
-  constructor(closure: readonly StorePathInfo[], storePaths: string) {
-    this.#hashes = new Map(closure.map(({ path, narHash }) => [path, narHash]));
-    this.#storePaths = storePaths;
-  }
-
-  layer(parts: readonly Part[], signal: AbortSignal): LayerContent {
-    const paths = parts.map(({ id }) => ({ path: id, narHash: this.#hashes.get(id) ?? "" }));
-    return { archive: storeArchive(paths, { storeFolder: this.#storePaths, signal }), facts: () => "[]" };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
+/** What an image depends on, without what differs between hosts that build the same. */
+function lockInputs({ requested, included, closure, origin, system }: ResolvedClosure) {
+  const outputs = [...requested, ...included].map(({ attribute, output, path, priority }) => ({
+    attribute,
+    output,
+    path,
+    priority,
+  }));
+  return {
+    origin,
+    system,
+    outputs: outputs.toSorted((one, other) => (one.attribute < other.attribute ? -1 : 1)),
+    closure: closure.map(({ path, narHash, narSize, references, replaces }) => ({
+      path,
+      narHash,
+      narSize,
+      references,
+      ...(replaces && { replaces }),
+    })),
+  };
 }
 
 /** The paths that `from` refer to, directly or not, and themselves. */
-function reachable(from: readonly string[], closure: readonly StorePathInfo[]): ReadonlySet<string> {
-  const references = new Map(closure.map((info) => [info.path, info.references]));
+function reachable(from: readonly string[], infos: ReadonlyMap<string, RecordedPath>): ReadonlySet<string> {
   const found = new Set(from);
-  for (const path of found) for (const other of references.get(path) ?? []) found.add(other);
+  for (const path of found) for (const other of infos.get(path)?.references ?? []) found.add(other);
   return found;
 }

@@ -45,16 +45,17 @@ async function resolve({ source }: TestSource, ...names: readonly string[]) {
 }
 
 describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
+  const opened = new AsyncDisposableStack();
   let folder: TemporaryFolder;
   let tested: TestSource;
   let subject: SourceSubject;
 
   beforeAll(async () => {
     folder = await temporaryFolder("nix-source");
-    tested = openNixSource(join(folder.path, "nix"));
+    tested = opened.use(await openNixSource(join(folder.path, "nix")));
     subject = {
       source: tested.source,
-      elsewhere: openNixSource(join(folder.path, "elsewhere")).source,
+      elsewhere: opened.use(await openNixSource(join(folder.path, "elsewhere"))).source,
       needing: "program",
       needed: "library",
       apart: "apart",
@@ -62,6 +63,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     };
   });
   afterAll(async () => {
+    await opened.disposeAsync();
     await makeRemovable(folder.path);
     await folder[Symbol.asyncDispose]();
   });
@@ -141,14 +143,14 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     });
 
     it("is stopped with its log when that is too long", async () => {
-      const bounded = openNixSource(join(folder.path, "bounded"), { logBytes: 10_000 });
+      await using bounded = await openNixSource(join(folder.path, "bounded"), { logBytes: 10_000 });
       const failure = await resolve(bounded, "noisy");
       expect(failure.fault).toBe("build-failed");
       expect(failure.message).toContain("killed after writing more than 10000 bytes");
     });
 
     it("is refused when the image would be too large", async () => {
-      const bounded = openNixSource(join(folder.path, "nix"), { closurePaths: 2 });
+      await using bounded = await openNixSource(join(folder.path, "nix"), { closurePaths: 2 });
       expect(await resolve(bounded, "program")).toMatchObject({
         fault: "build-failed",
         detail: { maxPaths: 2 },
@@ -172,7 +174,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     const set = join(folder.path, "changing");
     await cp(SMALL_SET, set, { recursive: true });
     const clock = new ManualClock();
-    const changing = openNixSource(join(folder.path, "nix"), { path: set }, clock);
+    await using changing = await openNixSource(join(folder.path, "nix"), { path: set, clock });
     const request = changing.source.read(["apart"], parseTag("latest"), AMD64);
     const first = await changing.source.check(request);
     clock.pass(60_000);
@@ -192,7 +194,9 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
   });
 
   it("gives other packages for other arguments", async () => {
-    const other = openNixSource(join(folder.path, "nix"), { arguments: { greeting: "good morning" } });
+    await using other = await openNixSource(join(folder.path, "nix"), {
+      arguments: { greeting: "good morning" },
+    });
     const request = tested.source.read(["apart"], parseTag("latest"), AMD64);
     await using one = await tested.source.resolve(request, context());
     await using two = await other.source.resolve(request, context());

@@ -1,5 +1,6 @@
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
+import type { SourceLedger } from "../../metadata/source-ledger.ts";
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
@@ -10,36 +11,48 @@ import type {
   SourceAvailability,
   StepContext,
 } from "../package-source.ts";
-import type { CommandRunner } from "../process/command-runner.ts";
-import { type EvaluatedPackage, Evaluation } from "./evaluation.ts";
-import { NixFolders, type NixSettings } from "./nix-environment.ts";
+import { EvaluatedPackages } from "./evaluated-packages.ts";
+import type { EvaluatedPackage, Evaluation } from "./evaluation.ts";
+import type { NixHost } from "./nix-host.ts";
 import { readNixName } from "./nix-name.ts";
 import { NixResolution } from "./nix-resolution.ts";
-import { NixStore, type StorePathInfo } from "./nix-store.ts";
-import { FolderSet, type SetSnapshot } from "./package-set.ts";
+import type { StorePathInfo } from "./nix-store.ts";
+import { PathSupply } from "./path-supply.ts";
+import { PackageSet, type PackageSetOptions, type SetState } from "./sets/package-set.ts";
+import type { SetOrigin } from "./sets/set-origin.ts";
+import { type RecordedPath, StoreLedger } from "./store-ledger.ts";
+import { StoreReader } from "./store-reader.ts";
 
 /** Options of a {@link NixSource}. */
-export interface NixSourceOptions extends NixSettings {
+export interface NixSourceOptions extends PackageSetOptions {
   /** First component of the names that it serves. */
   readonly name: string;
-  /** Folder of the package set. */
-  readonly path: string;
   /** Arguments of the set besides `system`. */
   readonly arguments: Readonly<Record<string, unknown>>;
   /** Attributes of the packages in every image. */
   readonly include: readonly string[];
-  /** Maximum time for one evaluation, in seconds. */
-  readonly evaluationSeconds: number;
   /** Maximum store paths in an image. */
   readonly closurePaths: number;
   /** Maximum bytes of the store paths in an image. */
   readonly closureBytes: number;
 }
 
-const PROGRAMS = ["nix-instantiate", "nix-store"];
-const VERSION_TIMEOUT_MS = 60_000;
-/** The build's own time limit comes first. */
-const REALISE_TIMEOUT_MS = 24 * 3_600_000;
+/** The parts that a {@link NixSource} works with. */
+export interface NixSourceParts {
+  readonly host: NixHost;
+  readonly origin: SetOrigin;
+  readonly evaluation: Evaluation;
+  readonly ledger: SourceLedger;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** What names mean in a state of the set. */
+interface Evaluated {
+  readonly state: SetState;
+  /** Those asked for, then those of every image. */
+  readonly packages: readonly EvaluatedPackage[];
+}
 
 /** How Nix names platforms. */
 const SYSTEMS: Readonly<Record<string, string>> = { amd64: "x86_64-linux", arm64: "aarch64-linux" };
@@ -47,97 +60,136 @@ const SYSTEMS: Readonly<Record<string, string>> = { amd64: "x86_64-linux", arm64
 /** Packages of a Nix package set. Nix evaluates and builds in a private store; layers are made straight from it. */
 export class NixSource implements PackageSource {
   readonly name: string;
-  readonly formatVersion = "nix-1";
+  readonly formatVersion = "nix-2";
   readonly example: string;
   readonly #options: NixSourceOptions;
-  readonly #runner: CommandRunner;
-  readonly #log: Logger;
-  readonly #store: NixStore;
-  readonly #set: FolderSet;
-  readonly #evaluation: Evaluation;
+  readonly #parts: NixSourceParts;
+  readonly #set: PackageSet;
+  readonly #answers: EvaluatedPackages;
+  readonly #paths: StoreLedger;
+  readonly #reader: StoreReader;
 
-  constructor(options: NixSourceOptions, runner: CommandRunner, log: Logger, clock: Clock = SYSTEM_CLOCK) {
+  constructor(options: NixSourceOptions, parts: NixSourceParts) {
+    const { host, origin, ledger, log, clock = SYSTEM_CLOCK } = parts;
     this.name = options.name;
     this.example = `${options.name}/shell/git`;
     this.#options = options;
-    this.#runner = runner;
-    this.#log = log;
-    this.#store = new NixStore(new NixFolders(options.stateFolder), options, runner);
-    this.#set = new FolderSet(options.path, this.#store, clock);
-    this.#evaluation = new Evaluation(this.#store, options.evaluationSeconds * 1000);
+    this.#parts = parts;
+    this.#set = new PackageSet(origin, options, { store: host.store, ledger, log, clock });
+    this.#answers = new EvaluatedPackages(ledger);
+    this.#paths = new StoreLedger(ledger);
+    this.#reader = new StoreReader({ host, ledger: this.#paths, log });
   }
 
   async available(): Promise<SourceAvailability> {
-    const missing = PROGRAMS.filter((program) => this.#runner.find(program) === undefined);
-    if (missing.length > 0) return { available: false, reason: `not installed: ${missing.join(", ")}` };
-    try {
-      const signal = new AbortController().signal;
-      const options = { timeoutMs: VERSION_TIMEOUT_MS, signal };
-      const { exitCode, stdout } = await this.#store.run(["nix-store", "--version"], options);
-      if (exitCode !== 0) return { available: false, reason: `nix-store --version ends with ${exitCode}` };
-      return { available: true, detail: stdout.trim() };
-    } catch (cause) {
-      return { available: false, reason: cause instanceof Error ? cause.message : String(cause) };
-    }
+    return await this.#parts.host.available();
   }
 
   read(components: readonly string[], tag: Tag, defaultPlatform: Platform): PackageRequest {
     return readNixName(components, tag, defaultPlatform);
   }
 
-  async check(request: PackageRequest, signal = new AbortController().signal): Promise<number> {
-    return (await this.#snapshot(request, signal)).revision;
+  async check(request: PackageRequest, signal = new AbortController().signal): Promise<string> {
+    await this.#requireNix();
+    return (await this.#set.current(request.revision, signal)).narHash;
   }
 
   async resolve(request: PackageRequest, context: StepContext): Promise<Resolution> {
     const { signal, progress } = context;
+    signal.throwIfAborted();
     progress({ kind: "resolve-started", packages: request.packages });
+    await this.#requireNix();
     const system = systemOf(request.platform);
-    const snapshot = await this.#snapshot(request, signal);
-    const names = [...request.packages, ...this.#options.include];
-    const packages = await this.#evaluation.evaluate(
-      { source: snapshot.path, system, arguments: this.#options.arguments, names },
-      signal,
-    );
-    const roots = await this.#store.protect(packages.flatMap(({ drvPath, path }) => [drvPath, path]));
+    const { state, packages } = await this.#evaluate(request, system, signal);
+    const supply = this.#supply(request, system, packages);
     try {
-      await this.#store.realise(packages, REALISE_TIMEOUT_MS, signal);
-      const closure = await this.#store.closure(
-        packages.map(({ path }) => path),
-        signal,
-      );
-      this.#checkBounds(closure);
-      const sizeBytes = closure.reduce((sum, { narSize }) => sum + narSize, 0);
+      const closure = await this.#closure(packages, supply, signal);
+      const sizeBytes = this.#checkBounds(closure);
       progress({ kind: "resolve-done", packageCount: closure.length, sizeBytes });
-      const origin = { ...this.#set.origin, narHash: snapshot.narHash, arguments: this.#options.arguments };
-      return new NixResolution({ ...this.#split(packages), closure, origin, system }, this.#store, roots);
+      const origin = { ...state.revision.lock, narHash: state.narHash, arguments: this.#options.arguments };
+      const count = packages.length - this.#options.include.length;
+      const named = { requested: packages.slice(0, count), included: packages.slice(count) };
+      const parts = { supply, reader: this.#reader, ledger: this.#paths, log: this.#parts.log };
+      return new NixResolution({ ...named, closure, origin, system }, parts);
     } catch (cause) {
-      await roots[Symbol.asyncDispose]();
-      this.#log.debug({ err: cause }, "a Nix request was not resolved");
+      await supply[Symbol.asyncDispose]();
       throw cause;
     }
   }
 
-  /** What was asked for, and what is in every image. */
-  #split(packages: readonly EvaluatedPackage[]) {
-    const count = packages.length - this.#options.include.length;
-    return { requested: packages.slice(0, count), included: packages.slice(count) };
+  /** @throws {RegistryError} `build-unavailable` */
+  async #requireNix(): Promise<void> {
+    const mode = await this.#parts.host.mode();
+    if (!mode.works) throw new RegistryError("build-unavailable", mode.reason);
   }
 
-  /** @throws {RegistryError} `build-unavailable`, `manifest-unknown` */
-  async #snapshot(request: PackageRequest, signal: AbortSignal): Promise<SetSnapshot> {
-    const missing = PROGRAMS.filter((program) => this.#runner.find(program) === undefined);
-    if (missing.length > 0) {
-      throw new RegistryError("build-unavailable", `Nix is not installed: ${missing.join(", ")} not found`);
-    }
-    return await this.#set.current(request.revision, signal);
+  /** What names mean: from an earlier evaluation of the same set, or from a new one. */
+  async #evaluate(request: PackageRequest, system: string, signal: AbortSignal): Promise<Evaluated> {
+    const state = await this.#set.current(request.revision, signal);
+    const packages = await this.#answers.find({ ...this.#question(request, system), narHash: state.narHash });
+    return packages === undefined
+      ? await this.#evaluateNow(request, system, state, signal)
+      : { state, packages };
   }
 
-  /** @throws {RegistryError} `build-failed` */
-  #checkBounds(closure: readonly StorePathInfo[]): void {
+  /** Evaluates a state of the set; also writes the derivations of the packages into the store. */
+  async #evaluateNow(
+    request: PackageRequest,
+    system: string,
+    state: SetState,
+    signal: AbortSignal,
+  ): Promise<Evaluated> {
+    await using placed = await this.#set.place(state, signal);
+    const question = this.#question(request, system);
+    const packages = await this.#parts.evaluation.evaluate(
+      { ...question, source: placed.state.path },
+      signal,
+    );
+    await this.#answers.keep({ ...question, narHash: placed.state.narHash }, packages);
+    return { state: placed.state, packages };
+  }
+
+  #question({ packages }: PackageRequest, system: string) {
+    const names = [...packages, ...this.#options.include];
+    return { system, arguments: this.#options.arguments, names };
+  }
+
+  #supply(request: PackageRequest, system: string, packages: readonly EvaluatedPackage[]): PathSupply {
+    const { host, log } = this.#parts;
+    const evaluateAgain = async (signal: AbortSignal) => {
+      const state = await this.#set.current(request.revision, signal);
+      return await this.#evaluateNow(request, system, state, signal);
+    };
+    const maxFetchedBytes = this.#options.closureBytes;
+    return new PathSupply({ packages, evaluateAgain, maxFetchedBytes }, { host, ledger: this.#paths, log });
+  }
+
+  /** The closure of packages as it is recorded; if it is not, the packages are realised first. */
+  async #closure(
+    packages: readonly EvaluatedPackage[],
+    supply: PathSupply,
+    signal: AbortSignal,
+  ): Promise<readonly RecordedPath[]> {
+    const outputs = packages.map(({ path }) => path);
+    const known = await this.#paths.closure(outputs);
+    if (known !== undefined) return known;
+    const found = await supply.bringPackages(signal);
+    this.#checkBounds(found);
+    await this.#paths.record(found);
+    const recorded = await this.#paths.closure(outputs);
+    if (recorded === undefined) throw new Error("a closure was recorded, but is not known");
+    return recorded;
+  }
+
+  /**
+   * The bytes of a closure.
+   *
+   * @throws {RegistryError} `build-failed`
+   */
+  #checkBounds(closure: readonly StorePathInfo[]): number {
     const { closurePaths, closureBytes } = this.#options;
     const bytes = closure.reduce((sum, { narSize }) => sum + narSize, 0);
-    if (closure.length <= closurePaths && bytes <= closureBytes) return;
+    if (closure.length <= closurePaths && bytes <= closureBytes) return bytes;
     throw new RegistryError(
       "build-failed",
       `the image would have ${closure.length} store paths and ${bytes} bytes; at most ${closurePaths} and ${closureBytes} are built`,

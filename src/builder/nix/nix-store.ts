@@ -5,7 +5,9 @@ import { RegistryError } from "../../oci/registry-error.ts";
 import { onceSuccessful } from "../once-successful.ts";
 import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
 import { type NixFolders, type NixSettings, nixEnvironment } from "./nix-environment.ts";
-import { realiseFailure } from "./nix-failure.ts";
+import { isDerivationMissing, realiseFailure } from "./nix-failure.ts";
+import { DumpSizes, linesOf, parseDump, parsePlan, type RealisePlan } from "./nix-output.ts";
+import { storePathName } from "./store-path.ts";
 
 /** A path in the store with what Nix knows of it. */
 export interface StorePathInfo {
@@ -16,17 +18,32 @@ export interface StorePathInfo {
   readonly narSize: number;
   /** The paths that it refers to, itself among them if it does. */
   readonly references: readonly string[];
+  /** The derivation that makes it, if Nix knows it. */
+  readonly deriver?: string;
 }
 
-/** An output of a derivation. */
-export interface DerivationOutput {
-  readonly drvPath: string;
-  readonly output: string;
-  readonly path: string;
+/** Limits of a command, and who hears its lines. */
+export interface CommandLimits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly onLine?: (line: string) => void;
+}
+
+/** How packages are realised. */
+export interface RealiseOptions extends CommandLimits {
+  /** Whether packages may be built here, or only taken from binary caches. */
+  readonly mayBuild: boolean;
+}
+
+/** A derivation is not in the store any more: evaluate again. */
+export class DerivationMissing extends Error {
+  override readonly name = "DerivationMissing";
 }
 
 const QUERY_TIMEOUT_MS = 60_000;
 const ADD_TIMEOUT_MS = 10 * 60_000;
+const PLAN_TIMEOUT_MS = 10 * 60_000;
+const COLLECT_TIMEOUT_MS = 3_600_000;
 /** Paths in one command line. */
 const BATCH = 2_000;
 
@@ -45,12 +62,9 @@ export class NixStore {
   }
 
   /** Runs a command of Nix in this store, whatever its exit status. */
-  async run(
-    command: readonly string[],
-    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
-  ): Promise<CommandResult> {
+  async run(command: readonly string[], options: CommandLimits): Promise<CommandResult> {
     await this.#created();
-    return await this.#runner.run(command, { environment: this.#environment, timeoutMs, signal });
+    return await this.#runner.run(command, { environment: this.#environment, ...options });
   }
 
   /**
@@ -70,15 +84,22 @@ export class NixStore {
   }
 
   /**
-   * Makes outputs valid in the store: builds them or takes them from a binary cache.
+   * Makes outputs and paths valid in the store: builds them or takes them from a binary cache. Those that are valid stay so
+   * while the command runs, whatever else collects the store.
    *
+   * @param wanted derivations with an output, as in `PATH.drv!out`, or paths
+   * @throws {DerivationMissing} if a derivation is not in the store
    * @throws {RegistryError} `build-failed`, naming the package that failed
    */
-  async realise(outputs: readonly DerivationOutput[], timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const wanted = outputs.map(({ drvPath, output }) => `${drvPath}!${output}`);
-    const command = ["nix-store", "--realise", "--quiet", ...wanted];
-    const { exitCode, stderr } = await this.run(command, { timeoutMs, signal });
+  async realise(wanted: readonly string[], options: RealiseOptions): Promise<void> {
+    const command = [
+      ...["nix-store", "--realise", "--quiet"],
+      ...(options.mayBuild ? [] : ["--option", "max-jobs", "0"]),
+      ...wanted,
+    ];
+    const { exitCode, stderr } = await this.run(command, options);
     if (exitCode === 0) return;
+    if (isDerivationMissing(stderr)) throw new DerivationMissing();
     const { derivation, reason } = realiseFailure(exitCode, stderr, [this.folders.store]);
     const what = derivation ?? "a package";
     throw new RegistryError("build-failed", `cannot build ${what}: ${reason}`, {
@@ -86,15 +107,79 @@ export class NixStore {
     });
   }
 
+  /**
+   * What {@link realise} would do.
+   *
+   * @throws {DerivationMissing} if a derivation is not in the store
+   */
+  async plan(wanted: readonly string[], signal: AbortSignal): Promise<RealisePlan> {
+    const command = ["nix-store", "--realise", "--dry-run", ...wanted];
+    const { exitCode, stderr } = await this.run(command, { timeoutMs: PLAN_TIMEOUT_MS, signal });
+    if (exitCode !== 0 && isDerivationMissing(stderr)) throw new DerivationMissing();
+    // If it fails otherwise, so will the command itself, with the reason.
+    return parsePlan(stderr);
+  }
+
+  /**
+   * Makes a path again that was changed on disk.
+   *
+   * @throws {RegistryError} `build-failed` if that is not possible
+   */
+  async repair(path: string, options: CommandLimits): Promise<void> {
+    const { exitCode, stderr } = await this.run(["nix-store", "--repair-path", path], options);
+    if (exitCode === 0) return;
+    const { reason } = realiseFailure(exitCode, stderr, [this.folders.store]);
+    const name = storePathName(path);
+    throw new RegistryError(
+      "build-failed",
+      `${name} is damaged on this host, and cannot be made again: ${reason}`,
+      {
+        detail: { packages: [{ name, reason }] },
+      },
+    );
+  }
+
   /** The closure of valid paths, in ascending order of path. */
   async closure(paths: readonly string[], signal: AbortSignal): Promise<readonly StorePathInfo[]> {
     const listed = await this.#query(["--query", "--requisites", ...paths], signal);
-    const closure = listed.split("\n").filter((line) => line !== "");
+    return await this.infos(linesOf(listed), signal);
+  }
+
+  /** What Nix knows of valid paths, in ascending order of path. */
+  async infos(paths: readonly string[], signal: AbortSignal): Promise<readonly StorePathInfo[]> {
     const infos: StorePathInfo[] = [];
-    for (let at = 0; at < closure.length; at += BATCH) {
-      infos.push(...parseDump(await this.#query(["--dump-db", ...closure.slice(at, at + BATCH)], signal)));
+    for (let at = 0; at < paths.length; at += BATCH) {
+      infos.push(...parseDump(await this.#query(["--dump-db", ...paths.slice(at, at + BATCH)], signal)));
     }
     return infos.toSorted((one, other) => (one.path < other.path ? -1 : 1));
+  }
+
+  /** Bytes of all paths in the store. */
+  async sizeBytes(signal: AbortSignal): Promise<number> {
+    const dump = new DumpSizes();
+    const command = ["nix-store", "--dump-db"];
+    const options = { timeoutMs: COLLECT_TIMEOUT_MS, signal, onLine: (line: string) => dump.add(line) };
+    const { exitCode, stderr } = await this.run(command, options);
+    if (exitCode !== 0) throw new Error(`nix-store --dump-db ended with ${exitCode}: ${stderr}`);
+    return dump.bytes;
+  }
+
+  /** Removes paths that nothing needs, until about `bytes` are free. */
+  async collect(bytes: number, signal: AbortSignal): Promise<void> {
+    const command = ["nix-store", "--gc", "--quiet", "--max-freed", String(Math.ceil(bytes))];
+    const { exitCode, stderr } = await this.run(command, { timeoutMs: COLLECT_TIMEOUT_MS, signal });
+    if (exitCode !== 0) throw new Error(`nix-store --gc ended with ${exitCode}: ${stderr}`);
+  }
+
+  /** Whether paths are in the store; a collection that runs keeps them then, if they are protected. */
+  async confirm(paths: readonly string[], signal: AbortSignal): Promise<boolean> {
+    for (let at = 0; at < paths.length; at += BATCH) {
+      const some = paths.slice(at, at + BATCH);
+      if ((await this.missing(some, signal)).length > 0) return false;
+      const command = ["nix-store", "--realise", "--quiet", "--option", "substitute", "false", ...some];
+      if ((await this.run(command, { timeoutMs: QUERY_TIMEOUT_MS, signal })).exitCode !== 0) return false;
+    }
+    return true;
   }
 
   /** Those of `paths` that are not in the store. */
@@ -103,7 +188,7 @@ export class NixStore {
     for (let at = 0; at < paths.length; at += BATCH) {
       const some = paths.slice(at, at + BATCH);
       const printed = await this.#query(["--check-validity", "--print-invalid", ...some], signal);
-      missing.push(...printed.split("\n").filter((line) => line !== ""));
+      missing.push(...linesOf(printed));
     }
     return missing;
   }
@@ -134,22 +219,6 @@ export class NixStore {
       }
     }
   }
-}
-
-/**
- * Reads what `nix-store --dump-db` prints: for each path, line by line, the path, its hash, its size, its deriver, the
- * number of its references, and these.
- */
-function parseDump(text: string): readonly StorePathInfo[] {
-  const lines = text.split("\n");
-  const infos: StorePathInfo[] = [];
-  for (let at = 0; at + 4 < lines.length; ) {
-    const [path = "", narHash = "", narSize, , count] = lines.slice(at, at + 5);
-    const end = at + 5 + Number(count);
-    infos.push({ path, narHash, narSize: Number(narSize), references: lines.slice(at + 5, end) });
-    at = end;
-  }
-  return infos;
 }
 
 /** A string of the Nix language. */

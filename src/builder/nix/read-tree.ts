@@ -31,21 +31,41 @@ export async function readTree(
   storePath: string,
   { maxEntries, signal }: TreeLimits,
 ): Promise<readonly TreeEntry[] | undefined> {
-  const entries: TreeEntry[] = [];
-  let count = 0;
+  const collector = new TreeCollector(maxEntries);
   try {
     for await (const step of walkTree(join(storeFolder, storePathName(storePath)), signal)) {
-      if (step.kind === "end") continue;
       if (step.kind === "other")
         throw new StorePathDamaged(storePath, "has a device, a socket or a pipe in it");
-      count += 1;
-      if (count > maxEntries) return undefined;
-      if (isUtf8(step.place.path)) entries.push(entryOf(step));
+      collector.add(step);
+      if (collector.entries === undefined) return undefined;
     }
   } catch (cause) {
     throw readFailure(storePath, cause);
   }
-  return entries;
+  return collector.entries;
+}
+
+/** Collects the steps of a walk into a tree, leaving out what has a name that is not UTF-8. */
+export class TreeCollector {
+  readonly #maxEntries: number;
+  #entries: TreeEntry[] = [];
+  #count = 0;
+
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries;
+  }
+
+  /** What was collected; `undefined` once there are more than `maxEntries`. */
+  get entries(): readonly TreeEntry[] | undefined {
+    return this.#count > this.#maxEntries ? undefined : this.#entries;
+  }
+
+  add(step: TreeStep): void {
+    if (step.kind === "end" || step.kind === "other") return;
+    this.#count += 1;
+    if (this.#count > this.#maxEntries) this.#entries = [];
+    else if (isUtf8(step.place.path)) this.#entries.push(entryOf(step));
+  }
 }
 
 function entryOf(step: Exclude<TreeStep, { kind: "end" | "other" }>): TreeEntry {

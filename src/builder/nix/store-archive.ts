@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { NarHash } from "./nar-hash.ts";
+import { TreeCollector, type TreeEntry } from "./read-tree.ts";
 import { readFailure, type StorePath, StorePathDamaged, storePathName } from "./store-path.ts";
 import { type TreeStep, walkTree } from "./tree-walk.ts";
 import { USTAR_END, ustarHeader, ustarPadding } from "./ustar-writer.ts";
@@ -11,6 +12,9 @@ export interface StoreArchiveOptions {
   /** The folder that has the store paths in it: `FOLDER/nix/store` of a store with the root `FOLDER`. */
   readonly storeFolder: string;
   readonly signal: AbortSignal;
+  /** Called with the tree of each path whose hash is right, unless it has more than `maxTreeEntries`. */
+  readonly onTree?: (path: string, tree: readonly TreeEntry[]) => void;
+  readonly maxTreeEntries?: number;
 }
 
 type FileStep = Extract<TreeStep, { kind: "file" }>;
@@ -33,25 +37,26 @@ const PIECE_BYTES = 1 << 17;
  */
 export async function* storeArchive(
   paths: readonly StorePath[],
-  { storeFolder, signal }: StoreArchiveOptions,
+  options: StoreArchiveOptions,
 ): AsyncGenerator<Uint8Array> {
   for (const folder of FOLDERS)
     yield ustarHeader({ path: Buffer.from(folder), kind: "directory", mode: 0o755 });
-  for (const path of paths) yield* pathEntries(path, storeFolder, signal);
-  signal.throwIfAborted();
+  for (const path of paths) yield* pathEntries(path, options);
+  options.signal.throwIfAborted();
   yield USTAR_END;
 }
 
 /** The entries of one store path. */
 async function* pathEntries(
   { path, narHash }: StorePath,
-  storeFolder: string,
-  signal: AbortSignal,
+  { storeFolder, signal, onTree, maxTreeEntries = 0 }: StoreArchiveOptions,
 ): AsyncGenerator<Uint8Array> {
   const name = storePathName(path);
   const hash = new NarHash();
+  const tree = onTree && new TreeCollector(maxTreeEntries);
   try {
     for await (const step of walkTree(join(storeFolder, name), signal)) {
+      tree?.add(step);
       yield* stepBytes(step, `nix/store/${name}`, hash, signal);
     }
   } catch (cause) {
@@ -62,6 +67,7 @@ async function* pathEntries(
   const found = hash.digest();
   if (found !== narHash)
     throw new StorePathDamaged(path, `has changed: its hash is ${found}, not ${narHash}`);
+  if (tree?.entries !== undefined) onTree?.(path, tree.entries);
 }
 
 /** Something in a store path that cannot be what was put there. */

@@ -96,6 +96,19 @@ describe("a command", () => {
     await haveEnded(pids);
   });
 
+  it("that does not end is killed with what it started in other process groups", async () => {
+    const script = "trap '' TERM; setsid sleep 600 & echo $$ $!; sleep 600";
+    const abort = new AbortController();
+    const pids: number[] = [];
+    const onLine = (line: string) => {
+      pids.push(...line.split(" ").map(Number));
+      abort.abort(new Error("gone"));
+    };
+    const stubborn = runner({}, 10).run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
+    await expect(stubborn).rejects.toThrow("gone");
+    await haveEnded(pids);
+  });
+
   it("is stopped with all that it started when nobody wants it any more", async () => {
     const abort = new AbortController();
     const pids: number[] = [];

@@ -1,8 +1,10 @@
 import type { ChildProcess } from "node:child_process";
+import { descendantsOf } from "./descendants.ts";
 
 /**
  * A function that stops a command and everything it started, which is a process group of its own: it asks them to end
- * (SIGTERM), so that a command can end what runs elsewhere on its behalf, and kills them `graceMs` later.
+ * (SIGTERM), so that a command can end what runs elsewhere on its behalf, and kills them `graceMs` later, with those that
+ * it started in other groups, as Nix starts its builders.
  *
  * Works as long as the command's outputs are open: its children may outlive it and keep them open. Once they are closed,
  * the number of its group may belong to other processes.
@@ -14,17 +16,24 @@ export function groupStopper(child: ChildProcess, graceMs: number): () => void {
     isClosed = true;
     clearTimeout(killing);
   });
-  const signalGroup = (signal: NodeJS.Signals) => {
-    if (isClosed || child.pid === undefined) return;
+  const signal = (target: number, name: NodeJS.Signals) => {
+    if (isClosed) return;
     try {
-      process.kill(-child.pid, signal);
+      process.kill(target, name);
     } catch (cause) {
       // They have all ended already.
       if ((cause as NodeJS.ErrnoException).code !== "ESRCH") throw cause;
     }
   };
+  const killAll = async (pid: number) => {
+    // Found before the command ends, which would leave them without a parent.
+    const others = await descendantsOf(pid);
+    for (const target of [-pid, ...others]) signal(target, "SIGKILL");
+  };
   return () => {
-    signalGroup("SIGTERM");
-    if (!isClosed) killing ??= setTimeout(() => signalGroup("SIGKILL"), graceMs);
+    const { pid } = child;
+    if (pid === undefined) return;
+    signal(-pid, "SIGTERM");
+    if (!isClosed) killing ??= setTimeout(() => void killAll(pid), graceMs);
   };
 }

@@ -41,6 +41,12 @@ in
   oneFile = make "one-file" { } "printf '#!/bin/sh\\n' > $out; chmod 755 $out";
   rival = make "rival-1" { } "mkdir -p $out/bin; echo rival > $out/bin/apart; chmod 755 $out/bin/apart";
 
+  # Other bytes each time.
+  unsteady = make "unsteady-1" { } "mkdir -p $out/bin; cat /proc/sys/kernel/random/uuid > $out/bin/unsteady";
+  needsUnsteady = program "needs-unsteady" { needs = make "unsteady-library-1" { } "cat /proc/sys/kernel/random/uuid > $out"; };
+  # Two megabytes.
+  large = make "large-1" { } "mkdir $out; head -c 2000000 /dev/zero > $out/large";
+
   notPackage = { a = 1; };
   text = "only text";
   throws = throw "this package was removed; see https://example.invalid/why";

@@ -14,6 +14,8 @@ export interface SetRevision {
 export interface SetOrigin {
   /** Says the origin, so that what is known of one is never taken for another: kind and address, without credentials. */
   readonly id: string;
+  /** Whether it is on this host: other instances may have another one, and a look costs little. */
+  readonly isLocal: boolean;
 
   /**
    * The revision that a tag means now.

@@ -1,0 +1,89 @@
+import type { Logger } from "../../log.ts";
+import { onceSuccessful } from "../once-successful.ts";
+import type { SourceAvailability } from "../package-source.ts";
+import type { CommandRunner } from "../process/command-runner.ts";
+import { NixFolders, type NixSettings } from "./nix-environment.ts";
+import { NixStore } from "./nix-store.ts";
+import { StoreKeeper } from "./store-keeper.ts";
+import { tryBuild } from "./store-trial.ts";
+
+/** Options of a {@link NixHost}. */
+export interface NixHostOptions extends NixSettings {
+  /** Bytes that the store may take; what nothing needs is removed beyond them. */
+  readonly storeBytes: number;
+}
+
+/** What Nix can do on this host. */
+export type NixMode =
+  | { readonly works: true; readonly version: string; readonly mayBuild: boolean; readonly why?: string }
+  | { readonly works: false; readonly reason: string };
+
+const PROGRAMS = ["nix-instantiate", "nix-store"];
+const VERSION_TIMEOUT_MS = 60_000;
+
+/** The installed Nix with its private store, which all package sets share. */
+export class NixHost implements AsyncDisposable {
+  readonly store: NixStore;
+  /** Whether packages may come from binary caches. */
+  readonly usesCaches: boolean;
+  readonly #options: NixHostOptions;
+  readonly #runner: CommandRunner;
+  readonly #keeper: StoreKeeper;
+  #mode: () => Promise<NixMode>;
+
+  constructor(options: NixHostOptions, runner: CommandRunner, log: Logger) {
+    this.#options = options;
+    this.#runner = runner;
+    this.store = new NixStore(new NixFolders(options.stateFolder), options, runner);
+    this.usesCaches = options.substituters === undefined || options.substituters.length > 0;
+    this.#keeper = new StoreKeeper(this.store, options.storeBytes, log);
+    this.#mode = onceSuccessful(() => this.#findMode());
+  }
+
+  /** Whether Nix works here, and whether it can build; found out once. Nix that is not installed is looked for again. */
+  async mode(): Promise<NixMode> {
+    const missing = PROGRAMS.filter((program) => this.#runner.find(program) === undefined);
+    if (missing.length > 0)
+      return { works: false, reason: `Nix is not installed: ${missing.join(", ")} not found` };
+    const mode = await this.#mode();
+    // The reason may be gone the next time, such as a full disk.
+    if (!mode.works) this.#mode = onceSuccessful(() => this.#findMode());
+    return mode;
+  }
+
+  /** {@link mode} for the start message. */
+  async available(): Promise<SourceAvailability> {
+    try {
+      const mode = await this.mode();
+      if (!mode.works) return { available: false, reason: mode.reason };
+      const limits = mode.mayBuild ? "" : `; packages come from binary caches only: ${mode.why}`;
+      return { available: true, detail: `${mode.version}${limits}` };
+    } catch (cause) {
+      return { available: false, reason: cause instanceof Error ? cause.message : String(cause) };
+    }
+  }
+
+  /** Removes what the store has too much of, in the background. */
+  tidy(): void {
+    this.#keeper.tidy();
+  }
+
+  /** Ends what runs in the background. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keeper[Symbol.asyncDispose]();
+  }
+
+  async #findMode(): Promise<NixMode> {
+    const signal = new AbortController().signal;
+    const limits = { timeoutMs: VERSION_TIMEOUT_MS, signal };
+    const { exitCode, stdout } = await this.store.run(["nix-store", "--version"], limits);
+    if (exitCode !== 0) return { works: false, reason: `nix-store --version ended with ${exitCode}` };
+    const version = stdout.trim();
+    if (this.#options.maxJobs === 0)
+      return { works: true, version, mayBuild: false, why: "builder.nix.maxJobs is 0" };
+    const problem = await tryBuild(this.store, signal);
+    if (problem === undefined) return { works: true, version, mayBuild: true };
+    const why = `nothing can be built on this host: ${problem}`;
+    return this.usesCaches ? { works: true, version, mayBuild: false, why } : { works: false, reason: why };
+  }
+}

@@ -1,0 +1,180 @@
+import type { Logger } from "../../log.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
+import { ResolutionOutdated } from "../package-source.ts";
+import { outputNameOf } from "./derivation-file.ts";
+import type { EvaluatedPackage } from "./evaluation.ts";
+import type { NixHost } from "./nix-host.ts";
+import { DerivationMissing, type StorePathInfo } from "./nix-store.ts";
+import type { RecordedPath, StoreLedger } from "./store-ledger.ts";
+
+/** What paths are supplied for, and how much. */
+export interface SuppliedPackages {
+  readonly packages: readonly EvaluatedPackage[];
+  /** Writes the derivations of the packages into the store again. */
+  readonly evaluateAgain: (signal: AbortSignal) => Promise<unknown>;
+  /** Maximum bytes to take from binary caches. */
+  readonly maxFetchedBytes: number;
+}
+
+/** The parts that a {@link PathSupply} works with. */
+export interface PathSupplyParts {
+  readonly host: NixHost;
+  readonly ledger: StoreLedger;
+  readonly log: Logger;
+}
+
+/** The build's own time limit comes first. */
+const REALISE_TIMEOUT_MS = 24 * 3_600_000;
+const MAX_ATTEMPTS = 10;
+
+/**
+ * Brings store paths of packages to this host, and keeps them there until it is disposed of. Whatever collects the store
+ * meanwhile, a path that was brought stays.
+ */
+export class PathSupply implements AsyncDisposable {
+  readonly #parts: PathSupplyParts;
+  readonly #supplied: SuppliedPackages;
+  readonly #roots = new AsyncDisposableStack();
+  #isUsed = false;
+
+  constructor(supplied: SuppliedPackages, parts: PathSupplyParts) {
+    this.#supplied = supplied;
+    this.#parts = parts;
+  }
+
+  /**
+   * Brings the packages with all that they need; resolves to what Nix knows of their closure.
+   *
+   * @throws {RegistryError} `build-failed`, `build-unavailable`
+   */
+  async bringPackages(signal: AbortSignal): Promise<readonly StorePathInfo[]> {
+    const { packages } = this.#supplied;
+    const outputs = packages.map(({ path }) => path);
+    await this.#protect([...packages.map(({ drvPath }) => drvPath), ...outputs]);
+    const wanted = packages.map(({ drvPath, output }) => `${drvPath}!${output}`);
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      await this.#realise(wanted, signal);
+      if (await this.#parts.host.store.confirm(outputs, signal))
+        return await this.#parts.host.store.closure(outputs, signal);
+    }
+    throw removedAgain();
+  }
+
+  /**
+   * Brings single paths of the packages' closure, and as little else as possible.
+   *
+   * @throws {ResolutionOutdated} if a path was built to other bytes than are recorded; the new ones are recorded then
+   * @throws {RegistryError} `build-failed`, `build-unavailable`
+   */
+  async bring(wanted: readonly RecordedPath[], signal: AbortSignal): Promise<void> {
+    const { store } = this.#parts.host;
+    const paths = wanted.map(({ path }) => path);
+    await this.#protect([...paths, ...wanted.flatMap(({ deriver }) => deriver ?? [])]);
+    // A collection that began before they were protected may still remove them.
+    for (let attempt = 1; !(await this.#isThere(wanted, signal)); attempt += 1) {
+      if (attempt === MAX_ATTEMPTS) throw removedAgain();
+    }
+    await this.#compare(wanted, await store.infos(paths, signal));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#roots.disposeAsync();
+    if (this.#isUsed) this.#parts.host.tidy();
+  }
+
+  /** Makes those of the paths that are missing; whether all are there now, known to a collection that runs. */
+  async #isThere(wanted: readonly RecordedPath[], signal: AbortSignal): Promise<boolean> {
+    const { store } = this.#parts.host;
+    const paths = wanted.map(({ path }) => path);
+    const missing = new Set(await store.missing(paths, signal));
+    const absent = wanted.filter(({ path }) => missing.has(path));
+    if (absent.length > 0) await this.#make(absent, signal);
+    return await store.confirm(paths, signal);
+  }
+
+  /** Makes paths by their own derivations, so that nothing is made that only their users need. */
+  async #make(absent: readonly RecordedPath[], signal: AbortSignal): Promise<void> {
+    let outputs = await this.#outputsOf(absent);
+    if (outputs === undefined) {
+      await this.#supplied.evaluateAgain(signal);
+      outputs = await this.#outputsOf(absent);
+    }
+    if (outputs === undefined) await this.bringPackages(signal);
+    else await this.#realise(outputs, signal);
+  }
+
+  /** What Nix calls the outputs that paths are; `undefined` if a derivation is not in the store. */
+  async #outputsOf(paths: readonly RecordedPath[]): Promise<readonly string[] | undefined> {
+    const { folders } = this.#parts.host.store;
+    const names = await Promise.all(paths.map((one) => outputNameOf(one, folders)));
+    const known = names.filter((name) => name !== undefined);
+    return known.length === paths.length ? known : undefined;
+  }
+
+  async #realise(wanted: readonly string[], signal: AbortSignal): Promise<void> {
+    try {
+      await this.#realiseOnce(wanted, signal);
+    } catch (cause) {
+      if (!(cause instanceof DerivationMissing)) throw cause;
+      // Removed since it was evaluated.
+      await this.#supplied.evaluateAgain(signal);
+      await this.#realiseOnce(wanted, signal);
+    }
+  }
+
+  async #realiseOnce(wanted: readonly string[], signal: AbortSignal): Promise<void> {
+    const { host } = this.#parts;
+    const mode = await host.mode();
+    if (!mode.works) throw new RegistryError("build-unavailable", mode.reason);
+    if (host.usesCaches) await this.#checkFetch(wanted, mode.mayBuild, signal);
+    await host.store.realise(wanted, { timeoutMs: REALISE_TIMEOUT_MS, signal, mayBuild: mode.mayBuild });
+  }
+
+  /** Refuses what is too large to fetch, or would have to be built although nothing may be. */
+  async #checkFetch(wanted: readonly string[], mayBuild: boolean, signal: AbortSignal): Promise<void> {
+    const { maxFetchedBytes } = this.#supplied;
+    const { fetchedBytes, built } = await this.#parts.host.store.plan(wanted, signal);
+    if (!mayBuild && built.length > 0) {
+      const packages = built.map((name) => ({
+        name,
+        reason: "it is in no binary cache, and nothing is built here",
+      }));
+      const names = built.join(", ");
+      throw new RegistryError("build-failed", `in no binary cache, and nothing is built here: ${names}`, {
+        detail: { packages },
+      });
+    }
+    if (fetchedBytes > maxFetchedBytes) {
+      throw new RegistryError(
+        "build-failed",
+        `the image needs ${fetchedBytes} bytes of binary caches; at most ${maxFetchedBytes} are fetched`,
+        { detail: { bytes: fetchedBytes, maxBytes: maxFetchedBytes } },
+      );
+    }
+  }
+
+  async #protect(paths: readonly string[]): Promise<void> {
+    this.#isUsed = true;
+    this.#roots.use(await this.#parts.host.store.protect(paths));
+  }
+
+  async #compare(wanted: readonly RecordedPath[], found: readonly StorePathInfo[]): Promise<void> {
+    const recorded = new Map(wanted.map((one) => [one.path, one]));
+    const changed = found.flatMap((info) => {
+      const before = recorded.get(info.path);
+      return before === undefined || before.narHash === info.narHash
+        ? []
+        : [{ ...info, replaces: before.narHash }];
+    });
+    if (changed.length === 0) return;
+    const { ledger, log } = this.#parts;
+    for (const { path, narHash, replaces } of changed)
+      log.warn({ path, narHash, replaces }, "a package was built to other bytes; those built first are lost");
+    await ledger.replace(changed);
+    throw new ResolutionOutdated("packages were built to other bytes than before");
+  }
+}
+
+function removedAgain(): Error {
+  return new Error("paths of the Nix store were removed again and again");
+}
