@@ -53,8 +53,7 @@ export async function openNixSource(
 ): Promise<TestSource> {
   const log = createLogger("silent");
   const environment = searchPath === undefined ? process.env : { PATH: searchPath };
-  // Nix ends its builders itself when it is asked to end, however busy the machine is.
-  const runner = new CommandRunner({ environment, log, graceMs: 120_000 });
+  const runner = new CommandRunner({ environment, log, graceMs: 5_000 });
   const own = ledger === undefined ? await openLedger(stateFolder) : undefined;
   const set: NixSetOptions = {
     name: "nix",
@@ -78,7 +77,7 @@ export async function openNixSource(
       refreshSeconds: 86_400,
       closurePaths: 20_000,
       closureBytes: 1 << 30,
-      storeBytes: 1 << 40,
+      storeBytes: 2 ** 40,
       ...options,
       sets: [set],
     },

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, setDefaultTimeout } from "bun:test";
+import { randomUUID } from "node:crypto";
 import { cp, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -158,15 +159,18 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     });
 
     it("leaves no builder when nobody waits any more", async () => {
+      const marker = randomUUID();
+      await using staying = await openNixSource(join(folder.path, "nix"), {
+        arguments: { greeting: marker },
+      });
       const abort = new AbortController();
-      const { source } = tested;
-      const request = source.read(["stays"], parseTag("latest"), AMD64);
-      const resolving = source.resolve(request, context(abort.signal));
+      const request = staying.source.read(["stays"], parseTag("latest"), AMD64);
+      const resolving = staying.source.resolve(request, context(abort.signal));
       resolving.catch(() => {});
-      await eventually(() => processesWith("sleep 600", "stays").then((pids) => pids.length > 0));
+      await eventually(() => buildersWith(marker).then((pids) => pids.length > 0));
       abort.abort(new Error("gone"));
       await expect(resolving).rejects.toThrow("gone");
-      await eventually(() => processesWith("sleep 600", "stays").then((pids) => pids.length === 0));
+      await eventually(() => buildersWith(marker).then((pids) => pids.length === 0));
     });
   });
 
@@ -211,17 +215,15 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
   });
 });
 
-/** Processes whose command line or environment has both texts. */
-async function processesWith(command: string, inEnvironment: string): Promise<readonly string[]> {
+/** Processes of a build whose derivation has a marker. */
+async function buildersWith(marker: string): Promise<readonly string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const matches = await Promise.all(
     pids.map(async (pid) => {
-      const read = (name: string) =>
-        Bun.file(`/proc/${pid}/${name}`)
-          .text()
-          .catch(() => "");
-      const line = (await read("cmdline")).replaceAll("\0", " ");
-      return line.includes(command) && (await read("environ")).includes(`name=${inEnvironment}`);
+      const environment = await Bun.file(`/proc/${pid}/environ`)
+        .text()
+        .catch(() => "");
+      return environment.includes(`marker=${marker}`);
     }),
   );
   return pids.filter((_, index) => matches[index]);

@@ -82,6 +82,20 @@ describe("a command", () => {
     expect(lines).toEqual(["ready", "tidy"]);
   });
 
+  it("that is stopped is asked again if it missed the first time", async () => {
+    const script =
+      "trap 'echo asked; n=1$n; [ $n = 1 ] || exit 0' TERM; echo ready; while :; do sleep 0.01; done";
+    const abort = new AbortController();
+    const lines: string[] = [];
+    const onLine = (line: string) => {
+      lines.push(line);
+      abort.abort(new Error("gone"));
+    };
+    const running = runner().run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
+    await expect(running).rejects.toThrow("gone");
+    expect(lines).toEqual(["ready", "asked", "asked"]);
+  });
+
   it("that is stopped and does not end is killed with all that it started", async () => {
     const script = "trap '' TERM; sleep 600 & echo $$ $!; sleep 600";
     const abort = new AbortController();

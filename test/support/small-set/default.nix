@@ -58,5 +58,5 @@ in
   needsFailing = program "needs-failing" { needs = make "fails-inside-1" { } "exit 4"; };
   # Without end: one that ends by itself may do so before Nix has counted its log.
   noisy = make "noisy" { } "while :; do echo a line of a long build log; done";
-  stays = make "stays" { } "sleep 600";
+  stays = make "stays" { marker = greeting; } "sleep 600";
 }
