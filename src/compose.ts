@@ -2,7 +2,13 @@ import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { AptSource } from "./builder/apt/apt-source.ts";
-import { type NixParts, type NixSetOptions, type NixSources, openNix } from "./builder/nix/open-nix.ts";
+import {
+  type NixOriginOptions,
+  type NixParts,
+  type NixSetOptions,
+  type NixSources,
+  openNix,
+} from "./builder/nix/open-nix.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
 import type { PackageSource } from "./builder/package-source.ts";
 import { openChosenPlan } from "./builder/plan/chosen-plan.ts";
@@ -12,6 +18,7 @@ import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
 import { RedisDescriptorCache } from "./cache/redis-descriptor-cache.ts";
 import { SharedLinks } from "./cache/shared-links.ts";
 import { environment } from "./config/environment.ts";
+import { hasOrigin, type NixSetConfig } from "./config/nix-schema.ts";
 import type { Config } from "./config/schema.ts";
 import type { BlobProvider } from "./content/blob-services.ts";
 import { BlobStore, type BlobStoreOptions } from "./content/blob-store.ts";
@@ -224,13 +231,28 @@ function createAptSources(
 }
 
 /** The Nix package sets that the configuration names. */
-function openNixSets({ nix, refreshSeconds }: Config["builder"], data: string, parts: NixParts): NixSources {
-  const sets: NixSetOptions[] = [];
-  if (nix.path !== undefined) {
-    const origin = { kind: "folder" as const, path: resolve(nix.path) };
-    sets.push({ name: "nix", origin, arguments: nix.arguments, include: nix.include });
-  }
-  return openNix({ ...nix, stateFolder: join(data, "nix"), refreshSeconds, sets }, parts);
+function openNixSets(builder: Config["builder"], data: string, parts: NixParts): NixSources {
+  const { nix, refreshSeconds } = builder;
+  const popularity = builder.plan === "nixery" && builder.popularity === "set";
+  const own = hasOrigin(nix) ? [["nix", nix] as const] : [];
+  const sets = [...own, ...Object.entries(nix.sets)].map(
+    ([name, set]): NixSetOptions => ({ ...set, name, origin: nixOrigin(set) }),
+  );
+  return openNix({ ...nix, stateFolder: join(data, "nix"), refreshSeconds, popularity, sets }, parts);
+}
+
+function nixOrigin({ path, git, channel, channelUrl }: NixSetConfig): NixOriginOptions {
+  if (path !== undefined) return { kind: "folder", path: resolve(path) };
+  if (channel !== undefined) return { kind: "channel", channel, url: channelUrl };
+  const fileAt = (file: string | undefined) => file && resolve(file);
+  return {
+    kind: "git",
+    url: git.url ?? "",
+    revisions: git.revisions,
+    sshKeyFile: fileAt(git.sshKeyFile),
+    knownHostsFile: fileAt(git.knownHostsFile),
+    credentialsFile: fileAt(git.credentialsFile),
+  };
 }
 
 async function describeSource(source: PackageSource): Promise<BuildSource> {

@@ -28,6 +28,12 @@ export interface ImageOrder extends SourceRequest {
   readonly previous: BuiltImage | undefined;
 }
 
+interface ResolvedImage {
+  readonly resolution: Resolution;
+  readonly lock: ImageLock;
+  readonly rules: LayerRules;
+}
+
 /** Each of several damaged parts takes one. */
 const MAX_ATTEMPTS = 5;
 
@@ -62,7 +68,8 @@ export class ImageMaker {
     const { stored, publisher } = this.#parts;
     const resolvedAt = new Date();
     await using resolution = await source.resolve(request, context);
-    const lock = createLock(source, request, resolution, this.#rules);
+    const rules = rulesFor(resolution, this.#rules);
+    const lock = createLock(source, request, resolution, rules);
     const publish = async (manifestDigest: BuiltImage["manifestDigest"], outcome: ImageOutcome) => {
       const image = { repository, tag, manifestDigest, lockDigest: lock.digest, resolvedAt };
       if (!(await publisher.moveTag(image, previous))) return;
@@ -73,26 +80,19 @@ export class ImageMaker {
       return;
     }
     const twin = await publisher.linkTwin(repository, lock);
-    const manifest = twin ?? (await this.#build(order, resolution, lock, context));
+    const manifest = twin ?? (await this.#build(order, { resolution, lock, rules }, context));
     const digest = await publisher.push(repository, manifest, lock);
     await publish(digest, twin === undefined ? "built" : "linked");
   }
 
   async #build(
     { repository, source, request }: ImageOrder,
-    resolution: Resolution,
-    lock: ImageLock,
+    { resolution, lock, rules }: ResolvedImage,
     context: StepContext,
   ): Promise<ImageDocument> {
     const { layers: builder, publisher, log } = this.#parts;
     const startedAt = Date.now();
-    const { layers, facts } = await buildLayers(
-      source.formatVersion,
-      resolution,
-      builder,
-      this.#rules,
-      context,
-    );
+    const { layers, facts } = await buildLayers(source.formatVersion, resolution, builder, rules, context);
     const settings = resolution.settings(facts);
     const image = assembleImage(request.platform, resolution.description, layers, settings);
     await publisher.storeConfig(repository, image.config, image.manifest);
@@ -108,4 +108,9 @@ export class ImageMaker {
     );
     return image.manifest;
   }
+}
+
+/** The rules for a resolution, whose source may have popularity data of its own. */
+function rulesFor({ popularity }: Resolution, { plan, budget }: LayerRules): LayerRules {
+  return { plan: (popularity && plan.withPopularity?.(popularity)) ?? plan, budget };
 }

@@ -2,6 +2,7 @@ import type { ByteSource } from "../oci/byte-source.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { ProgressListener } from "./build-progress.ts";
+import type { Popularity } from "./plan/popularity.ts";
 
 /** Whether a source works on this host: its version, or why not. */
 export type SourceAvailability =
@@ -99,6 +100,8 @@ export interface Resolution extends AsyncDisposable {
   /** What is in the image, in one line. */
   readonly description: string;
   readonly lastLayer: LastLayer;
+  /** How popular the source's packages are, if it was asked to know that. */
+  readonly popularity?: Popularity | undefined;
 
   /**
    * Brings parts to this host and verifies them.
@@ -116,6 +119,8 @@ export interface Resolution extends AsyncDisposable {
 export interface PackageSource {
   /** First component of the names it serves. */
   readonly name: string;
+  /** Whether it also serves the names that begin with no source's name; at most one source does. */
+  readonly servesRoot?: boolean;
   /** Change this when the same parts would give different layers. Differs between sources. */
   readonly formatVersion: string;
   /** A name that it can build, without a tag. */

@@ -8,8 +8,9 @@ const AMD64 = { os: "linux", architecture: "amd64" };
 const LATEST = parseTag("latest");
 
 /** A source that takes every component for a package. */
-const source = (name: string): PackageSource => ({
+const source = (name: string, servesRoot = false): PackageSource => ({
   name,
+  servesRoot,
   formatVersion: `${name}-1`,
   example: `${name}/a`,
   available: () => Promise.reject(new Error("not asked for")),
@@ -37,5 +38,20 @@ describe("the table of sources", () => {
     const { source, request } = table.read(parseRepositoryName("two/a/one"), LATEST, AMD64);
     expect(source.name).toBe("two");
     expect(request).toEqual({ packages: ["a", "one"], platform: AMD64, revision: "latest" });
+  });
+
+  it("gives all other names to the source that serves the root, if there is one", () => {
+    const rooted = new SourceTable([source("one"), source("two", true)]);
+    const read = (name: string) => {
+      expect(rooted.claims(parseRepositoryName(name), LATEST)).toBe(true);
+      const { source, request } = rooted.read(parseRepositoryName(name), LATEST, AMD64);
+      return [source.name, ...request.packages];
+    };
+    expect(read("one/a")).toEqual(["one", "a"]);
+    expect(read("two/a")).toEqual(["two", "a"]);
+    expect(read("a")).toEqual(["two", "a"]);
+    expect(read("a/one")).toEqual(["two", "a", "one"]);
+    // Without anything after it, a source's name is a package like others.
+    expect(read("one")).toEqual(["two", "one"]);
   });
 });

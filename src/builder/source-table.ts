@@ -12,9 +12,11 @@ export interface SourceRequest {
 /** The package sources of a builder, by the first component of the names that they serve. */
 export class SourceTable {
   readonly #sources: ReadonlyMap<string, PackageSource>;
+  readonly #root: PackageSource | undefined;
 
   constructor(sources: readonly PackageSource[]) {
     this.#sources = new Map(sources.map((source) => [source.name, source]));
+    this.#root = sources.find(({ servesRoot }) => servesRoot);
   }
 
   /** All sources. */
@@ -33,14 +35,17 @@ export class SourceTable {
    * @throws {RegistryError} what {@link PackageSource.read} throws
    */
   read(repository: RepositoryName, tag: Tag, defaultPlatform: Platform): SourceRequest {
-    const source = this.#find(repository);
-    if (source === undefined) throw new Error(`no source serves ${repository}`);
-    const components = repository.split("/").slice(1);
+    const found = this.#find(repository);
+    if (found === undefined) throw new Error(`no source serves ${repository}`);
+    const { source, components } = found;
     return { source, request: source.read(components, tag, defaultPlatform) };
   }
 
-  #find(repository: RepositoryName): PackageSource | undefined {
-    const end = repository.indexOf("/");
-    return end < 0 ? undefined : this.#sources.get(repository.slice(0, end));
+  /** The source by the name's first component, or else the one that serves all other names. */
+  #find(repository: RepositoryName) {
+    const [first = "", ...rest] = repository.split("/");
+    const source = rest.length === 0 ? undefined : this.#sources.get(first);
+    if (source !== undefined) return { source, components: rest };
+    return this.#root && { source: this.#root, components: [first, ...rest] };
   }
 }

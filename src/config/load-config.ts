@@ -3,6 +3,7 @@ import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { isDistributionConfig, translateDistribution } from "./distribution-config.ts";
 import { applyDistributionEnvironment } from "./distribution-environment.ts";
+import { applyNixeryEnvironment } from "./nixery-environment.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
 import { isTree, setAt, type Tree } from "./tree.ts";
@@ -24,7 +25,7 @@ const OTHER_VARIABLES: readonly string[] = ["SLIPWAY_CONFIG"];
 /** A configuration and its warnings. */
 export interface LoadedConfig {
   readonly config: Config;
-  /** Settings of a Distribution configuration that were ignored, each with its path. */
+  /** What was ignored of a Distribution configuration, and what Nixery's variables did. */
   readonly warnings: readonly string[];
 }
 
@@ -32,7 +33,8 @@ export interface LoadedConfig {
  * Reads the configuration: a YAML file, if one is named, overridden by environment variables.
  *
  * `file` is a path; without it, `SLIPWAY_CONFIG` names the file, if set. The file may be Distribution's (version 0.1);
- * its `REGISTRY_…` variables then override it, and `SLIPWAY_…` variables override both.
+ * its `REGISTRY_…` variables then override it, and `SLIPWAY_…` variables override both. Nixery's variables count where
+ * there is no setting.
  *
  * @throws {ConfigError} listing every problem at once, each with its path
  */
@@ -46,10 +48,16 @@ export function loadConfig(
     ? fromDistribution(source, environment)
     : { tree: source, warnings: [], problems: [] };
   const unknown = applyEnvironment(tree, environment);
+  const nixery = applyNixeryEnvironment(tree, environment);
   const result = ConfigSchema.safeParse(tree);
-  const all = [...problems, ...unknown, ...(result.success ? [] : result.error.issues.map(describe))];
+  const all = [
+    ...problems,
+    ...unknown,
+    ...nixery.problems,
+    ...(result.success ? [] : result.error.issues.map(describe)),
+  ];
   if (!result.success || all.length > 0) throw new ConfigError(all);
-  return { config: result.data, warnings };
+  return { config: result.data, warnings: [...warnings, ...nixery.warnings] };
 }
 
 function fromDistribution(source: Tree, environment: Readonly<Record<string, string | undefined>>) {

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { LOG_LEVELS } from "../log.ts";
+import { Nix } from "./nix-schema.ts";
 
 const seconds = (fallback: number, most: number) => z.int().min(1).max(most).default(fallback);
 const bytes = (fallback: number) => z.int().min(0).default(fallback);
 
 const MEBIBYTE = 1024 * 1024;
-const GIBIBYTE = 1024 * MEBIBYTE;
 const DAY = 86_400;
 
 const Http = z.strictObject({
@@ -165,50 +165,6 @@ const Apt = z.strictObject({
   sourcesFile: z.string().min(1).optional().describe("apt sources file to use instead of the host's"),
 });
 
-const Nix = z.strictObject({
-  path: z
-    .string()
-    .min(1)
-    .optional()
-    .describe("Folder of the Nix package set to build images from; without one, none are built from Nix"),
-  arguments: z
-    .record(z.string(), z.unknown())
-    .default({})
-    .describe("Arguments of the package set besides `system`, as JSON"),
-  include: z
-    .array(z.string().min(1))
-    .default(["cacert", "iana-etc"])
-    .describe("Attributes of the packages to add to every image"),
-  substituters: z
-    .array(z.string().min(1))
-    .optional()
-    .describe("Binary caches to take packages from; by default those of the installed Nix"),
-  trustedKeys: z
-    .array(z.string().min(1))
-    .optional()
-    .describe("Public keys of the binary caches; by default those of the installed Nix"),
-  sandboxPaths: z
-    .array(z.string().min(1))
-    .default(["/bin/sh"])
-    .describe("Paths of the host that builders see, as in Nix's `sandbox-paths`"),
-  maxJobs: z
-    .int()
-    .min(0)
-    .max(64)
-    .default(2)
-    .describe("Builders that run at the same time; 0 takes packages from binary caches only"),
-  builderTimeoutSeconds: seconds(1800, DAY).describe("Maximum time for one package's build"),
-  silentSeconds: seconds(300, DAY).describe("Maximum time for which a package's build may say nothing"),
-  logBytes: bytes(16 * MEBIBYTE).describe("Maximum size of the log of one package's build"),
-  evaluationSeconds: seconds(120, DAY).describe("Maximum time for the evaluation of an image's packages"),
-  evaluationBytes: bytes(4 * GIBIBYTE).describe("Heap of an evaluation"),
-  closurePaths: z.int().min(1).max(1_000_000).default(20_000).describe("Maximum store paths in an image"),
-  closureBytes: bytes(20 * GIBIBYTE).describe("Maximum size of the store paths in an image"),
-  storeBytes: bytes(20 * GIBIBYTE).describe(
-    "Size of the Nix store in the data folder; beyond it, what no build needs is removed",
-  ),
-});
-
 const Builder = z.strictObject({
   enabled: z.boolean().default(true).describe("Builds images on demand"),
   maxLayers: z.int().min(2).max(120).default(94).describe("Maximum layers in an image"),
@@ -222,7 +178,9 @@ const Builder = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("File or URL of popularity data in Nixery's format, for the plan `nixery`"),
+    .describe(
+      "File or URL of popularity data in Nixery's format, for the plan `nixery`; or `set`, for the attribute `popularity` of the package set",
+    ),
   parallelBuilds: z.int().min(1).max(64).default(2).describe("Maximum images to build at the same time"),
   maxWaiting: z
     .int()

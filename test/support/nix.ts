@@ -57,6 +57,7 @@ export async function openNixSource(
   const own = ledger === undefined ? await openLedger(stateFolder) : undefined;
   const set: NixSetOptions = {
     name: "nix",
+    root: false,
     origin: { kind: "folder", path },
     arguments: {},
     include: ["everywhere"],
@@ -75,6 +76,7 @@ export async function openNixSource(
       evaluationBytes: 1 << 30,
       evaluationSeconds: 120,
       refreshSeconds: 86_400,
+      popularity: false,
       closurePaths: 20_000,
       closureBytes: 1 << 30,
       storeBytes: 2 ** 40,

@@ -20,14 +20,18 @@ export interface EvaluatedPackage {
   readonly mainProgram: string | null;
 }
 
-/** What to evaluate. */
-export interface EvaluationRequest {
+/** A package set with its arguments. */
+export interface SetRequest {
   /** The path of the package set in the store. */
   readonly source: string;
   /** As Nix names it, such as `x86_64-linux`. */
   readonly system: string;
   /** More arguments of the set. */
   readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+/** What to evaluate. */
+export interface EvaluationRequest extends SetRequest {
   readonly names: readonly string[];
 }
 
@@ -93,25 +97,48 @@ export class Evaluation {
     return packagesFailed(new Map([[request.names.join(", "), reason]]));
   }
 
+  /**
+   * The value of an expression that takes a package set, as JSON.
+   *
+   * @throws {RegistryError} `build-failed` with the reason
+   */
+  async evaluateSet(expression: string, request: SetRequest, signal: AbortSignal): Promise<string> {
+    const { exitCode, stdout, reason } = await this.#instantiate(expression, request, [], signal);
+    if (exitCode === 0) return stdout;
+    throw packagesFailed(new Map([["the package set", reason()]]));
+  }
+
   /** The answers, or why the evaluation failed. */
-  #run(request: EvaluationRequest, signal: AbortSignal): Promise<Answers | string> {
+  async #run(request: EvaluationRequest, signal: AbortSignal): Promise<Answers | string> {
+    const parameters = ["--argstr", "names", JSON.stringify(request.names), "--read-write-mode"];
+    const { exitCode, stdout, reason } = await this.#instantiate(EXPRESSION, request, parameters, signal);
+    // On failure the output can look finished (Nix 2.8).
+    return exitCode === 0 ? (JSON.parse(stdout) as Answers) : reason();
+  }
+
+  #instantiate(
+    expression: string,
+    request: SetRequest,
+    parameters: readonly string[],
+    signal: AbortSignal,
+  ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly reason: () => string }> {
     return this.#limit.run(async () => {
       const { folders } = this.#store;
       const set = folders.fileOf(request.source);
       const command = [
-        ...["nix-instantiate", "--eval", "--strict", "--json", "--read-write-mode"],
-        ...["-I", `set=${set}`, "-I", `resolve=${EXPRESSION}`, EXPRESSION],
+        ...["nix-instantiate", "--eval", "--strict", "--json"],
+        ...["-I", `set=${set}`, "-I", `expression=${expression}`, expression],
         ...["--argstr", "set", set, "--argstr", "system", request.system],
-        ...["--argstr", "names", JSON.stringify(request.names)],
         ...["--argstr", "arguments", JSON.stringify(request.arguments)],
+        ...parameters,
       ];
-      const { exitCode, stdout, stderr } = await this.#store.run(command, {
-        timeoutMs: this.#timeoutMs,
-        signal,
-      });
-      // On failure the output can look finished (Nix 2.8).
-      if (exitCode !== 0) return evaluationReason(stderr, [set, folders.store, EXPRESSION]);
-      return JSON.parse(stdout) as Answers;
+      const limits = { timeoutMs: this.#timeoutMs, signal };
+      const { exitCode, stdout, stderr } = await this.#store.run(command, limits);
+      return {
+        exitCode,
+        stdout,
+        reason: () => evaluationReason(stderr, [set, folders.store, expression]),
+      };
     }, signal);
   }
 }

@@ -8,6 +8,7 @@ import type {
   Resolution,
   StepContext,
 } from "../package-source.ts";
+import type { Popularity } from "../plan/popularity.ts";
 import type { EvaluatedPackage } from "./evaluation.ts";
 import { imageCommand, NIX_ENVIRONMENT } from "./image-settings.ts";
 import { createLinkLayer, linkLayerInputs } from "./link-layer.ts";
@@ -32,6 +33,8 @@ export interface ResolvedClosure {
   /** What the packages come from, for the lock. */
   readonly origin: Readonly<Record<string, unknown>>;
   readonly system: string;
+  /** Of the packages of the set, if that is asked for. */
+  readonly popularity?: Popularity | undefined;
 }
 
 /** The parts that a {@link NixResolution} works with. */
@@ -50,6 +53,7 @@ export class NixResolution implements Resolution {
   readonly lockInputs: Readonly<Record<string, unknown>>;
   readonly description: string;
   readonly lastLayer: LastLayer;
+  readonly popularity: Popularity | undefined;
   readonly #resolved: ResolvedClosure;
   readonly #parts: NixResolutionParts;
   readonly #infos: ReadonlyMap<string, RecordedPath>;
@@ -58,6 +62,7 @@ export class NixResolution implements Resolution {
     const { requested, included, closure } = resolved;
     this.#resolved = resolved;
     this.#parts = parts;
+    this.popularity = resolved.popularity;
     this.#infos = new Map(closure.map((info) => [info.path, info]));
     this.packages = [...new Set(requested.map(({ attribute }) => attribute))].toSorted();
     const base = reachable(

@@ -17,9 +17,11 @@ import {
 } from "../../../test/support/nix.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { createLogger } from "../../log.ts";
 import { parseTag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { StepContext } from "../package-source.ts";
+import { openChosenPlan } from "../plan/chosen-plan.ts";
 import { nixeryPlan } from "../plan/nixery-plan.ts";
 import { NO_POPULARITY } from "../plan/popularity.ts";
 
@@ -195,6 +197,17 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     const groups = nixeryPlan(NO_POPULARITY).plan(resolution.parts, 94);
     const labels = groups.map((group) => group.map(({ label }) => label).toSorted()).toSorted();
     expect(labels).toEqual([["apart-1.0"], ["everywhere-1"], ["library-2.1", "program-1.0"]]);
+  });
+
+  it("can bring popularity data of its own, for Nixery's grouping", async () => {
+    await using popular = await openNixSource(join(folder.path, "nix"), { popularity: true });
+    const request = popular.source.read(["program", "apart"], parseTag("latest"), AMD64);
+    await using resolution = await popular.source.resolve(request, context());
+    const { popularity, parts } = resolution;
+    const plan = await openChosenPlan({ plan: "nixery", popularity: "set" }, createLogger("silent"));
+    const groups = plan.withPopularity?.(popularity ?? NO_POPULARITY).plan(parts, 94) ?? [];
+    expect(groups).toHaveLength(4);
+    expect(plan.plan(parts, 94)).toHaveLength(3);
   });
 
   it("gives other packages for other arguments", async () => {

@@ -11,6 +11,7 @@ import type {
   SourceAvailability,
   StepContext,
 } from "../package-source.ts";
+import type { Popularity } from "../plan/popularity.ts";
 import { EvaluatedPackages } from "./evaluated-packages.ts";
 import type { EvaluatedPackage, Evaluation } from "./evaluation.ts";
 import type { NixHost } from "./nix-host.ts";
@@ -18,6 +19,7 @@ import { readNixName } from "./nix-name.ts";
 import { NixResolution } from "./nix-resolution.ts";
 import type { StorePathInfo } from "./nix-store.ts";
 import { PathSupply } from "./path-supply.ts";
+import { SetPopularity } from "./set-popularity.ts";
 import { PackageSet, type PackageSetOptions, type SetState } from "./sets/package-set.ts";
 import type { SetOrigin } from "./sets/set-origin.ts";
 import { type RecordedPath, StoreLedger } from "./store-ledger.ts";
@@ -27,10 +29,14 @@ import { StoreReader } from "./store-reader.ts";
 export interface NixSourceOptions extends PackageSetOptions {
   /** First component of the names that it serves. */
   readonly name: string;
+  /** Whether it also serves names without that component. */
+  readonly root: boolean;
   /** Arguments of the set besides `system`. */
   readonly arguments: Readonly<Record<string, unknown>>;
   /** Attributes of the packages in every image. */
   readonly include: readonly string[];
+  /** Whether the set's own popularity data is wanted. */
+  readonly popularity: boolean;
   /** Maximum store paths in an image. */
   readonly closurePaths: number;
   /** Maximum bytes of the store paths in an image. */
@@ -60,23 +66,27 @@ const SYSTEMS: Readonly<Record<string, string>> = { amd64: "x86_64-linux", arm64
 /** Packages of a Nix package set. Nix evaluates and builds in a private store; layers are made straight from it. */
 export class NixSource implements PackageSource {
   readonly name: string;
+  readonly servesRoot: boolean;
   readonly formatVersion = "nix-2";
   readonly example: string;
   readonly #options: NixSourceOptions;
   readonly #parts: NixSourceParts;
   readonly #set: PackageSet;
   readonly #answers: EvaluatedPackages;
+  readonly #setPopularity: SetPopularity;
   readonly #paths: StoreLedger;
   readonly #reader: StoreReader;
 
   constructor(options: NixSourceOptions, parts: NixSourceParts) {
     const { host, origin, ledger, log, clock = SYSTEM_CLOCK } = parts;
     this.name = options.name;
-    this.example = `${options.name}/shell/git`;
+    this.servesRoot = options.root;
+    this.example = options.root ? "shell/git" : `${options.name}/shell/git`;
     this.#options = options;
     this.#parts = parts;
     this.#set = new PackageSet(origin, options, { store: host.store, ledger, log, clock });
     this.#answers = new EvaluatedPackages(ledger);
+    this.#setPopularity = new SetPopularity(parts.evaluation, ledger);
     this.#paths = new StoreLedger(ledger);
     this.#reader = new StoreReader({ host, ledger: this.#paths, log });
   }
@@ -110,7 +120,8 @@ export class NixSource implements PackageSource {
       const count = packages.length - this.#options.include.length;
       const named = { requested: packages.slice(0, count), included: packages.slice(count) };
       const parts = { supply, reader: this.#reader, ledger: this.#paths, log: this.#parts.log };
-      return new NixResolution({ ...named, closure, origin, system }, parts);
+      const popularity = await this.#popularity(state, system, signal);
+      return new NixResolution({ ...named, closure, origin, system, popularity }, parts);
     } catch (cause) {
       await supply[Symbol.asyncDispose]();
       throw cause;
@@ -147,6 +158,12 @@ export class NixSource implements PackageSource {
     );
     await this.#answers.keep({ ...question, narHash: placed.state.narHash }, packages);
     return { state: placed.state, packages };
+  }
+
+  async #popularity(state: SetState, system: string, signal: AbortSignal): Promise<Popularity | undefined> {
+    if (!this.#options.popularity) return undefined;
+    const set = { narHash: state.narHash, system, arguments: this.#options.arguments };
+    return await this.#setPopularity.of(set, () => this.#set.place(state, signal), signal);
   }
 
   #question({ packages }: PackageRequest, system: string) {

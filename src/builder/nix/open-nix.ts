@@ -12,6 +12,8 @@ import type { SetOrigin } from "./sets/set-origin.ts";
 export interface NixSetOptions {
   /** First component of the names that it serves. */
   readonly name: string;
+  /** Whether it also serves names without that component; at most one set does. */
+  readonly root: boolean;
   readonly origin: NixOriginOptions;
   /** Arguments of the set besides `system`. */
   readonly arguments: Readonly<Record<string, unknown>>;
@@ -20,11 +22,23 @@ export interface NixSetOptions {
 }
 
 /** Where a package set comes from. */
-export type NixOriginOptions = { readonly kind: "folder"; readonly path: string };
+export type NixOriginOptions =
+  | { readonly kind: "folder"; readonly path: string }
+  | {
+      readonly kind: "git";
+      readonly url: string;
+      readonly revisions: "refs" | "reachable" | "any";
+      readonly sshKeyFile?: string | undefined;
+      readonly knownHostsFile?: string | undefined;
+      readonly credentialsFile?: string | undefined;
+    }
+  | { readonly kind: "channel"; readonly channel: string; readonly url: string };
 
 /** All package sets, which share one Nix and its store. */
 export interface NixOptions extends NixHostOptions {
   readonly sets: readonly NixSetOptions[];
+  /** Whether the sets' own popularity data is wanted. */
+  readonly popularity: boolean;
   /** How long a tag of a remote set keeps its meaning, in seconds. */
   readonly refreshSeconds: number;
   /** Maximum time for one evaluation, in seconds. */
@@ -56,14 +70,15 @@ export function openNix(
   const host = new NixHost(options, runner, log);
   const evaluation = new Evaluation(host.store, options.evaluationSeconds * 1000);
   const sources = options.sets.map((set) => {
-    const { closurePaths, closureBytes, refreshSeconds } = options;
+    const { popularity, closurePaths, closureBytes, refreshSeconds } = options;
     const origin = openOrigin(set.origin);
     const parts = { host, origin, evaluation, ledger, log, clock };
-    return new NixSource({ ...set, refreshSeconds, closurePaths, closureBytes }, parts);
+    return new NixSource({ ...set, popularity, refreshSeconds, closurePaths, closureBytes }, parts);
   });
   return { sources, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
 }
 
 function openOrigin(origin: NixOriginOptions): SetOrigin {
+  if (origin.kind !== "folder") throw new Error("not yet");
   return new FolderOrigin(origin.path);
 }

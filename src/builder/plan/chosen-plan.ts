@@ -14,7 +14,7 @@ import { sizePlan } from "./size-plan.ts";
 /** Which plan is used, and with what data. */
 export interface PlanChoice {
   readonly plan: "size" | "nixery";
-  /** File or URL of popularity data in Nixery's format. */
+  /** File or URL of popularity data in Nixery's format, or `set` for that of the source's own packages. */
   readonly popularity?: string | undefined;
 }
 
@@ -29,6 +29,7 @@ const FETCH_TIMEOUT_MS = 30_000;
 export async function openChosenPlan({ plan, popularity }: PlanChoice, log: Logger): Promise<LayerPlan> {
   if (plan === "size") return sizePlan;
   if (popularity === undefined) return nixeryPlan(NO_POPULARITY);
+  if (popularity === "set") return { ...nixeryPlan(NO_POPULARITY), withPopularity: nixeryPlan };
   if (!/^https?:\/\//.test(popularity)) return nixeryPlan(await readPopularity(popularity));
   try {
     return nixeryPlan(await fetchPopularity(popularity));

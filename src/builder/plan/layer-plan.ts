@@ -1,4 +1,5 @@
 import type { Digest } from "../../oci/digest.ts";
+import type { Popularity } from "./popularity.ts";
 
 /** A part of an image, such as a Debian package or a Nix store path, as planners see it. */
 export interface PlanPart {
@@ -30,6 +31,8 @@ export interface LayerPlan {
   readonly formatVersion: number;
   /** Digest of the popularity data that decides with the parts; absent if nothing but the parts decides. */
   readonly popularityDigest?: Digest;
+  /** This plan for parts whose source has popularity data of its own; absent if such data does not count. */
+  readonly withPopularity?: (popularity: Popularity) => LayerPlan;
 
   /** At most `budget` groups, lowest layer first; `budget` is a whole number from 1 on. */
   plan<Part extends PlanPart>(parts: readonly Part[], budget: number): PartGroups<Part>;

@@ -47,6 +47,9 @@ in
   # Two megabytes.
   large = make "large-1" { } "mkdir $out; head -c 2000000 /dev/zero > $out/large";
 
+  # Read by the plan `nixery`.
+  popularity = { "library-2.1" = 100; };
+
   notPackage = { a = 1; };
   text = "only text";
   throws = throw "this package was removed; see https://example.invalid/why";
