@@ -2,8 +2,10 @@ import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { AptSource } from "./builder/apt/apt-source.ts";
+import { IndexUpkeep } from "./builder/index-upkeep.ts";
 import { NixSource } from "./builder/nix/nix-source.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
+import { PackageIndex, type PackageIndexParts } from "./builder/package-index.ts";
 import type { PackageSource } from "./builder/package-source.ts";
 import { openChosenPlan } from "./builder/plan/chosen-plan.ts";
 import { CommandRunner } from "./builder/process/command-runner.ts";
@@ -11,6 +13,7 @@ import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
 import { RedisDescriptorCache } from "./cache/redis-descriptor-cache.ts";
 import { SharedLinks } from "./cache/shared-links.ts";
+import { SYSTEM_CLOCK } from "./clock.ts";
 import { environment } from "./config/environment.ts";
 import type { Config } from "./config/schema.ts";
 import type { BlobProvider } from "./content/blob-services.ts";
@@ -56,8 +59,8 @@ const NEAR_ENTRIES = 100_000;
 /** Time between two checks of a failed cache, in milliseconds. */
 const CACHE_PROBE_MS = 500;
 
-/** This host's architecture, as image configs name it. */
-const HOST_ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
+/** This host's platform, as image configs name it. */
+const HOST_PLATFORM = { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch };
 
 /** A package manager, for the start message. */
 export interface BuildSource {
@@ -79,6 +82,8 @@ export interface Slipway extends AsyncDisposable {
   readonly lost: Promise<StorageError>;
   /** Builds images that nobody pushed; absent if it is disabled. */
   readonly builder: OnDemandBuilder | undefined;
+  /** The packages that images can be built from; absent if there is no builder, or searches are disabled. */
+  readonly packageIndex: PackageIndex | undefined;
   /** The package sources, and whether they are available. */
   buildSources(): Promise<readonly BuildSource[]>;
   /** Starts to listen, and starts the periodic tasks. The caller stops it before it disposes of the registry. */
@@ -127,12 +132,10 @@ export async function compose(
     log: log.child({ area: "registry" }),
   });
   const images = new RegistryImageStore(store, provider, links, registry.manifests);
-  const builder = await createBuilder(config, data, {
-    store: images,
-    ledger: metadata,
-    locks,
-    log: log.child({ area: "builder" }),
-  });
+  const builderLog = log.child({ area: "builder" });
+  const building = { store: images, ledger: metadata, locks, log: builderLog };
+  const builder = await createBuilder(config, data, building);
+  const packageIndex = createPackageIndex(config, builder, { ledger: metadata, locks });
   const pulls = new ManifestPulls(registry.manifests, builder);
   const all = opened.move();
   const lost = Promise.withResolvers<StorageError>();
@@ -140,6 +143,7 @@ export async function compose(
     data,
     images,
     builder,
+    packageIndex,
     lost: lost.promise,
     buildSources: async () =>
       builder === undefined ? [] : await Promise.all(builder.sources.map(describeSource)),
@@ -149,6 +153,7 @@ export async function compose(
       const { uploadExpirySeconds } = config.registry;
       all.use(startUploadExpiry(registry.uploads, uploadExpirySeconds, registryLog));
       all.use(startLeftoverReport({ content: store, ledger: metadata }, uploadExpirySeconds, registryLog));
+      if (packageIndex) all.use(new IndexUpkeep(packageIndex, SYSTEM_CLOCK, builderLog));
       const limits = { ...config.http, deletes: config.registry.deletes };
       const { bodyMemoryBytes, memoryTargetBytes } = config.http;
       const bodies = new BodyMemory(bodyMemoryBytes, new MemoryRoom(memoryTargetBytes));
@@ -194,7 +199,7 @@ async function createBuilder(
   return new OnDemandBuilder(
     { ...parts, sources },
     {
-      platform: { os: "linux", architecture: HOST_ARCHITECTURE },
+      platform: HOST_PLATFORM,
       layerRules: { plan: await openChosenPlan(builder, parts.log), budget: builder.maxLayers },
       refreshSeconds: builder.refreshSeconds,
       concurrentBuilds: builder.parallelBuilds,
@@ -204,6 +209,15 @@ async function createBuilder(
       timeoutSeconds: builder.timeoutSeconds,
     },
   );
+}
+
+function createPackageIndex(
+  config: Config,
+  builder: OnDemandBuilder | undefined,
+  parts: Pick<PackageIndexParts, "ledger" | "locks">,
+): PackageIndex | undefined {
+  if (builder === undefined || !config.builder.search) return undefined;
+  return new PackageIndex({ ...parts, sources: builder.sources, platform: HOST_PLATFORM });
 }
 
 /** The package sources that the configuration asks for. */

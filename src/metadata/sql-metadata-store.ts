@@ -10,6 +10,7 @@ import { sqlBuilds } from "./sql-builds.ts";
 import { sqlContent } from "./sql-content.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 import { deleteManifest, findManifest, putManifest, readManifest } from "./sql-manifests.ts";
+import { sqlPackageIndex } from "./sql-package-index.ts";
 import { findReferrers, listReferrers, readDescriptors } from "./sql-referrers.ts";
 import { listRepositories } from "./sql-repositories.ts";
 import { deleteTag, listTags } from "./sql-tags.ts";
@@ -50,6 +51,7 @@ export async function openMetadataStore(
     ...sqlUploads(engine),
     ...sqlContent(engine),
     ...sqlBuilds(engine),
+    ...sqlPackageIndex(engine),
     linksBlobs: () => linksBlobs(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

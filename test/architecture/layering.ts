@@ -5,6 +5,7 @@ const PORTS: ReadonlySet<string> = new Set([
   "src/content/content-driver.ts",
   "src/content/blob-services.ts",
   "src/metadata/metadata-store.ts",
+  "src/metadata/package-index-ledger.ts",
   "src/metadata/sql-engine.ts",
   "src/cache/descriptor-cache.ts",
 ]);
