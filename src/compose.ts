@@ -1,24 +1,17 @@
 import { mkdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import { AptSource } from "./builder/apt/apt-source.ts";
-import {
-  type NixOriginOptions,
-  type NixParts,
-  type NixSetOptions,
-  type NixSources,
-  openNix,
-} from "./builder/nix/open-nix.ts";
+import { IndexUpkeep } from "./builder/index-upkeep.ts";
 import { OnDemandBuilder, type OnDemandParts } from "./builder/on-demand-builder.ts";
+import { PackageIndex, type PackageIndexParts } from "./builder/package-index.ts";
 import type { PackageSource } from "./builder/package-source.ts";
 import { openChosenPlan } from "./builder/plan/chosen-plan.ts";
-import { CommandRunner } from "./builder/process/command-runner.ts";
 import { CachingStatter } from "./cache/caching-statter.ts";
 import { MemoryDescriptorCache } from "./cache/memory-descriptor-cache.ts";
 import { RedisDescriptorCache } from "./cache/redis-descriptor-cache.ts";
 import { SharedLinks } from "./cache/shared-links.ts";
-import { environment } from "./config/environment.ts";
-import { hasOrigin, type NixSetConfig } from "./config/nix-schema.ts";
+import { SYSTEM_CLOCK } from "./clock.ts";
+import { openPackageSources } from "./compose/package-sources.ts";
 import type { Config } from "./config/schema.ts";
 import type { BlobProvider } from "./content/blob-services.ts";
 import { BlobStore, type BlobStoreOptions } from "./content/blob-store.ts";
@@ -64,8 +57,8 @@ const NEAR_ENTRIES = 100_000;
 /** Time between two checks of a failed cache, in milliseconds. */
 const CACHE_PROBE_MS = 500;
 
-/** This host's architecture, as image configs name it. */
-const HOST_ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
+/** This host's platform, as image configs name it. */
+const HOST_PLATFORM = { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch };
 
 /** A package manager, for the start message. */
 export interface BuildSource {
@@ -87,6 +80,8 @@ export interface Slipway extends AsyncDisposable {
   readonly lost: Promise<StorageError>;
   /** Builds images that nobody pushed; absent if it is disabled. */
   readonly builder: OnDemandBuilder | undefined;
+  /** The packages that images can be built from; absent if there is no builder, or searches are disabled. */
+  readonly packageIndex: PackageIndex | undefined;
   /** The package sources, and whether they are available. */
   buildSources(): Promise<readonly BuildSource[]>;
   /** Starts to listen, and starts the periodic tasks. The caller stops it before it disposes of the registry. */
@@ -135,8 +130,10 @@ export async function compose(
     log: log.child({ area: "registry" }),
   });
   const images = new RegistryImageStore(store, provider, links, registry.manifests);
-  const builderParts = { store: images, ledger: metadata, locks, log: log.child({ area: "builder" }) };
-  const builder = await createBuilder(config, data, builderParts, opened);
+  const builderLog = log.child({ area: "builder" });
+  const building = { store: images, ledger: metadata, locks, log: builderLog };
+  const builder = await createBuilder(config, data, building, opened);
+  const packageIndex = createPackageIndex(config, builder, { ledger: metadata, locks });
   const pulls = new ManifestPulls(registry.manifests, builder);
   const all = opened.move();
   const lost = Promise.withResolvers<StorageError>();
@@ -144,6 +141,7 @@ export async function compose(
     data,
     images,
     builder,
+    packageIndex,
     lost: lost.promise,
     buildSources: async () =>
       builder === undefined ? [] : await Promise.all(builder.sources.map(describeSource)),
@@ -153,6 +151,7 @@ export async function compose(
       const { uploadExpirySeconds } = config.registry;
       all.use(startUploadExpiry(registry.uploads, uploadExpirySeconds, registryLog));
       all.use(startLeftoverReport({ content: store, ledger: metadata }, uploadExpirySeconds, registryLog));
+      if (packageIndex) all.use(new IndexUpkeep(packageIndex, SYSTEM_CLOCK, builderLog));
       const limits = { ...config.http, deletes: config.registry.deletes };
       const { bodyMemoryBytes, memoryTargetBytes } = config.http;
       const bodies = new BodyMemory(bodyMemoryBytes, new MemoryRoom(memoryTargetBytes));
@@ -194,14 +193,12 @@ async function createBuilder(
   opened: AsyncDisposableStack,
 ): Promise<OnDemandBuilder | undefined> {
   if (!builder.enabled) return undefined;
-  const runner = new CommandRunner({ environment: environment(), log: parts.log });
-  const nix = opened.use(openNixSets(builder, data, { runner, ledger: parts.ledger, log: parts.log }));
-  const sources = [...createAptSources(builder, data, runner, parts.log), ...nix.sources];
+  const sources = openPackageSources(builder, data, parts, opened);
   if (sources.length === 0) return undefined;
   return new OnDemandBuilder(
     { ...parts, sources },
     {
-      platform: { os: "linux", architecture: HOST_ARCHITECTURE },
+      platform: HOST_PLATFORM,
       layerRules: { plan: await openChosenPlan(builder, parts.log), budget: builder.maxLayers },
       refreshSeconds: builder.refreshSeconds,
       concurrentBuilds: builder.parallelBuilds,
@@ -213,46 +210,13 @@ async function createBuilder(
   );
 }
 
-function createAptSources(
-  { apt }: Config["builder"],
-  data: string,
-  runner: CommandRunner,
-  log: Logger,
-): readonly PackageSource[] {
-  if (!apt.enabled) return [];
-  const options = {
-    stateFolder: join(data, "apt"),
-    alwaysIncluded: apt.include,
-    essential: apt.essential,
-    refreshListsSeconds: apt.listMaxAgeSeconds,
-    ...(apt.sourcesFile === undefined ? {} : { sourcesFile: resolve(apt.sourcesFile) }),
-  };
-  return [new AptSource(options, runner, log)];
-}
-
-/** The Nix package sets that the configuration names. */
-function openNixSets(builder: Config["builder"], data: string, parts: NixParts): NixSources {
-  const { nix, refreshSeconds } = builder;
-  const popularity = builder.plan === "nixery" && builder.popularity === "set";
-  const own = hasOrigin(nix) ? [["nix", nix] as const] : [];
-  const sets = [...own, ...Object.entries(nix.sets)].map(
-    ([name, set]): NixSetOptions => ({ ...set, name, origin: nixOrigin(set) }),
-  );
-  return openNix({ ...nix, stateFolder: join(data, "nix"), refreshSeconds, popularity, sets }, parts);
-}
-
-function nixOrigin({ path, git, channel, channelUrl }: NixSetConfig): NixOriginOptions {
-  if (path !== undefined) return { kind: "folder", path: resolve(path) };
-  if (channel !== undefined) return { kind: "channel", channel, url: channelUrl };
-  const fileAt = (file: string | undefined) => file && resolve(file);
-  return {
-    kind: "git",
-    url: git.url ?? "",
-    revisions: git.revisions,
-    sshKeyFile: fileAt(git.sshKeyFile),
-    knownHostsFile: fileAt(git.knownHostsFile),
-    credentialsFile: fileAt(git.credentialsFile),
-  };
+function createPackageIndex(
+  config: Config,
+  builder: OnDemandBuilder | undefined,
+  parts: Pick<PackageIndexParts, "ledger" | "locks">,
+): PackageIndex | undefined {
+  if (builder === undefined || !config.builder.search) return undefined;
+  return new PackageIndex({ ...parts, sources: builder.sources, platform: HOST_PLATFORM });
 }
 
 async function describeSource(source: PackageSource): Promise<BuildSource> {

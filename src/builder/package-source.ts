@@ -2,6 +2,7 @@ import type { ByteSource } from "../oci/byte-source.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { ProgressListener } from "./build-progress.ts";
+import type { PackageCatalog } from "./package-catalog.ts";
 import type { Popularity } from "./plan/popularity.ts";
 
 /** Whether a source works on this host: its version, or why not. */
@@ -153,4 +154,7 @@ export interface PackageSource {
    * @throws {RegistryError} `package-unknown`, `package-conflict`, `build-failed`, `build-unavailable`, `storage-full`
    */
   resolve(request: PackageRequest, context: StepContext): Promise<Resolution>;
+
+  /** Its packages for a platform, to search; absent if it cannot list them. */
+  catalog?(platform: Platform): PackageCatalog;
 }

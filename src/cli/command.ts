@@ -8,7 +8,7 @@ export const ExitCode = {
   failed: 1,
   /** The command line or the configuration has mistakes. */
   usage: 2,
-  /** No such image: an unknown package, conflicting packages, or a name that cannot be built. */
+  /** No such image: an unknown package, conflicting packages, or a name that cannot be built; or nothing was found. */
   unknownImage: 3,
 } as const;
 

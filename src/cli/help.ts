@@ -25,7 +25,7 @@ export function programHelp(commands: Readonly<Record<string, Command>>): string
     ...table(rows),
     "",
     "Run slipway COMMAND --help for details. Exit codes: 0 success, 1 failure, 2 bad command line",
-    "or configuration, 3 no such image.",
+    "or configuration, 3 no such image or package.",
     "",
   ].join("\n");
 }

@@ -6,9 +6,14 @@ import { VERSION } from "../version.ts";
 import { buildCommand } from "./build.ts";
 import { type Command, ExitCode, UsageError } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { searchCommand } from "./search.ts";
 import { serveCommand } from "./serve.ts";
 
-const COMMANDS: Readonly<Record<string, Command>> = { serve: serveCommand, build: buildCommand };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: serveCommand,
+  build: buildCommand,
+  search: searchCommand,
+};
 
 const COMMON = {
   config: { type: "string", short: "c" },

@@ -206,6 +206,10 @@ const Builder = z.strictObject({
     "Checks for newer packages when a pulled image is older than this",
   ),
   timeoutSeconds: seconds(1800, DAY).describe("Maximum time for one build"),
+  search: z
+    .boolean()
+    .default(true)
+    .describe("Keeps an index of the packages in the background, so that they can be searched"),
   apt: Apt.prefault({}),
   nix: Nix.prefault({}),
 });

@@ -7,6 +7,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { WriteCondition } from "../oci/write-condition.ts";
+import type { PackageIndexLedger } from "./package-index-ledger.ts";
 import type { SourceLedger } from "./source-ledger.ts";
 
 /** A page of a listing: at most `limit` entries after `after`, in ascending byte order. */
@@ -272,6 +273,7 @@ export interface MetadataStore
     ContentLedger,
     BuildLedger,
     SourceLedger,
+    PackageIndexLedger,
     AsyncDisposable {
   /** Whether any repository links a blob. */
   linksBlobs(): Promise<boolean>;

@@ -53,6 +53,7 @@ export const MIGRATIONS: readonly Migration[] = [
   descriptorTable,
   pieceTable,
   sourceFacts,
+  packageIndexTables,
 ];
 
 function blobTables({ identity, integer, text, keyed }: SqlTypes): readonly string[] {
@@ -264,4 +265,36 @@ async function cutValues(
     const [row] = await session.query<{ value: Uint8Array }>(sql.value, [id]);
     if (row !== undefined) await writePieces(session, id, part, row.value);
   }
+}
+
+/**
+ * Packages for searches; see `sql-package-index.ts`. An index is `writing`, `complete` or `removed`; of the complete ones
+ * of a source, that with the highest place is current. Its packages are numbered in the order in which they were written,
+ * with gaps, so that a search reads them piece by piece without a look at the names.
+ */
+function packageIndexTables({ identity, integer, text, keyed }: SqlTypes): readonly string[] {
+  return [
+    `CREATE TABLE package_indexes (
+      id ${identity},
+      source ${text} NOT NULL,
+      state ${text} NOT NULL,
+      status ${text} NOT NULL,
+      place ${integer} NOT NULL,
+      last_number ${integer} NOT NULL
+    )`,
+    "CREATE INDEX package_indexes_by_source ON package_indexes (source, status, place)",
+    `CREATE TABLE indexed_packages (
+      index_id ${integer} NOT NULL REFERENCES package_indexes (id) ON DELETE CASCADE,
+      number ${integer} NOT NULL,
+      name ${text} NOT NULL,
+      version ${text} NOT NULL,
+      description ${text} NOT NULL,
+      homepage ${text},
+      license ${text},
+      main_program ${text},
+      searched ${text} NOT NULL,
+      PRIMARY KEY (index_id, number),
+      UNIQUE (index_id, name)
+    ) ${keyed}`,
+  ];
 }

@@ -10,6 +10,7 @@ import { sqlBuilds } from "./sql-builds.ts";
 import { sqlContent } from "./sql-content.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 import { deleteManifest, findManifest, putManifest, readManifest } from "./sql-manifests.ts";
+import { sqlPackageIndex } from "./sql-package-index.ts";
 import { findReferrers, listReferrers, readDescriptors } from "./sql-referrers.ts";
 import { listRepositories } from "./sql-repositories.ts";
 import { sqlSources } from "./sql-sources.ts";
@@ -52,6 +53,7 @@ export async function openMetadataStore(
     ...sqlContent(engine),
     ...sqlBuilds(engine),
     ...sqlSources(engine),
+    ...sqlPackageIndex(engine),
     linksBlobs: () => linksBlobs(engine),
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };

@@ -6,6 +6,7 @@ const PORTS: ReadonlySet<string> = new Set([
   "src/content/blob-services.ts",
   "src/metadata/metadata-store.ts",
   "src/metadata/source-ledger.ts",
+  "src/metadata/package-index-ledger.ts",
   "src/metadata/sql-engine.ts",
   "src/cache/descriptor-cache.ts",
 ]);

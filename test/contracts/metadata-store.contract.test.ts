@@ -125,6 +125,30 @@ const BROKEN_STORES: readonly {
     }),
     fails: ["finds a linked blob with its size, in the repository that links it and in no other"],
   },
+  {
+    store: "a store that leaves out of a word what would be a wildcard",
+    breakage: (store) => ({
+      findPackages: (source, word, limit) => store.findPackages(source, word.replaceAll(/[%_]/g, ""), limit),
+    }),
+    fails: [
+      "takes each character of a word as it is, wildcards and backslashes too, and any case of any letter",
+    ],
+  },
+  {
+    store: "a store that uses an index before it is complete",
+    breakage: (store) => ({
+      async addToIndex(id, packages) {
+        await store.addToIndex(id, packages);
+        await store.completeIndex(id);
+      },
+      completeIndex: async () => {},
+    }),
+    fails: [
+      "answers from the last complete index while another is written, and from that one once it is complete",
+      "adds nothing to an index, and never completes it, after another one of the source was begun",
+      "keeps the first of several packages of one name, in one call or several",
+    ],
+  },
 ];
 
 /** The cases among `names` that a store fails once `breakage` has replaced some of its methods. */

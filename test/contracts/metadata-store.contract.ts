@@ -6,6 +6,7 @@ import { LEDGER_CASES } from "./metadata-store-ledgers.contract.ts";
 import { LISTING_CASES } from "./metadata-store-listings.contract.ts";
 import { MANIFEST_CASES } from "./metadata-store-manifests.contract.ts";
 import { MODEL_CASES } from "./metadata-store-model.contract.ts";
+import { PACKAGE_INDEX_CASES } from "./metadata-store-package-index.contract.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 
 /** The contract of every {@link MetadataStore}. Each case gets two stores on a separate database. */
@@ -15,6 +16,7 @@ export const METADATA_STORE_CASES: readonly ContractCase<MetadataStores>[] = [
   ...CONDITION_CASES,
   ...LISTING_CASES,
   ...LEDGER_CASES,
+  ...PACKAGE_INDEX_CASES,
   ...CONCURRENCY_CASES,
   ...MODEL_CASES,
 ];

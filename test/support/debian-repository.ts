@@ -60,7 +60,7 @@ async function publishPackage(root: string, one: TestPackage): Promise<string> {
     Architecture: "all",
     Maintainer: "Nobody <nobody@registry.invalid>",
     ...one.fields,
-    Description: "for a test",
+    Description: one.fields?.Description ?? "for a test",
   };
   const bytes = one.hasFile
     ? await packageFile(root, one, stanza(control))

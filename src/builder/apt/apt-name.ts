@@ -38,3 +38,8 @@ export function readAptName(
     revision: ONLY_TAG,
   };
 }
+
+/** A package's name as one writes it in the name of an image: `g++` is `g_plus_plus`. */
+export function writeAptName(name: string): string {
+  return name.replaceAll("+", "_plus");
+}

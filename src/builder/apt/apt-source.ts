@@ -3,6 +3,7 @@ import type { Logger } from "../../log.ts";
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
+import type { PackageCatalog } from "../package-catalog.ts";
 import type {
   PackageRequest,
   PackageSource,
@@ -11,6 +12,7 @@ import type {
   StepContext,
 } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
+import { AptCatalog } from "./apt-catalog.ts";
 import { readAptName } from "./apt-name.ts";
 import {
   aptFailure,
@@ -122,6 +124,11 @@ export class AptSource implements PackageSource {
     const fetch = (packages: readonly DebianPackage[], step: StepContext) =>
       this.#fetch(workspace, packages, step);
     return new AptResolution(request, closure, fetch, this.#runner);
+  }
+
+  catalog(platform: Platform): PackageCatalog {
+    const { workspace, lists } = this.#archive(platform);
+    return new AptCatalog(workspace, lists, platform.architecture);
   }
 
   /** The files of packages, each verified against its SHA-256. */

@@ -1,9 +1,10 @@
-import { mkdir, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../log.ts";
 import type { RegistryError } from "../../oci/registry-error.ts";
 import { onceSuccessful } from "../once-successful.ts";
 import { CommandError, type CommandResult, type CommandRunner } from "../process/command-runner.ts";
+import { atLowPriority } from "../process/low-priority.ts";
 import { aptFailure, loggedOutput } from "./apt-output.ts";
 
 /** Where apt keeps its state, and what is added to the host's own configuration. */
@@ -92,6 +93,39 @@ export class AptWorkspace {
   async query(command: readonly string[], signal: AbortSignal): Promise<CommandResult> {
     await this.#ready();
     return this.#locked("shared", command, QUERY_TIMEOUT_MS, signal);
+  }
+
+  /**
+   * Streams the output of a command that reads the lists, at low priority.
+   *
+   * Nobody waits for it: another process may replace the lists meanwhile, so compare {@link listsState} afterwards.
+   *
+   * @throws {CommandError} if the command fails
+   */
+  async *stream(
+    [program = "", ...parameters]: readonly string[],
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    await this.#ready();
+    const command = atLowPriority(this.#runner, [program, this.#configOption, ...parameters]);
+    yield* this.#runner.stream(command, { timeoutMs: QUERY_TIMEOUT_MS, signal });
+  }
+
+  /**
+   * A digest that is equal for equal lists, on every host; `undefined` before the first refresh. Reads what the mirrors
+   * signed about their lists, not the lists themselves.
+   */
+  async listsState(): Promise<string | undefined> {
+    if ((await this.#refreshedAt()) === undefined) return undefined;
+    const folder = join(this.#options.folder, "lists");
+    const hash = new Bun.CryptoHasher("sha256");
+    for (const name of (await readdir(folder)).toSorted()) {
+      if (!/_(?:In)?Release$|_Packages/.test(name)) continue;
+      const path = join(folder, name);
+      hash.update(`${name} ${(await stat(path)).size}\n`);
+      if (name.endsWith("Release")) hash.update(await readFile(path));
+    }
+    return hash.digest("hex");
   }
 
   /**

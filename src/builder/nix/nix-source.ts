@@ -4,6 +4,7 @@ import type { SourceLedger } from "../../metadata/source-ledger.ts";
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
+import type { PackageCatalog } from "../package-catalog.ts";
 import type {
   PackageRequest,
   PackageSource,
@@ -12,8 +13,10 @@ import type {
   StepContext,
 } from "../package-source.ts";
 import type { Popularity } from "../plan/popularity.ts";
+import type { CommandRunner } from "../process/command-runner.ts";
 import { EvaluatedPackages } from "./evaluated-packages.ts";
 import type { EvaluatedPackage, Evaluation } from "./evaluation.ts";
+import { NixCatalog } from "./nix-catalog.ts";
 import type { NixHost } from "./nix-host.ts";
 import { readNixName } from "./nix-name.ts";
 import { NixResolution } from "./nix-resolution.ts";
@@ -37,6 +40,8 @@ export interface NixSourceOptions extends PackageSetOptions {
   readonly include: readonly string[];
   /** Whether the set's own popularity data is wanted. */
   readonly popularity: boolean;
+  /** Maximum time for one evaluation, in seconds. */
+  readonly evaluationSeconds: number;
   /** Maximum store paths in an image. */
   readonly closurePaths: number;
   /** Maximum bytes of the store paths in an image. */
@@ -48,6 +53,7 @@ export interface NixSourceParts {
   readonly host: NixHost;
   readonly origin: SetOrigin;
   readonly evaluation: Evaluation;
+  readonly runner: CommandRunner;
   readonly ledger: SourceLedger;
   readonly log: Logger;
   readonly clock?: Clock;
@@ -59,6 +65,9 @@ interface Evaluated {
   /** Those asked for, then those of every image. */
   readonly packages: readonly EvaluatedPackage[];
 }
+
+/** The tag that every set has. */
+const NEWEST = "latest";
 
 /** How Nix names platforms. */
 const SYSTEMS: Readonly<Record<string, string>> = { amd64: "x86_64-linux", arm64: "aarch64-linux" };
@@ -126,6 +135,21 @@ export class NixSource implements PackageSource {
       await supply[Symbol.asyncDispose]();
       throw cause;
     }
+  }
+
+  catalog(platform: Platform): PackageCatalog {
+    const { host, runner, log } = this.#parts;
+    const find = async (signal: AbortSignal) => {
+      await this.#requireNix();
+      const state = await this.#set.current(NEWEST, signal);
+      return {
+        identity: state.narHash,
+        place: (reading: AbortSignal) => this.#set.place(state, reading),
+      };
+    };
+    const { arguments: extra, evaluationSeconds } = this.#options;
+    const options = { system: systemOf(platform), arguments: extra, evaluationMs: evaluationSeconds * 1000 };
+    return new NixCatalog({ store: host.store, find, runner, log }, options);
   }
 
   /** @throws {RegistryError} `build-unavailable` */

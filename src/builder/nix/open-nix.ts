@@ -70,10 +70,13 @@ export function openNix(
   const host = new NixHost(options, runner, log);
   const evaluation = new Evaluation(host.store, options.evaluationSeconds * 1000);
   const sources = options.sets.map((set) => {
-    const { popularity, closurePaths, closureBytes, refreshSeconds } = options;
+    const { popularity, evaluationSeconds, closurePaths, closureBytes, refreshSeconds } = options;
     const origin = openOrigin(set.origin);
-    const parts = { host, origin, evaluation, ledger, log, clock };
-    return new NixSource({ ...set, popularity, refreshSeconds, closurePaths, closureBytes }, parts);
+    const parts = { host, origin, evaluation, runner, ledger, log, clock };
+    return new NixSource(
+      { ...set, popularity, evaluationSeconds, refreshSeconds, closurePaths, closureBytes },
+      parts,
+    );
   });
   return { sources, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
 }

@@ -4,6 +4,7 @@ import { digestOf } from "../../oci/digest.ts";
 import { NO_POPULARITY, type Popularity, PopularityError, parsePopularity } from "../plan/popularity.ts";
 import type { Evaluation, SetRequest } from "./evaluation.ts";
 import { packagesFailed } from "./nix-failure.ts";
+import type { PlacedSet } from "./sets/package-set.ts";
 
 const FACTS = "nix/popularity";
 const EXPRESSION = join(import.meta.dir, "popularity.nix");
@@ -27,7 +28,7 @@ export class SetPopularity {
    */
   async of(
     set: Omit<SetRequest, "source"> & { readonly narHash: string },
-    place: () => Promise<AsyncDisposable & { readonly state: { readonly path: string } }>,
+    place: () => Promise<PlacedSet>,
     signal: AbortSignal,
   ): Promise<Popularity> {
     const { narHash, system, arguments: others } = set;

@@ -15,6 +15,11 @@ export interface SetState {
   readonly narHash: string;
 }
 
+/** A package set in the store, where its path stays until this is disposed of. */
+export interface PlacedSet extends AsyncDisposable {
+  readonly state: SetState;
+}
+
 /** Options of a {@link PackageSet}. */
 export interface PackageSetOptions {
   /** How long a tag of a remote origin keeps its meaning without a look at the origin, in seconds. */
@@ -89,7 +94,7 @@ export class PackageSet {
    *
    * @throws {RegistryError} `build-unavailable`
    */
-  async place(state: SetState, signal: AbortSignal): Promise<AsyncDisposable & { readonly state: SetState }> {
+  async place(state: SetState, signal: AbortSignal): Promise<PlacedSet> {
     await using roots = new AsyncDisposableStack();
     let current = state;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {

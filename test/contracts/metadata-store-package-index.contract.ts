@@ -1,0 +1,192 @@
+import { expect } from "bun:test";
+import type { IndexedPackage, PackageIndexLedger } from "../../src/metadata/package-index-ledger.ts";
+import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
+
+/** Tests of every {@link PackageIndexLedger}. */
+export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
+  {
+    name: "finds packages of an index with all that was said of them, in each store",
+    async run({ store, other }) {
+      const full = {
+        ...sample("ripgrep", "Utility that combines the usability of ag with the speed of grep"),
+        homepage: "https://example.org/ripgrep",
+        license: "MIT, Unlicense",
+        mainProgram: "rg",
+      };
+      await fill(store, "nix", "one", [full, sample("plain", "")]);
+      expect(await other.findPackages("nix", "ripgrep", 20)).toEqual([{ ...full, match: "name" }]);
+      expect(await other.findPackages("nix", "plain", 20)).toEqual([
+        { ...sample("plain", ""), match: "name" },
+      ]);
+      expect(await namesOf(store, "RG")).toEqual(["ripgrep"]);
+      expect(await namesOf(store, "absent")).toEqual([]);
+      expect(await namesOf(store, "")).toEqual([]);
+    },
+  },
+  {
+    name: "ranks a word as the name, at its beginning, inside of it and in the description, each by name",
+    async run({ store }) {
+      await fill(store, "nix", "one", [
+        sample("z-described", "does what GREP does"),
+        sample("a-described", "not Grep"),
+        sample("zgrep", "grep"),
+        sample("agrep", ""),
+        sample("grep-z", ""),
+        sample("grep-a", ""),
+        sample("grep", "prints lines"),
+        sample("other", "something else"),
+      ]);
+      const found = await store.findPackages("nix", "gREP", 20);
+      expect(found.map(({ name, match }) => `${name} ${match}`)).toEqual([
+        "grep name",
+        "grep-a prefix",
+        "grep-z prefix",
+        "agrep part",
+        "zgrep part",
+        "a-described description",
+        "z-described description",
+      ]);
+      for (let limit = 1; limit < found.length; limit += 1) {
+        expect(await store.findPackages("nix", "grep", limit)).toEqual(found.slice(0, limit));
+      }
+    },
+  },
+  {
+    name: "takes each character of a word as it is, wildcards and backslashes too, and any case of any letter",
+    async run({ store }) {
+      const texts = [
+        "50% less",
+        "snake_case",
+        "a\\b",
+        'it\'s "quoted"',
+        "ÄPFEL und Öl",
+        "b[a-c]*d?",
+        "百 tools",
+      ];
+      await fill(
+        store,
+        "nix",
+        "one",
+        texts.map((text, at) => sample(`p${at}`, text)),
+      );
+      const words = ["50%", "E_C", "\\", "'s \"", "äpfel UND ö", "[a-c]*", "百"];
+      for (const [at, word] of words.entries()) expect(await namesOf(store, word)).toEqual([`p${at}`]);
+      for (const word of ["%s", "5%s", "a_b", "_0", "a%b", "[b]", "und apfel"]) {
+        expect(await namesOf(store, word)).toEqual([]);
+      }
+      // A line of its own for each field: a word is in one of them.
+      expect(await namesOf(store, "p0 50")).toEqual([]);
+    },
+  },
+  {
+    name: "searches an index of many pages to its end, and stops at the limit",
+    async run({ store }) {
+      const many = Array.from({ length: 1_203 }, (_, at) =>
+        sample(`package-${String(at).padStart(5, "0")}`, at % 400 === 2 ? "a needle" : "hay"),
+      );
+      await fill(store, "nix", "one", many.toReversed());
+      const needles = ["package-00002", "package-00402", "package-00802", "package-01202"];
+      expect(await namesOf(store, "needle")).toEqual(needles);
+      expect(await namesOf(store, "needle", 2)).toEqual(needles.slice(0, 2));
+      expect(await namesOf(store, "01202")).toEqual(["package-01202"]);
+      expect(await namesOf(store, "hay", 1_200)).toHaveLength(1_199);
+      expect(await namesOf(store, "package", 100)).toEqual(many.slice(0, 100).map(({ name }) => name));
+    },
+  },
+  {
+    name: "answers from the last complete index while another is written, and from that one once it is complete",
+    async run({ store, other }) {
+      expect(await store.findIndexedState("nix")).toBeUndefined();
+      const first = await store.beginIndex("nix", "one");
+      await store.addToIndex(first, [sample("old")]);
+      expect(await other.findIndexedState("nix")).toBeUndefined();
+      expect(await namesOf(other, "old")).toEqual([]);
+      await store.completeIndex(first);
+      const second = await store.beginIndex("nix", "two");
+      await store.addToIndex(second, [sample("new")]);
+      expect(await other.findIndexedState("nix")).toBe("one");
+      expect(await namesOf(other, "old")).toEqual(["old"]);
+      expect(await namesOf(other, "new")).toEqual([]);
+      await store.completeIndex(second);
+      expect(await other.findIndexedState("nix")).toBe("two");
+      expect(await namesOf(other, "old")).toEqual([]);
+      expect(await namesOf(other, "new")).toEqual(["new"]);
+    },
+  },
+  {
+    name: "keeps the two newest indexes of each source, and makes a kept one current again",
+    async run({ store, other }) {
+      await fill(store, "apt", "one", [sample("apart")]);
+      for (const state of ["one", "two", "three"]) await fill(store, "nix", state, [sample(`of-${state}`)]);
+      expect(await other.restoreIndex("nix", "one")).toBe(false);
+      expect(await other.restoreIndex("apt", "two")).toBe(false);
+      expect(await namesOf(store, "of")).toEqual(["of-three"]);
+      expect(await other.restoreIndex("nix", "two")).toBe(true);
+      expect(await store.findIndexedState("nix")).toBe("two");
+      expect(await namesOf(store, "of")).toEqual(["of-two"]);
+      await fill(other, "nix", "four", [sample("of-four")]);
+      expect(await store.restoreIndex("nix", "three")).toBe(false);
+      expect(await store.restoreIndex("nix", "two")).toBe(true);
+      expect((await store.findPackages("apt", "apart", 20)).map(({ name }) => name)).toEqual(["apart"]);
+    },
+  },
+  {
+    name: "replaces an index of the same state, and keeps the one before",
+    async run({ store, other }) {
+      for (const state of ["one", "two"]) await fill(store, "nix", state, [sample(`of-${state}`)]);
+      await fill(other, "nix", "two", [sample("of-two-again")]);
+      expect(await namesOf(store, "of")).toEqual(["of-two-again"]);
+      expect(await store.restoreIndex("nix", "one")).toBe(true);
+      expect(await namesOf(store, "of")).toEqual(["of-one"]);
+    },
+  },
+  {
+    name: "adds nothing to an index, and never completes it, after another one of the source was begun",
+    async run({ store, other }) {
+      const abandoned = await store.beginIndex("nix", "one");
+      await store.addToIndex(abandoned, [sample("abandoned")]);
+      const elsewhere = await store.beginIndex("apt", "one");
+      const begun = await other.beginIndex("nix", "one");
+      await expect(store.addToIndex(abandoned, [sample("late")])).rejects.toThrow("was removed");
+      await expect(store.completeIndex(abandoned)).rejects.toThrow("was removed");
+      await store.completeIndex(elsewhere);
+      await other.addToIndex(begun, [sample("begun")]);
+      await other.completeIndex(begun);
+      await expect(other.completeIndex(begun)).rejects.toThrow("was removed");
+      expect(await namesOf(store, "b")).toEqual(["begun"]);
+    },
+  },
+  {
+    name: "keeps the first of several packages of one name, in one call or several",
+    async run({ store }) {
+      const id = await store.beginIndex("nix", "one");
+      await store.addToIndex(id, [sample("same", "first"), sample("same", "second")]);
+      await store.addToIndex(id, [sample("same", "third")]);
+      await store.addToIndex(id, []);
+      await store.completeIndex(id);
+      expect(await store.findPackages("nix", "same", 20)).toEqual([
+        { ...sample("same", "first"), match: "name" },
+      ]);
+    },
+  },
+];
+
+function sample(name: string, description = `what ${name} is`): IndexedPackage {
+  return { name, version: "1.0", description };
+}
+
+/** Writes a whole index. */
+async function fill(
+  store: PackageIndexLedger,
+  source: string,
+  state: string,
+  packages: readonly IndexedPackage[],
+): Promise<void> {
+  const id = await store.beginIndex(source, state);
+  await store.addToIndex(id, packages);
+  await store.completeIndex(id);
+}
+
+async function namesOf(store: PackageIndexLedger, word: string, limit = 20): Promise<readonly string[]> {
+  return (await store.findPackages("nix", word, limit)).map(({ name }) => name);
+}
