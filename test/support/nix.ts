@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { NixSource } from "../../src/builder/nix/nix-source.ts";
 import { type NixOptions, type NixSetOptions, openNix } from "../../src/builder/nix/open-nix.ts";
@@ -103,4 +104,18 @@ export async function openNixSource(
       await own?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Processes of builds whose derivation has this `marker`: of the small set's `stays`, it is the argument `greeting`. */
+export async function buildersWith(marker: string): Promise<readonly string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const matches = await Promise.all(
+    pids.map(async (pid) => {
+      const environment = await Bun.file(`/proc/${pid}/environ`)
+        .text()
+        .catch(() => "");
+      return environment.includes(`marker=${marker}`);
+    }),
+  );
+  return pids.filter((_, index) => matches[index]);
 }

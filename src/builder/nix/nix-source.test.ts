@@ -9,6 +9,7 @@ import {
 import { eventually } from "../../../test/support/eventually.ts";
 import { ManualClock } from "../../../test/support/manual-clock.ts";
 import {
+  buildersWith,
   HAS_NIX,
   makeRemovable,
   openNixSource,
@@ -227,17 +228,3 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     await expect(tested.source.check(request)).rejects.toMatchObject({ fault: "manifest-unknown" });
   });
 });
-
-/** Processes of a build whose derivation has a marker. */
-async function buildersWith(marker: string): Promise<readonly string[]> {
-  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
-  const matches = await Promise.all(
-    pids.map(async (pid) => {
-      const environment = await Bun.file(`/proc/${pid}/environ`)
-        .text()
-        .catch(() => "");
-      return environment.includes(`marker=${marker}`);
-    }),
-  );
-  return pids.filter((_, index) => matches[index]);
-}
