@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { type Fault, RegistryError } from "../oci/registry-error.ts";
-import type { PackageRequest, PackageSource } from "./package-source.ts";
+import { type PackageRequest, type PackageSource, requestsByPlatform } from "./package-source.ts";
 
 interface RememberedFailure {
   readonly error: RegistryError;
@@ -68,6 +68,9 @@ function withoutCause({ fault, message, detail }: RegistryError): RegistryError 
 }
 
 /** Equal requests have the same key. */
-function keyOf({ source, request: { packages, platform, revision } }: Asked): string {
-  return [source.name, platform.os, platform.architecture, revision, ...packages].join(" ");
+function keyOf({ source, request }: Asked): string {
+  const platforms = requestsByPlatform(request).map(
+    ({ platform }) => `${platform.os}/${platform.architecture}`,
+  );
+  return [source.name, platforms.join(","), request.revision, ...request.packages].join(" ");
 }

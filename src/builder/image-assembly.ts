@@ -64,6 +64,22 @@ export function assembleImage(
   return { config, manifest };
 }
 
+/** Makes the index of images for several platforms, with a `description` for people. */
+export function assembleIndex(
+  description: string,
+  images: readonly { readonly platform: Platform; readonly manifest: ImageDocument }[],
+): ImageDocument {
+  return document(MediaType.ociIndex, {
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    manifests: images.map(({ platform, manifest }) => ({
+      ...manifest.descriptor,
+      platform: { architecture: platform.architecture, os: platform.os },
+    })),
+    annotations: { [`${ANNOTATION}.description`]: description },
+  });
+}
+
 /** The artifact with an image's lock; the image is its subject (image-spec manifest.md, "Artifacts"). */
 export function assembleLockArtifact(
   subject: Descriptor,
@@ -81,12 +97,25 @@ export function assembleLockArtifact(
   return { empty, manifest };
 }
 
-/** The config and the layers of an image manifest made here. */
+interface ManifestContent {
+  readonly config?: Descriptor;
+  readonly layers?: readonly Descriptor[];
+  readonly manifests?: readonly Descriptor[];
+}
+
+function contentOf(manifest: Uint8Array): ManifestContent {
+  return JSON.parse(new TextDecoder().decode(manifest)) as ManifestContent;
+}
+
+/** The manifests of an index; of an image, none. */
+export function manifestsOf(manifest: Uint8Array): readonly Descriptor[] {
+  return contentOf(manifest).manifests ?? [];
+}
+
+/** The config and the layers of an image manifest; of an index, none. */
 export function blobsOf(manifest: Uint8Array): readonly BlobDescriptor[] {
-  const { config, layers } = JSON.parse(new TextDecoder().decode(manifest)) as {
-    readonly config: Descriptor;
-    readonly layers: readonly Descriptor[];
-  };
+  const { config, layers = [] } = contentOf(manifest);
+  if (config === undefined) return [];
   const unique = new Map([config, ...layers].map(({ digest, size }) => [digest, { digest, size }]));
   return [...unique.values()];
 }

@@ -37,3 +37,10 @@ export function createLock(
   const bytes = new TextEncoder().encode(JSON.stringify(lock));
   return { bytes, digest: digestOf(bytes) };
 }
+
+/** The lock of an index: those of its images, in order. */
+export function joinLocks(locks: readonly ImageLock[]): ImageLock {
+  const images = locks.map(({ digest }) => digest);
+  const bytes = new TextEncoder().encode(JSON.stringify({ formatVersion: FORMAT_VERSION, images }));
+  return { bytes, digest: digestOf(bytes) };
+}

@@ -1,14 +1,21 @@
 import type { Logger } from "../log.ts";
 import type { BuiltImage } from "../metadata/metadata-store.ts";
+import type { Platform } from "../oci/descriptor.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageOutcome } from "./build-progress.ts";
-import { assembleImage, type ImageDocument } from "./image-assembly.ts";
+import { assembleImage, assembleIndex, type ImageDocument } from "./image-assembly.ts";
 import { buildLayers, type LayerRules } from "./image-build.ts";
-import { createLock, type ImageLock } from "./image-lock.ts";
+import { createLock, type ImageLock, joinLocks } from "./image-lock.ts";
 import type { ImagePublisher } from "./image-publisher.ts";
 import type { LayerBuilder } from "./layer-builder.ts";
-import { type Resolution, ResolutionOutdated, type StepContext } from "./package-source.ts";
+import {
+  type PackageRequest,
+  type Resolution,
+  ResolutionOutdated,
+  requestsByPlatform,
+  type StepContext,
+} from "./package-source.ts";
 import type { SourceRequest } from "./source-table.ts";
 import type { StoredImages } from "./stored-images.ts";
 
@@ -28,10 +35,18 @@ export interface ImageOrder extends SourceRequest {
   readonly previous: BuiltImage | undefined;
 }
 
+/** The image of one platform. */
 interface ResolvedImage {
+  readonly request: PackageRequest;
   readonly resolution: Resolution;
   readonly lock: ImageLock;
   readonly rules: LayerRules;
+}
+
+interface MadeImage {
+  readonly platform: Platform;
+  readonly manifest: ImageDocument;
+  readonly outcome: ImageOutcome;
 }
 
 /** Each of several damaged parts takes one. */
@@ -48,7 +63,7 @@ export class ImageMaker {
   }
 
   /**
-   * Makes the image and moves the tag to it, unless a client moved the tag meanwhile.
+   * Makes the image, or the index of images for several platforms, and moves the tag to it, unless a client moved the tag meanwhile.
    *
    * @throws {RegistryError} what {@link PackageSource.resolve} and {@link Resolution.hold} throw
    */
@@ -64,12 +79,18 @@ export class ImageMaker {
   }
 
   async #makeOnce(order: ImageOrder, context: StepContext): Promise<void> {
-    const { repository, tag, source, request, previous } = order;
+    const { repository, tag, previous } = order;
     const { stored, publisher } = this.#parts;
     const resolvedAt = new Date();
-    await using resolution = await source.resolve(request, context);
-    const rules = rulesFor(resolution, this.#rules);
-    const lock = createLock(source, request, resolution, rules);
+    await using open = new AsyncDisposableStack();
+    const images: ResolvedImage[] = [];
+    for (const request of requestsByPlatform(order.request)) {
+      const image = await this.#resolve(order, request, context);
+      open.use(image.resolution);
+      images.push(image);
+    }
+    const [only, ...others] = images.map(({ lock }) => lock);
+    const lock = only === undefined || others.length > 0 ? joinLocks(images.map((one) => one.lock)) : only;
     const publish = async (manifestDigest: BuiltImage["manifestDigest"], outcome: ImageOutcome) => {
       const image = { repository, tag, manifestDigest, lockDigest: lock.digest, resolvedAt };
       if (!(await publisher.moveTag(image, previous))) return;
@@ -79,15 +100,42 @@ export class ImageMaker {
       await publish(previous.manifestDigest, "unchanged");
       return;
     }
-    const twin = await publisher.linkTwin(repository, lock);
-    const manifest = twin ?? (await this.#build(order, { resolution, lock, rules }, context));
-    const digest = await publisher.push(repository, manifest, lock);
-    await publish(digest, twin === undefined ? "built" : "linked");
+    const made: MadeImage[] = [];
+    for (const image of images) made.push(await this.#makeImage(order, image, context));
+    const [first, ...further] = made;
+    if (first === undefined) throw new Error("a request for no platform");
+    if (further.length === 0) {
+      await publish(first.manifest.descriptor.digest, first.outcome);
+      return;
+    }
+    const index = assembleIndex(images[0]?.resolution.description ?? "", made);
+    await publish(await publisher.push(repository, index, lock), "built");
+  }
+
+  async #resolve(
+    { source }: ImageOrder,
+    request: PackageRequest,
+    context: StepContext,
+  ): Promise<ResolvedImage> {
+    const resolution = await source.resolve(request, context);
+    const rules = rulesFor(resolution, this.#rules);
+    return { request, resolution, rules, lock: createLock(source, request, resolution, rules) };
+  }
+
+  /** Links an equal image or builds one; pushes it without a tag. */
+  async #makeImage(order: ImageOrder, image: ResolvedImage, context: StepContext): Promise<MadeImage> {
+    const { publisher } = this.#parts;
+    const { repository } = order;
+    const twin = await publisher.linkTwin(repository, image.lock);
+    const manifest = twin ?? (await this.#build(order, image, context));
+    await publisher.push(repository, manifest, image.lock);
+    const outcome = twin === undefined ? "built" : "linked";
+    return { platform: image.request.platform, manifest, outcome };
   }
 
   async #build(
-    { repository, source, request }: ImageOrder,
-    { resolution, lock, rules }: ResolvedImage,
+    { repository, source }: ImageOrder,
+    { request, resolution, lock, rules }: ResolvedImage,
     context: StepContext,
   ): Promise<ImageDocument> {
     const { layers: builder, publisher, log } = this.#parts;

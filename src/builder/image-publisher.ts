@@ -4,7 +4,7 @@ import { type Digest, digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageStore } from "../registry/image-store.ts";
-import { assembleLockArtifact, blobsOf, type ImageDocument } from "./image-assembly.ts";
+import { assembleLockArtifact, blobsOf, type ImageDocument, manifestsOf } from "./image-assembly.ts";
 import type { ImageLock } from "./image-lock.ts";
 import type { StoredImages } from "./stored-images.ts";
 
@@ -43,6 +43,8 @@ export class ImagePublisher {
     if (twin === undefined) return undefined;
     const stored = await this.#store.findManifest(twin.repository, twin.manifestDigest);
     if (stored === undefined) return undefined;
+    // The images of an index have locks of their own.
+    if (manifestsOf(stored.bytes).length > 0) return undefined;
     const blobs = blobsOf(stored.bytes);
     const held = await Promise.all(blobs.map((blob) => this.#store.holds(blob)));
     if (held.includes(false)) return undefined;
@@ -51,7 +53,7 @@ export class ImagePublisher {
     return { bytes, descriptor: { mediaType, digest: twin.manifestDigest, size: bytes.byteLength } };
   }
 
-  /** Pushes a manifest and the lock that refers to it, both without a tag; resolves to the manifest's digest. */
+  /** Pushes a manifest, of an index after its images, and the lock that refers to it, both without a tag; resolves to the manifest's digest. */
   async push(repository: RepositoryName, manifest: ImageDocument, lock: ImageLock): Promise<Digest> {
     const { mediaType } = manifest.descriptor;
     const digest = await this.#store.pushManifest(repository, { mediaType, bytes: manifest.bytes, tags: [] });

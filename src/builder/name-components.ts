@@ -1,10 +1,11 @@
 import type { Platform } from "../oci/descriptor.ts";
 import { RegistryError } from "../oci/registry-error.ts";
+import type { PackageRequest } from "./package-source.ts";
 
 /** Maximum packages in one name. */
 export const MAX_REQUESTED_PACKAGES = 64;
 
-/** Leading components that choose the platform, as in Nixery. */
+/** Leading components that choose a platform, as in Nixery; several make an index. */
 const PLATFORMS: Readonly<Record<string, Platform>> = {
   amd64: { os: "linux", architecture: "amd64" },
   arm64: { os: "linux", architecture: "arm64" },
@@ -12,8 +13,8 @@ const PLATFORMS: Readonly<Record<string, Platform>> = {
 
 /** What the components of a name say. */
 export interface NameComponents {
-  /** The platform that the name chooses, if it does. */
-  readonly platform: Platform | undefined;
+  /** The platforms that the name chooses, each once, in ascending order. */
+  readonly platforms: readonly Platform[];
   /** The components that name packages, as they are spelled. */
   readonly named: readonly string[];
   /** The packages that leading components add. */
@@ -21,10 +22,9 @@ export interface NameComponents {
 }
 
 /**
- * Splits a name into leading components, which choose a platform or add a set of packages, and the packages that follow.
+ * Splits a name into leading components, which choose platforms or add a set of packages, and the packages that follow.
  *
  * @param packageSets the packages that a leading component adds, such as `shell`
- * @throws {RegistryError} `manifest-unknown` when the name chooses several platforms
  */
 export function splitComponents(
   components: readonly string[],
@@ -36,7 +36,7 @@ export function splitComponents(
   const end = firstPackage < 0 ? components.length : firstPackage;
   const leading = components.slice(0, end);
   return {
-    platform: platformOf(leading),
+    platforms: platformsOf(leading),
     named: components.slice(end),
     added: leading.flatMap((component) => packageSets[component] ?? []),
   };
@@ -71,12 +71,14 @@ export function checkPackages(
   return packages;
 }
 
-function platformOf(leading: readonly string[]): Platform | undefined {
-  const chosen = [...new Set(leading.filter((component) => Object.hasOwn(PLATFORMS, component)))];
-  if (chosen.length > 1) {
-    throw new RegistryError("manifest-unknown", "a name can choose only one platform", {
-      detail: { platforms: chosen },
-    });
-  }
-  return chosen[0] === undefined ? undefined : PLATFORMS[chosen[0]];
+function platformsOf(leading: readonly string[]): readonly Platform[] {
+  return [...new Set(leading)].toSorted().flatMap((component) => PLATFORMS[component] ?? []);
+}
+
+/** What a request says of the platforms that a name chooses; `fallback` if it chooses none. */
+export function requestedPlatforms(
+  [platform, ...furtherPlatforms]: readonly Platform[],
+  fallback: Platform,
+): Pick<PackageRequest, "platform" | "furtherPlatforms"> {
+  return { platform: platform ?? fallback, ...(furtherPlatforms.length > 0 && { furtherPlatforms }) };
 }

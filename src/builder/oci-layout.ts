@@ -9,7 +9,7 @@ import type { Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageStore } from "../registry/image-store.ts";
-import { blobsOf } from "./image-assembly.ts";
+import { blobsOf, manifestsOf } from "./image-assembly.ts";
 
 const LAYOUT = { imageLayoutVersion: "1.0.0" };
 
@@ -31,10 +31,7 @@ export async function writeOciLayout(
   if (manifest === undefined) throw new RegistryError("manifest-unknown", "no such image");
   const self = { digest: digestOf(manifest.bytes), size: manifest.bytes.byteLength };
   await mkdir(join(folder, "blobs", algorithmOf(self.digest)), { recursive: true });
-  for (const blob of blobsOf(manifest.bytes)) {
-    if (!(await isThere(folder, blob))) await writeBlob(folder, blob, await store.open(blob));
-  }
-  await writeBlob(folder, self, new Uint8Array(manifest.bytes));
+  await writeManifest(store, repository, manifest.bytes, folder);
   await writeFile(join(folder, "oci-layout"), JSON.stringify(LAYOUT));
   const index = {
     schemaVersion: 2,
@@ -49,6 +46,28 @@ export async function writeOciLayout(
   };
   await writeFile(join(folder, "index.json.new"), JSON.stringify(index));
   await rename(join(folder, "index.json.new"), join(folder, "index.json"));
+}
+
+/** Writes what a manifest names, images of an index among it, and then the manifest. */
+async function writeManifest(
+  store: ImageStore,
+  repository: RepositoryName,
+  bytes: Uint8Array,
+  folder: string,
+): Promise<void> {
+  for (const { digest } of manifestsOf(bytes)) {
+    const image = await store.findManifest(repository, digest);
+    if (image === undefined) {
+      throw new RegistryError("manifest-unknown", "an image of the index is not there", {
+        detail: { digest },
+      });
+    }
+    await writeManifest(store, repository, image.bytes, folder);
+  }
+  for (const blob of blobsOf(bytes)) {
+    if (!(await isThere(folder, blob))) await writeBlob(folder, blob, await store.open(blob));
+  }
+  await writeBlob(folder, { digest: digestOf(bytes), size: bytes.byteLength }, new Uint8Array(bytes));
 }
 
 function blobPath(folder: string, blob: BlobDescriptor): string {

@@ -15,7 +15,7 @@ import type { LayerRules } from "./image-build.ts";
 import { ImageMaker } from "./image-maker.ts";
 import { ImagePublisher } from "./image-publisher.ts";
 import { LayerBuilder } from "./layer-builder.ts";
-import type { PackageSource } from "./package-source.ts";
+import { type PackageSource, requestsByPlatform } from "./package-source.ts";
 import { type SourceRequest, SourceTable } from "./source-table.ts";
 import { StoredImages } from "./stored-images.ts";
 
@@ -118,7 +118,9 @@ export class OnDemandBuilder implements ImageBuilder {
   async #bringUpToDate(target: Target, waiter: ImageWaiter, progress: ProgressListener): Promise<void> {
     const { locks } = this.#parts;
     const { repository, tag, source, request } = target;
-    const revision = await source.check(request, waiter.signal);
+    const states: string[] = [];
+    for (const one of requestsByPlatform(request)) states.push(await source.check(one, waiter.signal));
+    const revision = states.join(" ");
     const failure = this.#failures.find(target, revision);
     if (failure !== undefined) throw failure;
     const name = `${repository}:${tag}`;

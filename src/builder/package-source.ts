@@ -15,8 +15,18 @@ export interface PackageRequest {
   /** The named packages and those that leading components add; each once, in ascending byte order. */
   readonly packages: readonly string[];
   readonly platform: Platform;
+  /** More platforms that the name chooses: what is built is an index then, of one image for each platform. */
+  readonly furtherPlatforms?: readonly Platform[];
   /** The state of the source's packages that is asked for, such as a branch or a commit; `latest` is the current one. */
   readonly revision: string;
+}
+
+/** One request for each platform that a request names. */
+export function requestsByPlatform({
+  furtherPlatforms = [],
+  ...request
+}: PackageRequest): readonly PackageRequest[] {
+  return [request, ...furtherPlatforms.map((platform) => ({ ...request, platform }))];
 }
 
 /** A part of an image's closure that goes into a layer as a whole: a package file, or a path of a store. */

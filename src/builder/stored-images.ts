@@ -3,7 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageStore } from "../registry/image-store.ts";
-import { blobsOf } from "./image-assembly.ts";
+import { blobsOf, manifestsOf } from "./image-assembly.ts";
 
 /** What is stored under a name: nothing, an image that a client pushed, or a built image, fresh or stale. */
 export type StoredState =
@@ -58,15 +58,19 @@ export class StoredImages {
 
   /** Whether every blob of a built image can be pulled: a client may have deleted some, or a file may be lost. */
   async isWhole({ repository, manifestDigest }: BuiltImage): Promise<boolean> {
-    const stored = await this.#store.findManifest(repository, manifestDigest);
+    return await this.#holdsAll(repository, manifestDigest);
+  }
+
+  /** Whether a manifest is there with all that it names: blobs, and the images of an index. */
+  async #holdsAll(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    const stored = await this.#store.findManifest(repository, digest);
     if (stored === undefined) return false;
-    const servable = await Promise.all(
-      blobsOf(stored.bytes).map(async (blob) => {
-        const linked = await this.#ledger.findLinkedBlob(repository, blob.digest);
-        return linked !== undefined && (await this.#store.holds(linked));
-      }),
-    );
-    return !servable.includes(false);
+    const images = manifestsOf(stored.bytes).map((image) => this.#holdsAll(repository, image.digest));
+    const blobs = blobsOf(stored.bytes).map(async (blob) => {
+      const linked = await this.#ledger.findLinkedBlob(repository, blob.digest);
+      return linked !== undefined && (await this.#store.holds(linked));
+    });
+    return !(await Promise.all([...images, ...blobs])).includes(false);
   }
 
   /** Remembers an image that was just built or confirmed, and is therefore complete. */

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "bun:test";
-import type {
-  HeldParts,
-  LayerContent,
-  PackageRequest,
-  PackageSource,
-  Part,
-  Resolution,
-  StepContext,
+import {
+  type HeldParts,
+  type LayerContent,
+  type PackageRequest,
+  type PackageSource,
+  type Part,
+  type Resolution,
+  requestsByPlatform,
+  type StepContext,
 } from "../../src/builder/package-source.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { parseTag } from "../../src/oci/reference.ts";
@@ -101,7 +102,9 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
       const arm64 = { os: "linux", architecture: "arm64" };
       expect(read(source, "arm64", needing).platform).toEqual(arm64);
       expect(() => read(source)).toThrow(RegistryError);
-      expect(() => read(source, "arm64", "amd64", needing)).toThrow(RegistryError);
+      const both = { ...read(source, needing), platform: AMD64, furtherPlatforms: [arm64] };
+      expect(read(source, "arm64", "amd64", needing)).toEqual(both);
+      expect(requestsByPlatform(both).map(({ platform }) => platform)).toEqual([AMD64, arm64]);
     },
   },
   {

@@ -48,9 +48,17 @@ describe("a name of Debian packages", () => {
     expect(request("apt/libstdc_plus_plus6").packages).toEqual(["libstdc++6"]);
   });
 
-  it("is not known under another tag, nor for two platforms at once", () => {
+  it("chooses several platforms, in any order", () => {
+    const both = request("apt/arm64/shell/amd64/curl");
+    expect(both).toMatchObject({
+      platform: { architecture: "amd64" },
+      furtherPlatforms: [{ os: "linux", architecture: "arm64" }],
+    });
+    expect(request("apt/amd64/arm64/shell/curl")).toEqual(both);
+  });
+
+  it("is not known under another tag", () => {
     expect(faultOf("apt/curl", "1.0")).toBe("manifest-unknown");
-    expect(faultOf("apt/arm64/amd64/curl")).toBe("manifest-unknown");
   });
 
   it("names no package that Debian could not have", () => {

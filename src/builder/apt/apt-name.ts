@@ -2,7 +2,7 @@ import type { Platform } from "../../oci/descriptor.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { isDebianPackageName } from "../debian/package-name.ts";
-import { checkPackages, splitComponents } from "../name-components.ts";
+import { checkPackages, requestedPlatforms, splitComponents } from "../name-components.ts";
 import type { PackageRequest } from "../package-source.ts";
 
 const ONLY_TAG = "latest";
@@ -17,7 +17,7 @@ const PACKAGE_SETS: Readonly<Record<string, readonly string[]>> = {
  *
  * `_plus` stands for `+`, which repository names cannot contain: `g_plus_plus` is `g++`. No Debian name contains `_`.
  *
- * @throws {RegistryError} `manifest-unknown` when the tag cannot be built, or the name chooses several platforms
+ * @throws {RegistryError} `manifest-unknown` when the tag cannot be built
  * @throws {RegistryError} `package-unknown` when a component cannot be the name of a package
  */
 export function readAptName(
@@ -30,11 +30,11 @@ export function readAptName(
       detail: { tag },
     });
   }
-  const { platform = defaultPlatform, named, added } = splitComponents(components, PACKAGE_SETS);
+  const { platforms, named, added } = splitComponents(components, PACKAGE_SETS);
   const spelledOut = named.map((component) => component.replaceAll("_plus", "+"));
   return {
     packages: checkPackages([...spelledOut, ...added], isDebianPackageName),
-    platform,
+    ...requestedPlatforms(platforms, defaultPlatform),
     revision: ONLY_TAG,
   };
 }

@@ -1,6 +1,6 @@
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Tag } from "../../oci/reference.ts";
-import { checkPackages, splitComponents } from "../name-components.ts";
+import { checkPackages, requestedPlatforms, splitComponents } from "../name-components.ts";
 import type { PackageRequest } from "../package-source.ts";
 
 /** Leading components that add packages, as in Nixery. */
@@ -14,7 +14,6 @@ const PACKAGE_SETS: Readonly<Record<string, readonly string[]>> = {
  * A component is an attribute of the set, and dots lead into nested sets. What it means is found by evaluation, which
  * knows nothing of letter case; see resolve.nix.
  *
- * @throws {RegistryError} `manifest-unknown` when the name chooses several platforms
  * @throws {RegistryError} `package-unknown` when the name contains no package, or too many
  */
 export function readNixName(
@@ -22,8 +21,12 @@ export function readNixName(
   tag: Tag,
   defaultPlatform: Platform,
 ): PackageRequest {
-  const { platform = defaultPlatform, named, added } = splitComponents(components, PACKAGE_SETS);
-  return { packages: checkPackages([...named, ...added], isAttributePath), platform, revision: tag };
+  const { platforms, named, added } = splitComponents(components, PACKAGE_SETS);
+  return {
+    packages: checkPackages([...named, ...added], isAttributePath),
+    ...requestedPlatforms(platforms, defaultPlatform),
+    revision: tag,
+  };
 }
 
 /** Components of repository names are; this says that nothing else ever reaches an evaluation. */

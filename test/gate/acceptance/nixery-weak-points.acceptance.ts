@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { mustRun } from "../../support/command.ts";
+import { installed, mustRun } from "../../support/command.ts";
 import { HAS_NIX, makeRemovable, SMALL_SET_VARIABLES } from "../../support/nix.ts";
 import { describeWith } from "../../support/requirements.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
@@ -15,6 +15,16 @@ interface Manifest {
   readonly layers: readonly { readonly digest: string; readonly mediaType: string }[];
   readonly annotations?: Readonly<Record<string, string>>;
 }
+
+interface Index {
+  readonly mediaType: string;
+  readonly manifests: readonly {
+    readonly digest: string;
+    readonly platform: { readonly architecture: string };
+  }[];
+}
+
+const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 
 // What was found weak or missing in Nixery, by number; what has a test of its own elsewhere is named at the end.
 describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
@@ -141,6 +151,36 @@ describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
     expect(mediaType).toBe("application/vnd.oci.image.manifest.v1+json");
     expect(config.mediaType).toBe("application/vnd.oci.image.config.v1+json");
     for (const layer of layers) expect(layer.mediaType).toBe("application/vnd.oci.image.layer.v1.tar+gzip");
+  });
+
+  it("18: makes an index for several platforms", async () => {
+    const indexOf = async (name: string) => {
+      const response = await call(`nix/${name}/manifests/latest`);
+      expect(response.status).toBe(200);
+      const digest = response.headers.get("docker-content-digest");
+      return { ...((await response.json()) as Index), digest };
+    };
+    const { mediaType, manifests, digest } = await indexOf("arm64/amd64/portable");
+    expect(mediaType).toBe("application/vnd.oci.image.index.v1+json");
+    expect(manifests.map(({ platform }) => platform.architecture)).toEqual(["amd64", "arm64"]);
+    expect(manifests[0]?.digest).toBe((await manifestOf("amd64/portable")).digest ?? "");
+    expect(manifests[1]?.digest).toBe((await manifestOf("arm64/portable")).digest ?? "");
+    const other = await indexOf("amd64/arm64/portable");
+    expect(other.digest).toBe(digest);
+    const folderOfBoth = join(folder.path, "both");
+    const image = `${server.host}/nix/amd64/arm64/portable:latest`;
+    if (installed("skopeo")) {
+      const copy = ["skopeo", "copy", "--all", "--src-tls-verify=false", `docker://${image}`];
+      await mustRun([...copy, `oci:${folderOfBoth}:latest`]);
+      expect(await readdir(join(folderOfBoth, "blobs/sha256"))).not.toBeEmpty();
+    }
+    const command = [process.execPath, MAIN, "build", "nix/amd64/arm64/portable", "--quiet", "-o"];
+    const environment = { ...SMALL_SET_VARIABLES, SLIPWAY_DATA: join(folder.path, "other-data") };
+    const layout = join(folder.path, "layout");
+    const printed = await mustRun([...command, `oci:${layout}`], environment);
+    expect(printed).toBe(`nix/amd64/arm64/portable:latest@${digest}\n`);
+    for (const one of manifests)
+      expect(await readdir(join(layout, "blobs/sha256"))).toContain(one.digest.replace("sha256:", ""));
   });
 
   it("22: reaches nested camel case, plus signs, digits and dots", async () => {
