@@ -153,6 +153,17 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
       expect(failure.message).toContain("killed after writing more than 10000 bytes");
     });
 
+    it("is stopped when it takes too long, or says nothing for too long", async () => {
+      const limits = [{ builderTimeoutSeconds: 1 }, { silentSeconds: 1 }];
+      for (const limit of limits) {
+        await using bounded = await openNixSource(join(folder.path, "nix"), limit);
+        expect(await resolve(bounded, "stays")).toMatchObject({
+          fault: "build-failed",
+          message: expect.stringContaining("stays: its build took too long"),
+        });
+      }
+    });
+
     it("is refused when the image would be too large", async () => {
       await using bounded = await openNixSource(join(folder.path, "nix"), { closurePaths: 2 });
       expect(await resolve(bounded, "program")).toMatchObject({

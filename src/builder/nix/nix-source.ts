@@ -101,7 +101,10 @@ export class NixSource implements PackageSource {
   }
 
   async available(): Promise<SourceAvailability> {
-    return await this.#parts.host.available();
+    const { origin, runner, host } = this.#parts;
+    const missing = origin.programs.filter((program) => runner.find(program) === undefined);
+    if (missing.length > 0) return { available: false, reason: `not installed: ${missing.join(", ")}` };
+    return await host.available();
   }
 
   read(components: readonly string[], tag: Tag, defaultPlatform: Platform): PackageRequest {

@@ -34,6 +34,7 @@ const COMMIT = /^[0-9a-f]{40}$/;
  */
 export class ChannelOrigin implements SetOrigin {
   readonly id: string;
+  readonly programs: readonly string[] = [];
   readonly isLocal = false;
   readonly #what: string;
   readonly #channel: string;

@@ -14,6 +14,7 @@ const ONLY_TAG = "latest";
  */
 export class FolderOrigin implements SetOrigin {
   readonly id: string;
+  readonly programs: readonly string[] = [];
   readonly isLocal = true;
   readonly #folder: string;
 

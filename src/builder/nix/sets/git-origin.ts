@@ -38,6 +38,7 @@ const UNPACK_TIMEOUT_MS = 10 * 60_000;
  */
 export class GitOrigin implements SetOrigin {
   readonly id: string;
+  readonly programs: readonly string[] = ["git", "tar"];
   readonly isLocal = false;
   readonly #revisions: GitRevisions;
   readonly #git: GitCommand;

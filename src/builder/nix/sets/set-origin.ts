@@ -16,6 +16,8 @@ export interface SetOrigin {
   readonly id: string;
   /** Whether it is on this host: other instances may have another one, and a look costs little. */
   readonly isLocal: boolean;
+  /** Programs of the host that it needs. */
+  readonly programs: readonly string[];
 
   /**
    * The revision that a tag means now.
