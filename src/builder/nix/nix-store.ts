@@ -175,7 +175,6 @@ export class NixStore {
   async confirm(paths: readonly string[], signal: AbortSignal): Promise<boolean> {
     for (let at = 0; at < paths.length; at += BATCH) {
       const some = paths.slice(at, at + BATCH);
-      if ((await this.missing(some, signal)).length > 0) return false;
       const command = ["nix-store", "--realise", "--quiet", "--option", "substitute", "false", ...some];
       if ((await this.run(command, { timeoutMs: QUERY_TIMEOUT_MS, signal })).exitCode !== 0) return false;
     }

@@ -35,6 +35,8 @@ export class PathSupply implements AsyncDisposable {
   readonly #parts: PathSupplyParts;
   readonly #supplied: SuppliedPackages;
   readonly #roots = new AsyncDisposableStack();
+  /** What came with whole packages, and stays with them. */
+  readonly #brought = new Map<string, StorePathInfo>();
   #isUsed = false;
 
   constructor(supplied: SuppliedPackages, parts: PathSupplyParts) {
@@ -54,8 +56,10 @@ export class PathSupply implements AsyncDisposable {
     const wanted = packages.map(({ drvPath, output }) => `${drvPath}!${output}`);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       await this.#realise(wanted, signal);
-      if (await this.#parts.host.store.confirm(outputs, signal))
-        return await this.#parts.host.store.closure(outputs, signal);
+      if (!(await this.#parts.host.store.confirm(outputs, signal))) continue;
+      const closure = await this.#parts.host.store.closure(outputs, signal);
+      for (const info of closure) this.#brought.set(info.path, info);
+      return closure;
     }
     throw removedAgain();
   }
@@ -67,12 +71,18 @@ export class PathSupply implements AsyncDisposable {
    * @throws {RegistryError} `build-failed`, `build-unavailable`
    */
   async bring(wanted: readonly RecordedPath[], signal: AbortSignal): Promise<void> {
+    const brought = wanted.flatMap(({ path }) => this.#brought.get(path) ?? []);
+    if (brought.length === wanted.length) {
+      await this.#compare(wanted, brought);
+      return;
+    }
     const { store } = this.#parts.host;
     const paths = wanted.map(({ path }) => path);
     await this.#protect([...paths, ...wanted.flatMap(({ deriver }) => deriver ?? [])]);
     // A collection that began before they were protected may still remove them.
-    for (let attempt = 1; !(await this.#isThere(wanted, signal)); attempt += 1) {
+    for (let attempt = 1; !(await store.confirm(paths, signal)); attempt += 1) {
       if (attempt === MAX_ATTEMPTS) throw removedAgain();
+      await this.#makeMissing(wanted, signal);
     }
     await this.#compare(wanted, await store.infos(paths, signal));
   }
@@ -82,14 +92,11 @@ export class PathSupply implements AsyncDisposable {
     if (this.#isUsed) this.#parts.host.tidy();
   }
 
-  /** Makes those of the paths that are missing; whether all are there now, known to a collection that runs. */
-  async #isThere(wanted: readonly RecordedPath[], signal: AbortSignal): Promise<boolean> {
-    const { store } = this.#parts.host;
+  async #makeMissing(wanted: readonly RecordedPath[], signal: AbortSignal): Promise<void> {
     const paths = wanted.map(({ path }) => path);
-    const missing = new Set(await store.missing(paths, signal));
+    const missing = new Set(await this.#parts.host.store.missing(paths, signal));
     const absent = wanted.filter(({ path }) => missing.has(path));
     if (absent.length > 0) await this.#make(absent, signal);
-    return await store.confirm(paths, signal);
   }
 
   /** Makes paths by their own derivations, so that nothing is made that only their users need. */
