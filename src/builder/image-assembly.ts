@@ -3,7 +3,6 @@ import type { CachedLayer } from "../metadata/metadata-store.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
-import type { ImageLock } from "./image-lock.ts";
 import type { ImageSettings } from "./package-source.ts";
 
 /** A layer of an image, and its description. */
@@ -80,18 +79,19 @@ export function assembleIndex(
   });
 }
 
-/** The artifact with an image's lock; the image is its subject (image-spec manifest.md, "Artifacts"). */
-export function assembleLockArtifact(
+/** An artifact that says something of an image; the image is its subject (image-spec manifest.md, "Artifacts"). */
+export function assembleArtifact(
   subject: Descriptor,
-  lock: ImageLock,
+  type: string,
+  content: Pick<Descriptor, "digest" | "size">,
 ): { readonly empty: ImageDocument; readonly manifest: ImageDocument } {
   const empty = document(MediaType.ociEmpty, {});
   const manifest = document(MediaType.ociManifest, {
     schemaVersion: 2,
     mediaType: MediaType.ociManifest,
-    artifactType: MediaType.slipwayLock,
+    artifactType: type,
     config: empty.descriptor,
-    layers: [{ mediaType: MediaType.slipwayLock, digest: lock.digest, size: lock.bytes.byteLength }],
+    layers: [{ mediaType: type, digest: content.digest, size: content.size }],
     subject,
   });
   return { empty, manifest };

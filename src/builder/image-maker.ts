@@ -1,13 +1,14 @@
 import type { Logger } from "../log.ts";
 import type { BuiltImage } from "../metadata/metadata-store.ts";
 import type { Platform } from "../oci/descriptor.ts";
+import { MediaType } from "../oci/media-types.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageOutcome } from "./build-progress.ts";
 import { assembleImage, assembleIndex, type ImageDocument } from "./image-assembly.ts";
 import { buildLayers, type LayerRules } from "./image-build.ts";
 import { createLock, type ImageLock, joinLocks } from "./image-lock.ts";
-import type { ImagePublisher } from "./image-publisher.ts";
+import type { Attachment, ImagePublisher } from "./image-publisher.ts";
 import type { LayerBuilder } from "./layer-builder.ts";
 import {
   type PackageRequest,
@@ -16,6 +17,7 @@ import {
   requestsByPlatform,
   type StepContext,
 } from "./package-source.ts";
+import { createSbom } from "./sbom.ts";
 import type { SourceRequest } from "./source-table.ts";
 import type { StoredImages } from "./stored-images.ts";
 
@@ -109,7 +111,7 @@ export class ImageMaker {
       return;
     }
     const index = assembleIndex(images[0]?.resolution.description ?? "", made);
-    await publish(await publisher.push(repository, index, lock), "built");
+    await publish(await publisher.push(repository, index, [lockAttachment(lock)]), "built");
   }
 
   async #resolve(
@@ -128,7 +130,11 @@ export class ImageMaker {
     const { repository } = order;
     const twin = await publisher.linkTwin(repository, image.lock);
     const manifest = twin ?? (await this.#build(order, image, context));
-    await publisher.push(repository, manifest, image.lock);
+    const sbom = createSbom({ ...image, image: manifest.descriptor });
+    await publisher.push(repository, manifest, [
+      lockAttachment(image.lock),
+      { type: MediaType.spdx, bytes: sbom },
+    ]);
     const outcome = twin === undefined ? "built" : "linked";
     return { platform: image.request.platform, manifest, outcome };
   }
@@ -161,4 +167,8 @@ export class ImageMaker {
 /** The rules for a resolution, whose source may have popularity data of its own. */
 function rulesFor({ popularity }: Resolution, { plan, budget }: LayerRules): LayerRules {
   return { plan: (popularity && plan.withPopularity?.(popularity)) ?? plan, budget };
+}
+
+function lockAttachment({ bytes }: ImageLock): Attachment {
+  return { type: MediaType.slipwayLock, bytes };
 }

@@ -4,9 +4,16 @@ import { type Digest, digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageStore } from "../registry/image-store.ts";
-import { assembleLockArtifact, blobsOf, type ImageDocument, manifestsOf } from "./image-assembly.ts";
+import { assembleArtifact, blobsOf, type ImageDocument, manifestsOf } from "./image-assembly.ts";
 import type { ImageLock } from "./image-lock.ts";
 import type { StoredImages } from "./stored-images.ts";
+
+/** What says something of an image: an artifact that refers to it. */
+export interface Attachment {
+  /** Its artifact type and the media type of its content. */
+  readonly type: string;
+  readonly bytes: Uint8Array;
+}
 
 /** Stores finished images by the same path as a client's push, and moves tags to them. */
 export class ImagePublisher {
@@ -53,20 +60,17 @@ export class ImagePublisher {
     return { bytes, descriptor: { mediaType, digest: twin.manifestDigest, size: bytes.byteLength } };
   }
 
-  /** Pushes a manifest, of an index after its images, and the lock that refers to it, both without a tag; resolves to the manifest's digest. */
-  async push(repository: RepositoryName, manifest: ImageDocument, lock: ImageLock): Promise<Digest> {
+  /**
+   * Pushes a manifest, of an index after its images, without a tag, and what is attached to it. Resolves to its digest.
+   */
+  async push(
+    repository: RepositoryName,
+    manifest: ImageDocument,
+    attachments: readonly Attachment[],
+  ): Promise<Digest> {
     const { mediaType } = manifest.descriptor;
     const digest = await this.#store.pushManifest(repository, { mediaType, bytes: manifest.bytes, tags: [] });
-    const artifact = assembleLockArtifact(manifest.descriptor, lock);
-    const lockBlob = { digest: lock.digest, size: lock.bytes.byteLength };
-    await this.#ingest(lock.bytes, lockBlob);
-    await this.#ingest(artifact.empty.bytes, artifact.empty.descriptor);
-    await this.#store.link(repository, [lockBlob, artifact.empty.descriptor]);
-    await this.#store.pushManifest(repository, {
-      mediaType: MediaType.ociManifest,
-      bytes: artifact.manifest.bytes,
-      tags: [],
-    });
+    await Promise.all(attachments.map((one) => this.#attach(repository, manifest.descriptor, one)));
     return digest;
   }
 
@@ -78,6 +82,19 @@ export class ImagePublisher {
     if (!(await this.#ledger.publishBuiltImage(image, previous?.manifestDigest))) return false;
     this.#stored.notePublished(image);
     return true;
+  }
+
+  async #attach(repository: RepositoryName, subject: Descriptor, { type, bytes }: Attachment): Promise<void> {
+    const blob = { digest: digestOf(bytes), size: bytes.byteLength };
+    const artifact = assembleArtifact(subject, type, blob);
+    await this.#ingest(bytes, blob);
+    await this.#ingest(artifact.empty.bytes, artifact.empty.descriptor);
+    await this.#store.link(repository, [blob, artifact.empty.descriptor]);
+    await this.#store.pushManifest(repository, {
+      mediaType: MediaType.ociManifest,
+      bytes: artifact.manifest.bytes,
+      tags: [],
+    });
   }
 
   async #ingest(bytes: Uint8Array, blob: Pick<Descriptor, "digest" | "size">): Promise<void> {

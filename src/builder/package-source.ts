@@ -29,6 +29,17 @@ export function requestsByPlatform({
   return [request, ...furtherPlatforms.map((platform) => ({ ...request, platform }))];
 }
 
+/** What lists of software say of a part. */
+export interface Software {
+  readonly name: string;
+  readonly version?: string | undefined;
+  /** Its package URL (purl). */
+  readonly purl: string;
+  /** An SPDX licence expression. */
+  readonly license?: string | undefined;
+  readonly homepage?: string | undefined;
+}
+
 /** A part of an image's closure that goes into a layer as a whole: a package file, or a path of a store. */
 export interface Part {
   /** Unique in the closure. */
@@ -46,6 +57,7 @@ export interface Part {
   readonly references?: readonly string[];
   /** Whether the image was asked for by this part's name. */
   readonly requested?: boolean;
+  readonly software?: Software;
 }
 
 /** Progress and cancellation of a long step. */

@@ -11,6 +11,7 @@ import type {
   StepContext,
 } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
+import { packageUrl } from "../sbom.ts";
 import type { DebianPackage } from "./debian-package.ts";
 import type { FetchedPackages } from "./package-pool.ts";
 
@@ -89,8 +90,17 @@ class HeldFiles implements HeldParts {
   }
 }
 
-function partOf({ name, version, sizeBytes, sha256, base }: DebianPackage): Part {
-  return { id: name, label: `${name}=${version}`, bucket: name, sizeBytes, contentKey: sha256, base };
+function partOf({ name, version, architecture, sizeBytes, sha256, base }: DebianPackage): Part {
+  const purl = packageUrl("deb/debian", name, version, { arch: architecture });
+  return {
+    id: name,
+    label: `${name}=${version}`,
+    bucket: name,
+    sizeBytes,
+    contentKey: sha256,
+    base,
+    software: { name, version, purl },
+  };
 }
 
 /** Without what the package lists may say otherwise tomorrow. */

@@ -18,6 +18,9 @@ export interface EvaluatedPackage {
   /** Of two packages with the same file, the one with the lower number has it. */
   readonly priority: number;
   readonly mainProgram: string | null;
+  /** An SPDX licence expression. */
+  readonly license: string | null;
+  readonly homepage: string | null;
 }
 
 /** A package set with its arguments. */

@@ -1,4 +1,6 @@
 import type { Part } from "../package-source.ts";
+import { packageUrl } from "../sbom.ts";
+import type { EvaluatedPackage } from "./evaluation.ts";
 import type { StorePathInfo } from "./nix-store.ts";
 
 /** What comes before a path's name: `/nix/store/`, the hash, and a hyphen. */
@@ -7,16 +9,27 @@ const PREFIX_LENGTH = "/nix/store/".length + 32 + 1;
 /** The place of a store path in an image. */
 export type NixPlace = Pick<Part, "base" | "requested">;
 
+/** What an evaluation knows of a package besides its path. */
+export type PackageFacts = Pick<EvaluatedPackage, "license" | "homepage">;
+
 /** A store path as a part of an image; the path is its id. */
-export function nixPart({ path, narHash, narSize, references }: StorePathInfo, place: NixPlace): Part {
+export function nixPart(
+  { path, narHash, narSize, references }: StorePathInfo,
+  place: NixPlace,
+  { license, homepage }: PackageFacts = { license: null, homepage: null },
+): Part {
   const label = path.slice(PREFIX_LENGTH);
+  const name = nameWithoutVersion(label);
+  const version = label.length > name.length ? label.slice(name.length + 1) : undefined;
+  const purl = packageUrl("nix", name, version, { path });
   return {
     id: path,
     label,
-    bucket: nameWithoutVersion(label),
+    bucket: name,
     sizeBytes: narSize,
     contentKey: `${path}:${narHash}`,
     references,
+    software: { name, version, purl, ...(license && { license }), ...(homepage && { homepage }) },
     ...place,
   };
 }

@@ -70,9 +70,11 @@ export class NixResolution implements Resolution {
       this.#infos,
     );
     const named = new Set(requested.map(({ path }) => path));
-    this.parts = closure.map((info) =>
-      nixPart(info, { base: base.has(info.path), requested: named.has(info.path) }),
-    );
+    const facts = new Map([...included, ...requested].map((one) => [one.path, one]));
+    this.parts = closure.map((info) => {
+      const place = { base: base.has(info.path), requested: named.has(info.path) };
+      return nixPart(info, place, facts.get(info.path));
+    });
     this.lockInputs = lockInputs(resolved);
     this.description = `Nix packages: ${this.packages.join(" ")}`;
     const links = { outputs: [...requested, ...included], closure };

@@ -211,6 +211,22 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     expect(labels).toEqual([["apart-1.0"], ["everywhere-1"], ["library-2.1", "program-1.0"]]);
   });
 
+  it("knows what lists of software want to know, as far as it is said", async () => {
+    const request = tested.source.read(["licensed", "described", "program"], parseTag("latest"), AMD64);
+    await using resolution = await tested.source.resolve(request, context());
+    const software = new Map(resolution.parts.map((part) => [part.bucket, part.software]));
+    const licensed = {
+      name: "licensed",
+      version: "1.0",
+      license: "MIT AND Zlib",
+      homepage: "https://licensed.invalid",
+    };
+    expect(software.get("licensed")).toMatchObject(licensed);
+    expect(software.get("licensed")?.purl).toStartWith("pkg:nix/licensed@1.0?path=%2Fnix%2Fstore%2F");
+    expect(software.get("described")?.license).toBeUndefined();
+    expect(software.get("library")).toMatchObject({ name: "library", version: "2.1" });
+  });
+
   it("can bring popularity data of its own, for Nixery's grouping", async () => {
     await using popular = await openNixSource(join(folder.path, "nix"), { popularity: true });
     const request = popular.source.read(["program", "apart"], parseTag("latest"), AMD64);

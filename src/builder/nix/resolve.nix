@@ -66,8 +66,19 @@ let
     let result = tryEval (builtins.deepSeq value value);
     in if result.success then result.value else default;
 
+  # An SPDX licence expression, or null: from one licence or a list of them, each a set that knows its name there.
+  licenseOf = license:
+    let
+      names = map (one: one.spdxId or null) (if builtins.isList license then license else [ license ]);
+      known = filter isString names;
+    in
+    if names != [ ] && length known == length names then concatStringsSep " AND " known else null;
+
   describe = path: value:
-    let meta = fact (value.meta or { }) { };
+    let
+      found = tryEval (value.meta or { });
+      meta = if found.success && isAttrs found.value then found.value else { };
+      text = value: if isString value then value else null;
     in {
       attribute = concatStringsSep "." path;
       drvPath = builtins.unsafeDiscardStringContext value.drvPath;
@@ -75,7 +86,9 @@ let
       # `outPath` would make JSON of the path alone.
       path = builtins.unsafeDiscardStringContext value.outPath;
       priority = let p = fact (meta.priority or 5) 5; in if builtins.isInt p then p else 5;
-      mainProgram = let p = fact (meta.mainProgram or null) null; in if isString p then p else null;
+      mainProgram = text (fact (meta.mainProgram or null) null);
+      license = fact (licenseOf (meta.license or null)) null;
+      homepage = text (fact (meta.homepage or null) null);
       # Writes the derivation, on which the paths above depend.
       instantiated = stringLength value.drvPath > 0;
     };

@@ -17,6 +17,10 @@ interface Manifest {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+interface Referrers {
+  readonly manifests: readonly { readonly digest: string; readonly artifactType: string }[];
+}
+
 interface Index {
   readonly mediaType: string;
   readonly manifests: readonly {
@@ -110,10 +114,26 @@ describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
     const { digest } = await manifestOf("apart");
     expect(await (await call("nix/apart/tags/list")).json()).toEqual({ name: "nix/apart", tags: ["latest"] });
     expect(JSON.stringify(await (await call("_catalog")).json())).toContain('"nix/apart"');
-    const referrers = (await (await call(`nix/apart/referrers/${digest}`)).json()) as {
-      manifests: unknown[];
+    const { manifests } = (await (await call(`nix/apart/referrers/${digest}`)).json()) as Referrers;
+    expect(manifests.map(({ artifactType }) => artifactType).toSorted()).toEqual([
+      "application/spdx+json",
+      "application/vnd.slipway.lock.v1+json",
+    ]);
+  });
+
+  it("19: has a list of its software, with versions and licences", async () => {
+    const { digest } = await manifestOf("licensed");
+    const referrers = await call(`nix/licensed/referrers/${digest}?artifactType=application/spdx%2Bjson`);
+    const [artifact] = ((await referrers.json()) as Referrers).manifests;
+    const manifest = await call(`nix/licensed/manifests/${artifact?.digest}`);
+    const [layer] = ((await manifest.json()) as Manifest).layers;
+    const sbom = (await (await call(`nix/licensed/blobs/${layer?.digest}`)).json()) as {
+      packages: readonly { name: string; versionInfo: string; licenseDeclared: string }[];
     };
-    expect(referrers.manifests).toHaveLength(1);
+    expect(sbom.packages.find(({ name }) => name === "licensed")).toMatchObject({
+      versionInfo: "1.0",
+      licenseDeclared: "MIT AND Zlib",
+    });
   });
 
   it("9: builds an image once, however many ask for it at once", async () => {
@@ -200,6 +220,6 @@ describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
  * Elsewhere: 5, 23 src/builder/plan/nixery-plan.test.ts, size-plan.test.ts (a total order; size decides); 10
  * src/builder/nix/nix-source.test.ts, src/builder/build-queue.test.ts (cancelling, limits, the queue); 15
  * src/builder/nix/store-lifetime.test.ts (collections); 16 the same (nothing evaluated while nothing changed); 17
- * src/builder/image-lock.test.ts; 19 the lock is a referrer (8, above); 20 src/content/s3-driver.test.ts; 21
- * src/builder/plan/chosen-plan.test.ts, popularity.test.ts. Access control (14), SBOM (19), and metrics (24) are not there yet.
+ * src/builder/image-lock.test.ts; 20 src/content/s3-driver.test.ts; 21
+ * src/builder/plan/chosen-plan.test.ts, popularity.test.ts. Access control (14) and metrics (24) are not there yet.
  */

@@ -35,6 +35,9 @@ in
   described = program "described" { } // {
     meta = { mainProgram = "described"; priority = 3; license = throw "a broken fact"; };
   };
+  licensed = program "licensed" { } // {
+    meta = { license = [ { spdxId = "MIT"; } { spdxId = "Zlib"; } ]; homepage = "https://licensed.invalid"; };
+  };
   split = make "split-1" { outputs = [ "out" "dev" ]; } ''
     mkdir -p $out/bin $dev/include; echo run > $out/bin/split; chmod 755 $out/bin/split; echo header > $dev/include/split.h
   '';
