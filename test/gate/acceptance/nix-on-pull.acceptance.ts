@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, setDefaultTimeout } from "bun:test";
-import { cp, writeFile } from "node:fs/promises";
+import { cp, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { installed, mustRun } from "../../support/command.ts";
+import { findProgram } from "../../support/find-program.ts";
 import { HAS_NIX, HOST_SHELL, makeRemovable } from "../../support/nix.ts";
 import { describeWith } from "../../support/requirements.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
@@ -9,6 +10,7 @@ import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-f
 
 const CAN_RUN_IMAGES =
   process.getuid?.() === 0 && installed("skopeo", "umoci", "podman", "chroot", "apt-get");
+const CRANE = findProgram("crane");
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 const SET = join(import.meta.dir, "nix-set");
 
@@ -79,6 +81,40 @@ describeWith("images of a Nix package set", HAS_NIX && CAN_RUN_IMAGES, "needs ro
     const image = `${server.host}/nix/hello:latest`;
     await mustRun(["podman", ...storage, "pull", "--tls-verify=false", image]);
     await mustRun(["podman", ...storage, "rmi", "--all", "--force"]);
+  });
+
+  describeWith("crane", CRANE !== undefined, "not installed", () => {
+    it("pulls them, and finds every digest right", async () => {
+      const image = `${server.host}/nix/jq/tree:latest`;
+      await mustRun([CRANE ?? "", "pull", "--insecure", "--format=oci", image, join(folder.path, "crane")]);
+      await mustRun([CRANE ?? "", "validate", "--insecure", "--remote", image]);
+    });
+  });
+
+  it("are an index when two platforms are asked for", async () => {
+    const response = await fetch(`${server.url}/v2/nix/amd64/arm64/jq/manifests/latest`);
+    expect(response.status).toBe(200);
+    const { manifests } = (await response.json()) as {
+      manifests: readonly { digest: string; platform: { architecture: string } }[];
+    };
+    expect(manifests.map(({ platform }) => platform.architecture)).toEqual(["amd64", "arm64"]);
+    const both = join(folder.path, "both");
+    const image = `docker://${server.host}/nix/amd64/arm64/jq:latest`;
+    await mustRun([
+      "skopeo",
+      "copy",
+      "--src-tls-verify=false",
+      "--override-arch=arm64",
+      image,
+      `oci:${both}:latest`,
+    ]);
+    const unpacked = ["umoci", "unpack", "--rootless", "--image", `${both}:latest`, `${both}-bundle`];
+    await mustRun(unpacked);
+    const program = await Bun.file(
+      join(`${both}-bundle/rootfs`, await readlink(join(`${both}-bundle/rootfs/bin/jq`))),
+    ).bytes();
+    // The machine of an ELF file: 183 is AArch64.
+    expect(program[18]).toBe(183);
   });
 
   it("have one digest, whatever the order and the case of their names, and are built once", async () => {
