@@ -36,6 +36,8 @@ export class PathSupply implements AsyncDisposable {
   readonly #supplied: SuppliedPackages;
   readonly #roots = new AsyncDisposableStack();
   #isUsed = false;
+  /** What Nix knows of the packages' closure, once all of it was brought. */
+  #brought: ReadonlyMap<string, StorePathInfo> = new Map();
 
   constructor(supplied: SuppliedPackages, parts: PathSupplyParts) {
     this.#supplied = supplied;
@@ -54,8 +56,11 @@ export class PathSupply implements AsyncDisposable {
     const wanted = packages.map(({ drvPath, output }) => `${drvPath}!${output}`);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       await this.#realise(wanted, signal);
-      if (await this.#parts.host.store.confirm(outputs, signal))
-        return await this.#parts.host.store.closure(outputs, signal);
+      if (await this.#parts.host.store.confirm(outputs, signal)) {
+        const closure = await this.#parts.host.store.closure(outputs, signal);
+        this.#brought = new Map(closure.map((info) => [info.path, info]));
+        return closure;
+      }
     }
     throw removedAgain();
   }
@@ -69,6 +74,8 @@ export class PathSupply implements AsyncDisposable {
   async bring(wanted: readonly RecordedPath[], signal: AbortSignal): Promise<void> {
     const { store } = this.#parts.host;
     const paths = wanted.map(({ path }) => path);
+    const brought = paths.flatMap((path) => this.#brought.get(path) ?? []);
+    if (brought.length === paths.length) return await this.#compare(wanted, brought);
     await this.#protect([...paths, ...wanted.flatMap(({ deriver }) => deriver ?? [])]);
     // A collection that began before they were protected may still remove them.
     for (let attempt = 1; !(await this.#isThere(wanted, signal)); attempt += 1) {
