@@ -19,6 +19,14 @@ export const SMALL_SET = join(import.meta.dir, "small-set");
 /** What a builder sees of the host, for sets whose builder is the host's shell. */
 export const HOST_SHELL = ["/bin", "/lib", "/lib64", "/usr"];
 
+/** Variables for a server that builds from the small set. */
+export const SMALL_SET_VARIABLES: Readonly<Record<string, string>> = {
+  SLIPWAY_BUILDER_NIX_PATH: SMALL_SET,
+  SLIPWAY_BUILDER_NIX_INCLUDE: '["everywhere"]',
+  SLIPWAY_BUILDER_NIX_SUBSTITUTERS: "[]",
+  SLIPWAY_BUILDER_NIX_SANDBOX_PATHS: JSON.stringify(HOST_SHELL),
+};
+
 /** Lets a folder with a store be removed: what is in a store is read-only. */
 export async function makeRemovable(folder: string): Promise<void> {
   await mustRun(["chmod", "-R", "u+w", folder]);

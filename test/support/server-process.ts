@@ -20,14 +20,22 @@ const ROOT = join(import.meta.dir, "../..");
 const INHERITED =
   /^(?:PATH|HOME|TMPDIR|(?:https?|ftp|no|all)_proxy|MIMALLOC_PURGE_DELAY|BUN_JSC_forceRAMSize)$/i;
 
-/** Starts `slipway serve` on a free port of the loopback, and waits until it listens. */
+/**
+ * Starts `slipway serve` on a free port of the loopback, and waits until it listens.
+ *
+ * @param data its data folder; if absent, `variables` say where data and port are
+ */
 export async function startServerProcess(
-  data: string,
+  data: string | undefined,
   variables: Readonly<Record<string, string>> = {},
   options: readonly string[] = [],
 ): Promise<ServerProcess> {
   const child = Bun.spawn([process.execPath, join(ROOT, "src/cli/main.ts"), "serve", ...options], {
-    env: { ...inheritedEnvironment(), SLIPWAY_DATA: data, SLIPWAY_HTTP_PORT: "0", ...variables },
+    env: {
+      ...inheritedEnvironment(),
+      ...(data !== undefined && { SLIPWAY_DATA: data, SLIPWAY_HTTP_PORT: "0" }),
+      ...variables,
+    },
     stdout: "pipe",
     stderr: "pipe",
   });

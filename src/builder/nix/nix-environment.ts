@@ -55,6 +55,11 @@ export class NixFolders {
     return join(this.#root, "cache");
   }
 
+  /** What is kept of git repositories. */
+  get repositories(): string {
+    return join(this.#root, "repositories");
+  }
+
   /** An empty folder instead of the host's configuration. */
   get configuration(): string {
     return join(this.#root, "configuration");

@@ -5,7 +5,9 @@ import type { CommandRunner } from "../process/command-runner.ts";
 import { Evaluation } from "./evaluation.ts";
 import { NixHost, type NixHostOptions } from "./nix-host.ts";
 import { NixSource } from "./nix-source.ts";
+import { ChannelOrigin, type ChannelOriginOptions } from "./sets/channel-origin.ts";
 import { FolderOrigin } from "./sets/folder-origin.ts";
+import { GitOrigin, type GitOriginOptions } from "./sets/git-origin.ts";
 import type { SetOrigin } from "./sets/set-origin.ts";
 
 /** One package set. */
@@ -24,15 +26,8 @@ export interface NixSetOptions {
 /** Where a package set comes from. */
 export type NixOriginOptions =
   | { readonly kind: "folder"; readonly path: string }
-  | {
-      readonly kind: "git";
-      readonly url: string;
-      readonly revisions: "refs" | "reachable" | "any";
-      readonly sshKeyFile?: string | undefined;
-      readonly knownHostsFile?: string | undefined;
-      readonly credentialsFile?: string | undefined;
-    }
-  | { readonly kind: "channel"; readonly channel: string; readonly url: string };
+  | ({ readonly kind: "git" } & Omit<GitOriginOptions, "stateFolder">)
+  | ({ readonly kind: "channel" } & ChannelOriginOptions);
 
 /** All package sets, which share one Nix and its store. */
 export interface NixOptions extends NixHostOptions {
@@ -71,7 +66,7 @@ export function openNix(
   const evaluation = new Evaluation(host.store, options.evaluationSeconds * 1000);
   const sources = options.sets.map((set) => {
     const { popularity, evaluationSeconds, closurePaths, closureBytes, refreshSeconds } = options;
-    const origin = openOrigin(set.origin);
+    const origin = openOrigin(set.origin, host, runner);
     const parts = { host, origin, evaluation, runner, ledger, log, clock };
     return new NixSource(
       { ...set, popularity, evaluationSeconds, refreshSeconds, closurePaths, closureBytes },
@@ -81,7 +76,13 @@ export function openNix(
   return { sources, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
 }
 
-function openOrigin(origin: NixOriginOptions): SetOrigin {
-  if (origin.kind !== "folder") throw new Error("not yet");
-  return new FolderOrigin(origin.path);
+function openOrigin(origin: NixOriginOptions, { store }: NixHost, runner: CommandRunner): SetOrigin {
+  switch (origin.kind) {
+    case "folder":
+      return new FolderOrigin(origin.path);
+    case "git":
+      return new GitOrigin({ ...origin, stateFolder: store.folders.repositories }, runner);
+    case "channel":
+      return new ChannelOrigin(origin, store);
+  }
 }

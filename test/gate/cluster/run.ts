@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { parseS3Program, S3_PROGRAMS } from "../../../examples/cluster/cluster-options.ts";
 import { Checks } from "../../support/checks.ts";
+import { makeRemovable } from "../../support/nix.ts";
 import { type ClusterPlace, findClusterPlace } from "../../support/test-cluster.ts";
 import { checkBuilds, prepareBuilds } from "./build-scenarios.ts";
 import { checkCoherence } from "./coherence-scenarios.ts";
@@ -37,7 +38,7 @@ async function run(): Promise<number> {
     await cluster.down();
   }
   if (values.keep || checks.failed > 0) console.log(`logs and data stay in ${place.folder.path}`);
-  else await place[Symbol.asyncDispose]();
+  else await remove(place);
   console.log(checks.summary());
   return checks.failed === 0 ? 0 : 1;
 }
@@ -52,4 +53,9 @@ async function checkConformanceSparsely(
   await cluster.up();
   await checkConformance(cluster, checks);
   for (const name of cluster.names.filter((name) => name.startsWith("slipway-"))) await cluster.stop(name);
+}
+
+async function remove(place: ClusterPlace): Promise<void> {
+  await makeRemovable(place.folder.path);
+  await place[Symbol.asyncDispose]();
 }

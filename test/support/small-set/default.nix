@@ -26,7 +26,7 @@ in
   inherit library;
   program = program "program" { needs = library; };
   apart = program "apart" { };
-  everywhere = make "everywhere-1" { } "mkdir -p $out/etc/ssl/certs; echo certificates > $out/etc/ssl/certs/ca-bundle.crt";
+  everywhere = make "everywhere-1" { system = builtins.currentSystem; } "mkdir -p $out/etc/ssl/certs; echo certificates > $out/etc/ssl/certs/ca-bundle.crt";
   MixedCase = program "mixed" { };
   _0digit = program "digit" { };
   "dotted2.5" = program "dotted" { };
@@ -41,6 +41,10 @@ in
   oneFile = make "one-file" { } "printf '#!/bin/sh\\n' > $out; chmod 755 $out";
   rival = make "rival-1" { } "mkdir -p $out/bin; echo rival > $out/bin/apart; chmod 755 $out/bin/apart";
 
+  # Builds here for any platform.
+  portable = make "portable-${system}" { system = builtins.currentSystem; } "echo > $out";
+  # Says more than a pipe holds.
+  chatty = make "chatty-1" { } "i=0; while [ $i -lt 20000 ]; do echo a line of a long build log; i=$((i+1)); done; echo > $out";
   # Other bytes each time.
   unsteady = make "unsteady-1" { } "mkdir -p $out/bin; cat /proc/sys/kernel/random/uuid > $out/bin/unsteady";
   needsUnsteady = program "needs-unsteady" { needs = make "unsteady-library-1" { } "cat /proc/sys/kernel/random/uuid > $out"; };

@@ -6,50 +6,60 @@ import type { SetOrigin, SetRevision } from "./set-origin.ts";
 
 const ONLY_TAG = "latest";
 
-/** A package set in a folder of this host. Its revision is a stamp of all files: names, sizes and times. */
+/**
+ * A package set in a folder of this host. A revision is found by the names, sizes and times of all files.
+ *
+ * The folder may change between `find` and `place`, which takes what is there by then. So the content of a revision is
+ * known only by the hash of what was placed.
+ */
 export class FolderOrigin implements SetOrigin {
   readonly id: string;
   readonly isLocal = true;
   readonly #folder: string;
 
-  /** @param folder an absolute path */
   constructor(folder: string) {
     this.id = `folder ${folder}`;
     this.#folder = folder;
   }
 
-  async find(tag: string): Promise<SetRevision> {
+  async find(tag: string, signal: AbortSignal): Promise<SetRevision> {
     if (tag !== ONLY_TAG) {
       throw new RegistryError("manifest-unknown", `a package set in a folder has only the tag ${ONLY_TAG}`, {
         detail: { tag },
       });
     }
-    try {
-      const hash = new Bun.CryptoHasher("sha256");
-      await addToStamp(hash, this.#folder);
-      return { id: hash.digest("hex"), lock: { kind: "folder" }, pinned: false };
-    } catch (cause) {
-      throw new RegistryError("build-unavailable", "the package set cannot be read on this host", { cause });
-    }
+    return { id: await this.#readStamp(signal), lock: { kind: "folder" }, pinned: false };
   }
 
-  /** The folder as it is now, which may be another revision by then. */
-  async place(_: SetRevision, store: NixStore, signal: AbortSignal): Promise<string> {
+  async place(_revision: SetRevision, store: NixStore, signal: AbortSignal): Promise<string> {
     return await store.addSource(this.#folder, signal);
+  }
+
+  /** Changes whenever a file of the set does. */
+  async #readStamp(signal: AbortSignal): Promise<string> {
+    const hash = new Bun.CryptoHasher("sha256");
+    try {
+      await addToStamp(hash, this.#folder, signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw new RegistryError("build-unavailable", "the package set cannot be read on this host", { cause });
+    }
+    return hash.digest("hex");
   }
 }
 
-async function addToStamp(hash: Bun.CryptoHasher, path: string): Promise<void> {
-  const { size, mtimeMs, ino, mode } = await lstat(path);
-  const entries = await readdir(path, { withFileTypes: true });
-  hash.update(JSON.stringify([path, size, mtimeMs, ino, mode]));
+async function addToStamp(hash: Bun.CryptoHasher, folder: string, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await addEntry(hash, folder);
+  const entries = await readdir(folder, { withFileTypes: true });
   for (const entry of entries.toSorted((one, other) => (one.name < other.name ? -1 : 1))) {
-    const inside = join(path, entry.name);
-    if (entry.isDirectory()) {
-      await addToStamp(hash, inside);
-      continue;
-    }
-    const { size, mtimeMs, ino, mode } = await lstat(inside);
-    hash.update(JSON.stringify([inside, size, mtimeMs, ino, mode]));
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await addToStamp(hash, path, signal);
+    else await addEntry(hash, path);
   }
+}
+
+async function addEntry(hash: Bun.CryptoHasher, path: string): Promise<void> {
+  const { size, mtimeMs, ino, mode } = await lstat(path);
+  hash.update(JSON.stringify([path, size, mtimeMs, ino, mode]));
 }

@@ -1,0 +1,105 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { KeyedLock } from "../../../oci/keyed-lock.ts";
+import { onceSuccessful } from "../../once-successful.ts";
+import type { GitCommand } from "./git-command.ts";
+import { isRunning } from "./running-process.ts";
+import { type ScratchFolder, scratchFolder } from "./scratch-folder.ts";
+
+const INIT_TIMEOUT_MS = 60_000;
+/** One for all caches, because several origins may share a folder. */
+const LOCKS = new KeyedLock();
+
+/**
+ * The folder with all that is kept of one remote repository: bare repositories, an empty home folder, scratch folders.
+ *
+ * One caller at a time changes a repository; others may read it meanwhile. Another process may use the same folder:
+ * git's own locks then keep the repositories sound, and one of the two may fail.
+ */
+export class GitCache {
+  readonly git: GitCommand;
+  readonly #folder: string;
+  /** Whether no other process uses the folder. */
+  #isOwner = false;
+  readonly #opened: () => Promise<void>;
+
+  /** `home` of `git` is {@link GitCache.homeIn} of `folder`. */
+  constructor(folder: string, git: GitCommand) {
+    this.git = git;
+    this.#folder = folder;
+    this.#opened = onceSuccessful(() => this.#open());
+  }
+
+  /** The home folder in a cache's folder. */
+  static homeIn(folder: string): string {
+    return join(folder, "home");
+  }
+
+  /** The bare repository `name`, which is created if need be. */
+  async repository(name: string, signal: AbortSignal): Promise<string> {
+    await this.#opened();
+    const repository = join(this.#folder, `${name}.git`);
+    await LOCKS.run(repository, () => this.#initialise(repository, signal), signal);
+    return repository;
+  }
+
+  /** Runs `work` on the bare repository `name` when no one else changes it. */
+  async change<Result>(
+    name: string,
+    signal: AbortSignal,
+    work: (repository: string) => Promise<Result>,
+  ): Promise<Result> {
+    await this.#opened();
+    const repository = join(this.#folder, `${name}.git`);
+    const change = async (): Promise<Result> => {
+      await this.#initialise(repository, signal);
+      await this.#removeLocks(repository);
+      return await work(repository);
+    };
+    return await LOCKS.run(repository, change, signal);
+  }
+
+  /** Makes a repository empty again; part of a change of it. */
+  async beginAnew(repository: string, signal: AbortSignal): Promise<void> {
+    await rm(repository, { recursive: true, force: true });
+    await this.#initialise(repository, signal);
+  }
+
+  /** A new, empty folder. */
+  async scratch(): Promise<ScratchFolder> {
+    await this.#opened();
+    return await scratchFolder(join(this.#folder, "scratch"));
+  }
+
+  /** Also completes a repository whose creation was interrupted. */
+  async #initialise(repository: string, signal: AbortSignal): Promise<void> {
+    const complete = join(repository, "slipway-complete");
+    if (await Bun.file(complete).exists()) return;
+    const command = ["init", "--bare", "--quiet", "--template="];
+    const options = { timeoutMs: INIT_TIMEOUT_MS, signal };
+    const { exitCode, stderr } = await this.git.local(repository, command, options);
+    if (exitCode !== 0) throw this.git.failure(stderr);
+    await writeFile(complete, "");
+  }
+
+  /** Removes what a git that was killed has left: a fetch in this repository would wait for it or fail. */
+  async #removeLocks(repository: string): Promise<void> {
+    if (!this.#isOwner) return;
+    for await (const lock of new Bun.Glob("**/*.lock").scan({ cwd: repository, dot: true })) {
+      await rm(join(repository, lock), { force: true });
+    }
+  }
+
+  async #open(): Promise<void> {
+    await mkdir(GitCache.homeIn(this.#folder), { recursive: true });
+    this.#isOwner = await own(join(this.#folder, "owner"));
+  }
+}
+
+/** Makes this process the owner of a folder, unless another one is and runs; `file` has the owner's number. */
+async function own(file: string): Promise<boolean> {
+  const pid = Number.parseInt(await readFile(file, "utf8").catch(() => ""), 10);
+  if (!Number.isNaN(pid) && pid !== process.pid && isRunning(pid)) return false;
+  await writeFile(file, String(process.pid));
+  return true;
+}

@@ -1,0 +1,29 @@
+import pino from "pino";
+import { NixFolders } from "../../src/builder/nix/nix-environment.ts";
+import { NixStore } from "../../src/builder/nix/nix-store.ts";
+import { CommandRunner } from "../../src/builder/process/command-runner.ts";
+
+/** A runner of commands with the environment of this process, or with another one. `onLog` gets all that it logs. */
+export function testRunner(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  onLog: (line: string) => void = () => {},
+): CommandRunner {
+  const log = pino({ level: "debug" }, { write: onLog });
+  return new CommandRunner({ environment, log, graceMs: 120_000 });
+}
+
+/** The store of a Nix source in `stateFolder`, without binary caches. */
+export function openNixStore(stateFolder: string, runner = testRunner()): NixStore {
+  const settings = {
+    stateFolder,
+    substituters: [],
+    trustedKeys: [],
+    sandboxPaths: [],
+    maxJobs: 1,
+    builderTimeoutSeconds: 600,
+    silentSeconds: 600,
+    logBytes: 16 << 20,
+    evaluationBytes: 1 << 30,
+  };
+  return new NixStore(new NixFolders(stateFolder), settings, runner);
+}
