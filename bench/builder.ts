@@ -10,6 +10,7 @@ import type { Contender } from "./builder/contender.ts";
 import { measureContender, measurePinned } from "./builder/measures.ts";
 import { isHostStoreFree, nixeryContender } from "./builder/nixery.ts";
 import { buildNixery } from "./builder/nixery-program.ts";
+import { commitSet } from "./builder/pinned-set.ts";
 import { renderBuilderReport } from "./builder/report.ts";
 import { compareVersions, programVersions, type Versions } from "./builder/sameness.ts";
 import { slipwayContender } from "./builder/slipway.ts";
@@ -31,7 +32,8 @@ if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a w
 await using folder = await temporaryFolder("bench-builder");
 progress("package set and Nixery");
 await using set = await nixPackageSet(await subfolder("packages"));
-await using slipway = await slipwayContender(await subfolder("slipway"), set.path);
+const measured = await commitSet(set.path, join(folder.path, "repository"));
+await using slipway = await slipwayContender(await subfolder("slipway"), measured);
 const { nixery, missing } = await findNixery();
 await using _ = nixery;
 const contenders = nixery === undefined ? [slipway] : [slipway, nixery];
@@ -46,7 +48,7 @@ async function findNixery(): Promise<{ nixery?: Contender; missing?: string }> {
   if (!(await isHostStoreFree())) return { missing: "this machine's Nix store is in use" };
   const program = await buildNixery(await subfolder("nixery-program"), values.nixery);
   if ("missing" in program) return { missing: program.missing };
-  return { nixery: await nixeryContender(program, await subfolder("nixery"), set.path) };
+  return { nixery: await nixeryContender(program, await subfolder("nixery"), measured) };
 }
 
 async function measure(contenders: readonly Contender[]): Promise<Samples> {
@@ -70,7 +72,10 @@ async function comparePrograms(nixery: Contender): Promise<readonly string[]> {
   return compareVersions(own, other);
 }
 
-function buildFacts(contenders: readonly Contender[], { fileCount, fileBytes }: NixPackageSet): readonly string[] {
+function buildFacts(
+  contenders: readonly Contender[],
+  { fileCount, fileBytes }: NixPackageSet,
+): readonly string[] {
   const nixVersion = /\(Nix\) (\S+)/.exec(outputOf("nix-store", "--version"))?.[1] ?? "of unknown version";
   return [
     ...hostFacts(folder.path),

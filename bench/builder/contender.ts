@@ -16,6 +16,6 @@ export interface Contender extends AsyncDisposable {
   readonly version: string;
   /** Starts it without any layer; `packages` leaves what Nix built before. One runs at a time. */
   start(beginning: Beginning): Promise<RunningContender>;
-  /** Starts it on a package set that is pinned to a commit, with its tag; absent if it has no such sets. */
-  startPinned?(): Promise<RunningContender>;
+  /** Starts it on the set's repository, without any layer; its images have the commit as their tag. */
+  startPinned(): Promise<RunningContender>;
 }

@@ -7,7 +7,7 @@ export const BUILDER_MEASURES = {
   layers: "packages built, no layers",
   newName: "new name over cached layers",
   warm: "same name again",
-  pinned: "same name again, set pinned to a commit",
+  pinned: "same name again, tag is a commit",
 } as const;
 
 /** The image that is built from nothing. */
@@ -31,9 +31,8 @@ export async function measureContender(contender: Contender, samples: Samples): 
   for (const seconds of await warmPulls(running)) add(warm, seconds);
 }
 
-/** Measures the pulls of a pinned image, on a contender that has such sets. */
+/** Measures the pulls of an image whose tag is a commit. */
 export async function measurePinned(contender: Contender, samples: Samples): Promise<void> {
-  if (contender.startPinned === undefined) return;
   await using running = await contender.startPinned();
   for (const seconds of await warmPulls(running))
     samples.add(BUILDER_MEASURES.pinned, contender.name, seconds);

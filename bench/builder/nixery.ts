@@ -1,15 +1,15 @@
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { mustRun } from "../../test/support/command.ts";
+import { mustRun, run } from "../../test/support/command.ts";
 import { freePort } from "../../test/support/free-port.ts";
 import { launch } from "../servers/launch.ts";
 import type { Contender, RunningContender } from "./contender.ts";
 import type { NixeryProgram } from "./nixery-program.ts";
+import type { MeasuredSet } from "./pinned-set.ts";
 
 /** The column heading of Nixery. */
 export const NIXERY = "Nixery";
 
-const STORE = "/nix/store";
 /** Nix as Nixery has it in its own container, without a cache to ask first; as many builders as Slipway has. */
 const NIX_CONFIGURATION = `sandbox = false
 build-users-group =
@@ -20,17 +20,17 @@ experimental-features = nix-command
 `;
 const NIX_TIMEOUT_SECONDS = 600;
 
-/** Whether the host's Nix store is empty, so that Nixery may use it and empty it again. */
+/** Whether the host's Nix store has no path, so that Nixery may use it and empty it again. */
 export async function isHostStoreFree(): Promise<boolean> {
-  const names = await readdir(STORE).catch(() => []);
-  return names.every((name) => name.startsWith("."));
+  const { exitCode, stdout } = await run(["nix-store", "--dump-db"], { NIX_CONFIG: "build-users-group =" });
+  return exitCode === 0 && stdout === "";
 }
 
-/** Nixery on the package set in `set`. It reads store paths directly, so it gets the host's store. */
+/** Nixery on a package set. It reads store paths directly, so it gets the host's store. */
 export async function nixeryContender(
   program: NixeryProgram,
   folder: string,
-  set: string,
+  set: MeasuredSet,
 ): Promise<Contender> {
   const configuration = join(folder, "nix");
   await mkdir(configuration);
@@ -50,12 +50,9 @@ export async function nixeryContender(
     version: program.version,
     start: async (beginning) => {
       if (beginning === "nothing") await collect();
-      return await start({ NIXERY_PKGS_PATH: set }, "latest");
+      return await start({ NIXERY_PKGS_PATH: set.path }, "latest");
     },
-    startPinned: async () => {
-      const { repository, commit } = await committed(set, join(folder, "repository"));
-      return await start({ NIXERY_PKGS_REPO: `file://${repository}` }, commit);
-    },
+    startPinned: () => start({ NIXERY_PKGS_REPO: `file://${set.repository}` }, set.commit),
     [Symbol.asyncDispose]: async () => void (await collect()),
   };
 }
@@ -93,16 +90,4 @@ async function startNixery(
     skopeoSource: (image) => `docker://127.0.0.1:${port}/${image}:${tag}`,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
-}
-
-/** A git repository with the set as its only commit. */
-async function committed(set: string, repository: string): Promise<{ repository: string; commit: string }> {
-  await rm(repository, { recursive: true, force: true });
-  await mustRun(["cp", "-r", set, repository]);
-  const git = (...parameters: readonly string[]) =>
-    mustRun(["git", "-C", repository, "-c", "user.name=bench", "-c", "user.email=bench@localhost", ...parameters]);
-  await git("init", "--quiet");
-  await git("add", "--all");
-  await git("commit", "--quiet", "--message", "the set");
-  return { repository, commit: (await git("rev-parse", "HEAD")).trim() };
 }

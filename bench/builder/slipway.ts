@@ -5,12 +5,13 @@ import { eventually } from "../../test/support/eventually.ts";
 import { HOST_SHELL, makeRemovable } from "../../test/support/nix.ts";
 import { startServerProcess } from "../../test/support/server-process.ts";
 import type { Beginning, Contender, RunningContender } from "./contender.ts";
+import type { MeasuredSet } from "./pinned-set.ts";
 
 /** The column heading of Slipway. */
 export const SLIPWAY = "Slipway";
 
-/** Slipway, with its data in `folder`, on the package set in `set`. */
-export async function slipwayContender(folder: string, set: string): Promise<Contender> {
+/** Slipway, with its data in `folder`, on a package set. */
+export async function slipwayContender(folder: string, set: MeasuredSet): Promise<Contender> {
   const data = join(folder, "data");
   await mkdir(data);
   return {
@@ -18,7 +19,11 @@ export async function slipwayContender(folder: string, set: string): Promise<Con
     version: packageJson.version,
     start: async (beginning) => {
       await forget(data, beginning);
-      return await start(data, set);
+      return await start(data, { SLIPWAY_BUILDER_NIX_PATH: set.path }, "latest");
+    },
+    startPinned: async () => {
+      await forget(data, "packages");
+      return await start(data, { SLIPWAY_BUILDER_NIX_GIT_URL: `file://${set.repository}` }, set.commit);
     },
     [Symbol.asyncDispose]: () => makeRemovable(folder),
   };
@@ -33,12 +38,16 @@ async function forget(data: string, beginning: Beginning): Promise<void> {
   }
 }
 
-async function start(data: string, set: string): Promise<RunningContender> {
+async function start(
+  data: string,
+  source: Readonly<Record<string, string>>,
+  tag: string,
+): Promise<RunningContender> {
   const server = await startServerProcess(data, {
     SLIPWAY_HTTP_HOST: "127.0.0.1",
     SLIPWAY_BUILDER_APT_ENABLED: "false",
     SLIPWAY_BUILDER_SEARCH: "false",
-    SLIPWAY_BUILDER_NIX_PATH: set,
+    ...source,
     SLIPWAY_BUILDER_NIX_SUBSTITUTERS: "[]",
     SLIPWAY_BUILDER_NIX_SANDBOX_PATHS: JSON.stringify(HOST_SHELL),
     no_proxy: "127.0.0.1",
@@ -46,8 +55,8 @@ async function start(data: string, set: string): Promise<RunningContender> {
   // It looks whether Nix works before it says so.
   await eventually(() => /build source +nix: (?!not)/.test(server.output()));
   return {
-    manifestUrl: (image) => `${server.url}/v2/nix/${image}/manifests/latest`,
-    skopeoSource: (image) => `docker://${server.host}/nix/${image}:latest`,
+    manifestUrl: (image) => `${server.url}/v2/nix/${image}/manifests/${tag}`,
+    skopeoSource: (image) => `docker://${server.host}/nix/${image}:${tag}`,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -21,7 +21,7 @@ const IMAGES = 24;
 const MOST_PACKAGES = 3;
 /** After so long, the server forgets all images and layers and starts again. */
 const ROUND_SECONDS = 15;
-const STORE_BYTES = 60_000_000;
+const STORE_BYTES = 30_000_000;
 
 /** Random images while the store is collected without a pause: every pull succeeds, and equal images stay equal. */
 export async function checkCollections(pulls: RandomPulls, checks: Checks): Promise<void> {
@@ -92,7 +92,9 @@ export async function checkStoreSize(pulls: RandomPulls, checks: Checks): Promis
 
 function randomImages({ random, names }: RandomPulls): readonly (readonly string[])[] {
   return Array.from({ length: IMAGES }, () => {
-    const packages = new Set(Array.from({ length: 1 + random.below(MOST_PACKAGES) }, () => random.pick(names)));
+    const packages = new Set(
+      Array.from({ length: 1 + random.below(MOST_PACKAGES) }, () => random.pick(names)),
+    );
     return [...packages];
   });
 }
@@ -107,7 +109,10 @@ async function pullOne(
   const turned = random.oneIn(2) && image[0] !== "shell" ? image.toReversed() : image;
   const { status, digest, body } = await server.pull(turned);
   const key = image.join("/");
-  checks.check(status === 200, () => `${key} was answered ${status}: ${body}\n${server.process.output().slice(-3_000)}`);
+  checks.check(
+    status === 200,
+    () => `${key} was answered ${status}: ${body}\n${server.process.output().slice(-3_000)}`,
+  );
   if (status !== 200) return;
   const before = digests.get(key) ?? digest;
   digests.set(key, before);

@@ -44,7 +44,9 @@ export async function checkLimits(
   for (const name of WITHOUT_END) await checkEnds(server, [name], checks);
   do {
     const some = WITHOUT_END.filter(() => !random.oneIn(3));
-    await Promise.all(some.map((name) => checkEnds(server, [name, random.pick(["apart", "program"])], checks)));
+    await Promise.all(
+      some.map((name) => checkEnds(server, [name, random.pick(["apart", "program"])], checks)),
+    );
   } while (performance.now() < endAt);
   const good = await server.pull(["apart", "program"]);
   checks.check(good.status === 200, () => `afterwards, a pull was answered ${good.status}: ${good.body}`);
@@ -61,7 +63,10 @@ async function checkEnds(server: NixServer, packages: readonly string[], checks:
   console.log(`${image}: ${status} after ${seconds.toFixed(1)} s`);
   checks.check(status >= 400, () => `${image} was built`);
   checks.check(seconds < most, () => `${image} took ${seconds} s`);
-  checks.check(body.includes(packages[0] as string) || status === 504, () => `${image} is not named: ${body}`);
+  checks.check(
+    body.includes(packages[0] as string) || status === 504,
+    () => `${image} is not named: ${body}`,
+  );
 }
 
 async function checkNothingLeft(server: NixServer, checks: Checks): Promise<void> {

@@ -23,11 +23,17 @@ export async function measureParallelImages(
     const whole = await secondsFor(folder, set, [IMAGES.flat().toSorted(shellFirst)], checks);
     const parallel = await secondsFor(folder, set, IMAGES, checks);
     ratios.push(parallel / whole);
-    figure(`run ${ratios.length}: one image, four at once`, `${whole.toFixed(1)} s, ${parallel.toFixed(1)} s`);
+    figure(
+      `run ${ratios.length}: one image, four at once`,
+      `${whole.toFixed(1)} s, ${parallel.toFixed(1)} s`,
+    );
   } while (performance.now() < endAt);
   const ratio = ratios.toSorted((one, other) => one - other)[Math.floor(ratios.length / 2)] ?? Number.NaN;
   figure("four images at once, times one image", ratio.toFixed(2));
-  checks.check(ratio < MOST_TIMES, () => `four images took ${ratio.toFixed(2)} times as long as one with all`);
+  checks.check(
+    ratio < MOST_TIMES,
+    () => `four images took ${ratio.toFixed(2)} times as long as one with all`,
+  );
 }
 
 /** `shell` means its four packages only in front. */
@@ -48,6 +54,7 @@ async function secondsFor(
   const startedAt = performance.now();
   const pulls = await Promise.all(images.map((image) => server.pull(image)));
   const seconds = (performance.now() - startedAt) / 1000;
-  for (const { status, body } of pulls) checks.check(status === 200, () => `a pull was answered ${status}: ${body}`);
+  for (const { status, body } of pulls)
+    checks.check(status === 200, () => `a pull was answered ${status}: ${body}`);
   return seconds;
 }
