@@ -2,6 +2,7 @@
 // for Nixery also Go, and an empty /nix/store, which it fills and which is emptied again.
 // Usage: npm run bench:builder -- [--rounds N] [--nixery FOLDER] [--write FILE]
 import { mkdir } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type NixPackageSet, nixPackageSet } from "../test/support/nix-package-set.ts";
@@ -26,6 +27,8 @@ const { values } = parseArgs({
     write: { type: "string" },
   },
 });
+/** The machine's load before each measurement, ours of a minute before among it. */
+const loads: number[] = [];
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a whole number from 1 on");
 
@@ -54,7 +57,9 @@ async function findNixery(): Promise<{ nixery?: Contender; missing?: string }> {
 async function measure(contenders: readonly Contender[]): Promise<Samples> {
   const samples = new Samples();
   for (let round = 1; round <= rounds; round += 1) {
-    for (const contender of contenders) {
+    // In turn, so that neither always has the quieter machine.
+    for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
+      loads.push(loadavg()[0] ?? Number.NaN);
       progress(`round ${round} of ${rounds}: ${contender.name}`);
       await measureContender(contender, samples);
     }
@@ -80,6 +85,7 @@ function buildFacts(
   return [
     ...hostFacts(folder.path),
     `Bun ${Bun.version}, Nix ${nixVersion}; 2 builders at once for both`,
+    `Load average before the measurements: ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}`,
     ...contenders.map(({ name, version }) => `${name} ${version}`),
     `Package set: ${fileCount} Debian packages, ${Math.round(fileBytes / 1e6)} MB, as this machine's apt offers them`,
   ];
