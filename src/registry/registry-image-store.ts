@@ -50,7 +50,10 @@ export class RegistryImageStore implements ImageStore {
   }
 
   async link(repository: RepositoryName, blobs: readonly BlobDescriptor[]): Promise<void> {
-    for (const blob of blobs) await this.#links.linkBlob(repository, blob, linkNames(blob, blob.digest));
+    // Together: one sync of the log makes many commits durable.
+    await Promise.all(
+      blobs.map((blob) => this.#links.linkBlob(repository, blob, linkNames(blob, blob.digest))),
+    );
   }
 
   async pushManifest(repository: RepositoryName, { mediaType, bytes, tags }: ManifestPush): Promise<Digest> {

@@ -30,6 +30,7 @@ export const SOAK_SUITES: readonly SoakSuite[] = [
     "how long small answers take beside clients that take their time",
     "pressure/latency.ts",
   ),
+  program("nix", "builds from Nix: at once, without end, and beside a store that is collected", "nix/run.ts"),
   program("start-up", "how long `npm start` takes until the registry answers", "start-up/run.ts"),
 ];
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { ConcurrencyLimit } from "../../oci/concurrency-limit.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
+import { CommandTimeout } from "../process/command-runner.ts";
 import { nearestNames } from "./nearest-names.ts";
 import { evaluationReason, packagesFailed } from "./nix-failure.ts";
 import type { NixStore } from "./nix-store.ts";
@@ -106,15 +107,25 @@ export class Evaluation {
    * @throws {RegistryError} `build-failed` with the reason
    */
   async evaluateSet(expression: string, request: SetRequest, signal: AbortSignal): Promise<string> {
-    const { exitCode, stdout, reason } = await this.#instantiate(expression, request, [], signal);
+    const what = "the package set";
+    const evaluating = this.#instantiate(expression, request, [], signal);
+    const { exitCode, stdout, reason } = await evaluating.catch((cause: unknown) => this.#fail(what, cause));
     if (exitCode === 0) return stdout;
-    throw packagesFailed(new Map([["the package set", reason()]]));
+    throw packagesFailed(new Map([[what, reason()]]));
+  }
+
+  /** Says what took too long. It is not looked for among several packages, which would take as long for each. */
+  #fail(what: string, cause: unknown): never {
+    if (!(cause instanceof CommandTimeout)) throw cause;
+    throw packagesFailed(new Map([[what, `its evaluation took longer than ${this.#timeoutMs / 1000} s`]]));
   }
 
   /** The answers, or why the evaluation failed. */
   async #run(request: EvaluationRequest, signal: AbortSignal): Promise<Answers | string> {
     const parameters = ["--argstr", "names", JSON.stringify(request.names), "--read-write-mode"];
-    const { exitCode, stdout, reason } = await this.#instantiate(EXPRESSION, request, parameters, signal);
+    const what = request.names.join(", ");
+    const evaluating = this.#instantiate(EXPRESSION, request, parameters, signal);
+    const { exitCode, stdout, reason } = await evaluating.catch((cause: unknown) => this.#fail(what, cause));
     // On failure the output can look finished (Nix 2.8).
     return exitCode === 0 ? (JSON.parse(stdout) as Answers) : reason();
   }

@@ -164,6 +164,14 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
       }
     });
 
+    it("is named when its evaluation does not end", async () => {
+      await using bounded = await openNixSource(join(folder.path, "nix"), { evaluationSeconds: 1 });
+      const failure = await resolve(bounded, "endlessfold");
+      expect(failure.fault).toBe("build-failed");
+      expect(failure.message).toContain("endlessfold");
+      expect(failure.message).toContain("its evaluation took longer than 1 s");
+    });
+
     it("is refused when the image would be too large", async () => {
       await using bounded = await openNixSource(join(folder.path, "nix"), { closurePaths: 2 });
       expect(await resolve(bounded, "program")).toMatchObject({

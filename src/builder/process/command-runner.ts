@@ -25,7 +25,12 @@ export interface CommandResult {
 
 /** A command that could not be started, was stopped, or wrote too much. */
 export class CommandError extends Error {
-  override readonly name = "CommandError";
+  override readonly name: string = "CommandError";
+}
+
+/** A command that was stopped because it took too long. */
+export class CommandTimeout extends CommandError {
+  override readonly name = "CommandTimeout";
 }
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
@@ -154,7 +159,7 @@ function waitForEnd(
   const onAbort = (): void => stop(options.signal?.reason);
   options.signal?.addEventListener("abort", onAbort, { once: true });
   const timer = setTimeout(
-    () => stop(new CommandError(`${program} took longer than ${options.timeoutMs} ms`)),
+    () => stop(new CommandTimeout(`${program} took longer than ${options.timeoutMs} ms`)),
     options.timeoutMs,
   );
   const settle = (): void => {

@@ -63,6 +63,15 @@ in
   aborts = abort "this package cannot be evaluated";
   broken = 1 + "a type error";
   endless = let f = x: f (x + 1); in f 0;
+  # Takes time and hardly any memory.
+  endlessFold =
+    let
+      many = builtins.genList (n: n) 100000;
+      each = step: start: builtins.foldl' (sum: _: step sum) start many;
+    in
+    each (each (each (sum: sum + 1))) 0;
+  # Takes memory and hardly any time.
+  huge = let doubled = n: text: if n == 0 then text else doubled (n - 1) (text + text); in doubled 40 "huge";
   readsHost = make "reads-host" { host = builtins.readFile /etc/hostname; } "echo $host > $out";
   fails = make "fails-1" { } "echo this package never builds >&2; exit 3";
   needsFailing = program "needs-failing" { needs = make "fails-inside-1" { } "exit 4"; };

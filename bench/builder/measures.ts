@@ -1,0 +1,56 @@
+import type { Samples } from "../samples.ts";
+import type { Contender, RunningContender } from "./contender.ts";
+
+/** What is measured: seconds until the last byte of a manifest. */
+export const BUILDER_MEASURES = {
+  cold: "nothing built",
+  layers: "packages built, no layers",
+  newName: "new name over cached layers",
+  warm: "same name again",
+  pinned: "same name again, tag is a commit",
+} as const;
+
+/** The image that is built from nothing. */
+export const IMAGE = "shell/git/curl/jq";
+/** Images of other subsets of its packages, none of which was asked for before. */
+const SUBSETS = ["shell/git/jq", "git/curl", "shell/curl", "bash/jq"];
+const WARM_UP = 5;
+const WARM_PULLS = 40;
+
+/** Measures one contender once, from nothing on. */
+export async function measureContender(contender: Contender, samples: Samples): Promise<void> {
+  const { cold, layers, newName, warm } = BUILDER_MEASURES;
+  const add = (measure: string, seconds: number) => samples.add(measure, contender.name, seconds);
+  await using stack = new AsyncDisposableStack();
+  const first = stack.use(await contender.start("nothing"));
+  add(cold, await secondsToManifest(first, IMAGE));
+  await stack.disposeAsync();
+  await using running = await contender.start("packages");
+  add(layers, await secondsToManifest(running, IMAGE));
+  for (const image of SUBSETS) add(newName, await secondsToManifest(running, image));
+  for (const seconds of await warmPulls(running)) add(warm, seconds);
+}
+
+/** Measures the pulls of an image whose tag is a commit. */
+export async function measurePinned(contender: Contender, samples: Samples): Promise<void> {
+  await using running = await contender.startPinned();
+  for (const seconds of await warmPulls(running))
+    samples.add(BUILDER_MEASURES.pinned, contender.name, seconds);
+}
+
+async function warmPulls(running: RunningContender): Promise<readonly number[]> {
+  for (let pull = 0; pull < WARM_UP; pull += 1) await secondsToManifest(running, IMAGE);
+  const pulls: number[] = [];
+  for (let pull = 0; pull < WARM_PULLS; pull += 1) pulls.push(await secondsToManifest(running, IMAGE));
+  return pulls;
+}
+
+async function secondsToManifest(running: RunningContender, image: string): Promise<number> {
+  const url = running.manifestUrl(image);
+  const startedAt = performance.now();
+  const response = await fetch(url, { signal: AbortSignal.timeout(600_000) });
+  const text = await response.text();
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
+  return seconds;
+}
