@@ -1,12 +1,12 @@
+import type { ByteSource } from "../bytes/byte-source.ts";
+import { Semaphore } from "../concurrency/semaphore.ts";
+import { SingleFlight } from "../concurrency/single-flight.ts";
 import type { BuildLedger, CachedLayer } from "../metadata/metadata-store.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
-import { ConcurrencyLimit } from "../oci/concurrency-limit.ts";
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { ImageStore } from "../registry/image-store.ts";
 import { COMPRESSOR_IDENTITY, compressArchive } from "./layer-compression.ts";
 import type { LayerContent } from "./package-source.ts";
-import { SharedWork } from "./shared-work.ts";
 
 /** A layer to take from the cache or to make. */
 export interface LayerOrder {
@@ -25,8 +25,8 @@ export function layerKey(formatVersion: string, inputs: readonly string[]): stri
 export class LayerBuilder {
   readonly #store: ImageStore;
   readonly #ledger: BuildLedger;
-  readonly #running = new SharedWork<CachedLayer>();
-  readonly #limit = new ConcurrencyLimit(LAYERS_AT_ONCE);
+  readonly #running = new SingleFlight<CachedLayer>();
+  readonly #limit = new Semaphore({ places: LAYERS_AT_ONCE });
 
   constructor(store: ImageStore, ledger: BuildLedger) {
     this.#store = store;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
-import type { ByteSource } from "../oci/byte-source.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
 import { digestOf } from "../oci/digest.ts";
 import { compressArchive } from "./layer-compression.ts";
 

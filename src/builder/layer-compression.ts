@@ -1,5 +1,5 @@
 import { createGzip } from "node:zlib";
-import type { ByteSource } from "../oci/byte-source.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import { drained } from "./process/drained.ts";
 

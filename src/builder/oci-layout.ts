@@ -1,8 +1,8 @@
 import { mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type ByteBody, chunksOf } from "../bytes/byte-source.ts";
+import { createContentHash } from "../bytes/content-hash.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
-import { type ByteBody, chunksOf } from "../oci/byte-source.ts";
-import { createContentHash } from "../oci/content-hash.ts";
 import { algorithmOf, digestOf, encodedOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { Reference } from "../oci/reference.ts";

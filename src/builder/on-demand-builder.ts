@@ -1,10 +1,10 @@
+import type { WorkLocks } from "../concurrency/work-locks.ts";
 import type { Logger } from "../log.ts";
 import type { BlobLinks, BuildLedger } from "../metadata/metadata-store.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { WorkLocks } from "../oci/work-locks.ts";
 import type { ImageBuilder, ImageWaiter } from "../registry/image-builder.ts";
 import type { ImageStore } from "../registry/image-store.ts";
 import { buildFailure } from "./build-failure.ts";

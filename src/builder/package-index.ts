@@ -1,3 +1,4 @@
+import type { WorkLocks } from "../concurrency/work-locks.ts";
 import {
   type FoundPackage,
   type IndexedPackage,
@@ -6,7 +7,6 @@ import {
 } from "../metadata/package-index-ledger.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import { isRepositoryName } from "../oci/repository-name.ts";
-import type { WorkLocks } from "../oci/work-locks.ts";
 import type { CatalogSnapshot } from "./package-catalog.ts";
 import type { PackageSource } from "./package-source.ts";
 

@@ -1,4 +1,4 @@
-import type { ByteSource } from "../oci/byte-source.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { ProgressListener } from "./build-progress.ts";

@@ -9,9 +9,9 @@ import {
 } from "../../test/support/blob-authority.ts";
 import { eventually } from "../../test/support/eventually.ts";
 import { ManualClock } from "../../test/support/manual-clock.ts";
+import { nextTurn } from "../concurrency/next-turn.ts";
 import { createLogger } from "../log.ts";
 import type { Digest } from "../oci/digest.ts";
-import { nextTurn } from "../oci/next-turn.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { CachingStatter } from "./caching-statter.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";

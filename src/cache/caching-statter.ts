@@ -1,8 +1,8 @@
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
 import type { BlobLinks, PageRequest } from "../metadata/metadata-store.ts";
-import type { Awaitable } from "../oci/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { CacheCounters, type CacheCounts } from "./cache-counters.ts";

@@ -1,7 +1,7 @@
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
-import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import type { ByteBody, ByteSource } from "../bytes/byte-source.ts";
+import type { DigestAlgorithm } from "../bytes/content-hash.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ListedUpload, StoredBlob, UploadId } from "./content-driver.ts";
 

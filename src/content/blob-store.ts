@@ -1,9 +1,9 @@
-import { type Awaitable, whenReady } from "../oci/awaitable.ts";
-import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
-import type { DigestAlgorithm } from "../oci/content-hash.ts";
-import { KeyedLock } from "../oci/keyed-lock.ts";
-import type { WorkLocks } from "../oci/work-locks.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import type { ByteBody, ByteSource } from "../bytes/byte-source.ts";
+import type { DigestAlgorithm } from "../bytes/content-hash.ts";
+import { type Awaitable, whenReady } from "../concurrency/awaitable.ts";
+import { KeyedLock } from "../concurrency/keyed-lock.ts";
+import type { WorkLocks } from "../concurrency/work-locks.ts";
 import type {
   BlobDescriptor,
   BlobIngester,

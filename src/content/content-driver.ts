@@ -1,6 +1,6 @@
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteBody, ByteSource } from "../oci/byte-source.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import type { ByteBody, ByteSource } from "../bytes/byte-source.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 
 export { StorageError } from "../oci/storage-error.ts";

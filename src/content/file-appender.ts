@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import type { Awaitable } from "../oci/awaitable.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { AppendFile } from "./append-file.ts";
 import type { GatherBuffers } from "./gather-buffers.ts";
 

@@ -2,9 +2,9 @@ import { closeSync, constants, existsSync, fstatSync, openSync, type Stats, stat
 import { open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { LRUCache } from "lru-cache";
-import type { ByteRange } from "../oci/byte-range.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import { PieceBuffer } from "../bytes/piece-buffer.ts";
 import { algorithmOf, type Digest, encodedOf, isDigest } from "../oci/digest.ts";
-import { PieceBuffer } from "../oci/piece-buffer.ts";
 import { BLOBS_PREFIX, blobFolder, blobKey, DATA_NAME } from "./blob-paths.ts";
 import { StorageError, type StoredBlob } from "./content-driver.ts";
 import type { DurableFolders } from "./durable-folders.ts";

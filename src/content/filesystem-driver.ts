@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import { UPLOADS_PREFIX } from "./blob-paths.ts";
 import type { ContentDriver, ListedUpload, StoredBlob, UploadId, UploadState } from "./content-driver.ts";

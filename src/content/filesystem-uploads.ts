@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { ByteSource } from "../oci/byte-source.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
 import { AppendFile, DirectWrites } from "./append-file.ts";
 import { DATA_NAME, UPLOADS_PREFIX, uploadFolder, uploadKey } from "./blob-paths.ts";
 import { type ListedUpload, StorageError, type UploadId, type UploadState } from "./content-driver.ts";

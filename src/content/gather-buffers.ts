@@ -1,4 +1,4 @@
-import type { Awaitable } from "../oci/awaitable.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 
 /** Memory to gather bytes in, lent one buffer at a time. Release every buffer before you dispose of it. */
 export interface GatherBuffers extends Disposable {

@@ -2,7 +2,7 @@
  * A thread that hashes, so that the server's own thread can serve requests. Receives {@link HashRequest}s, and
  * answers each {@link HashQuestion} with a {@link HashAnswer}.
  */
-import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import type { DigestAlgorithm } from "../bytes/content-hash.ts";
 import { LocalHash } from "./local-hash.ts";
 
 /** A message to the thread. Numbers identify shared memory and hashes. */

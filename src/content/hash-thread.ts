@@ -1,4 +1,4 @@
-import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import type { DigestAlgorithm } from "../bytes/content-hash.ts";
 import type { HashAnswer, HashQuestion, HashRequest, SharedPiece } from "./hash-thread-worker.ts";
 
 interface Waiting {

@@ -1,4 +1,4 @@
-import { type ContentHash, createContentHash, type DigestAlgorithm } from "../oci/content-hash.ts";
+import { type ContentHash, createContentHash, type DigestAlgorithm } from "../bytes/content-hash.ts";
 
 /** Digests of a growing sequence of bytes in several algorithms, computed at once on the caller's thread. */
 export class LocalHash {

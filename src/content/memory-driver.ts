@@ -1,8 +1,8 @@
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import { PIECE_BYTES } from "../bytes/piece-buffer.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
-import { PIECE_BYTES } from "../oci/piece-buffer.ts";
 import {
   type ContentDriver,
   type ListedUpload,

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteRange } from "../oci/byte-range.ts";
-import { type ByteBody, type ByteSource, chunksOf } from "../oci/byte-source.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import { type ByteBody, type ByteSource, chunksOf } from "../bytes/byte-source.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BLOBS_PREFIX, blobKey, digestOfBlobKey, UPLOADS_PREFIX, uploadFolder } from "./blob-paths.ts";
 import {

@@ -1,4 +1,4 @@
-import type { ByteRange } from "../oci/byte-range.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
 import { StorageError } from "./content-driver.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { S3_DRIVER } from "./s3-connection.ts";

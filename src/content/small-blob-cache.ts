@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
-import { type Awaitable, whenReady } from "../oci/awaitable.ts";
-import type { ByteRange } from "../oci/byte-range.ts";
-import { type ByteBody, chunksOf } from "../oci/byte-source.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import { type ByteBody, chunksOf } from "../bytes/byte-source.ts";
+import { type Awaitable, whenReady } from "../concurrency/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { BlobDescriptor, BlobProvider } from "./blob-services.ts";

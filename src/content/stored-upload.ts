@@ -1,8 +1,8 @@
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
-import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import type { DigestAlgorithm } from "../bytes/content-hash.ts";
+import { InterruptibleSource } from "../bytes/interruptible-source.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import { algorithmOf, CANONICAL_ALGORITHM } from "../oci/digest.ts";
-import { InterruptibleSource } from "../oci/interruptible-source.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { BlobClaim, BlobDescriptor, BlobUpload, LastChunk, RecordBlob } from "./blob-services.ts";
 import type { ContentDriver, UploadId, UploadState } from "./content-driver.ts";

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
-import type { DigestAlgorithm } from "../oci/content-hash.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import type { DigestAlgorithm } from "../bytes/content-hash.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import { CANONICAL_ALGORITHM, type Digest } from "../oci/digest.ts";
 import type { UploadId } from "./content-driver.ts";
 import type { HashThread, ThreadHash } from "./hash-thread.ts";

@@ -1,6 +1,6 @@
-import type { InterruptibleSource } from "../oci/interruptible-source.ts";
+import type { InterruptibleSource } from "../bytes/interruptible-source.ts";
+import type { WorkLocks } from "../concurrency/work-locks.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { WorkLocks } from "../oci/work-locks.ts";
 import type { UploadId } from "./content-driver.ts";
 
 /** How long requests for one upload wait for each other. */

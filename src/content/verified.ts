@@ -1,5 +1,5 @@
-import type { ByteSource } from "../oci/byte-source.ts";
-import { createContentHash } from "../oci/content-hash.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import { createContentHash } from "../bytes/content-hash.ts";
 import { algorithmOf } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { BlobDescriptor } from "./blob-services.ts";

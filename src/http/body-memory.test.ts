@@ -1,6 +1,6 @@
 import { expect, it } from "bun:test";
 import { ManualClock } from "../../test/support/manual-clock.ts";
-import { nextTurn } from "../oci/next-turn.ts";
+import { nextTurn } from "../concurrency/next-turn.ts";
 import { BodyMemory } from "./body-memory.ts";
 
 const MEBIBYTE = 1024 * 1024;

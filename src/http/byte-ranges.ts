@@ -1,4 +1,4 @@
-import type { ByteRange } from "../oci/byte-range.ts";
+import type { ByteRange } from "../bytes/byte-range.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 
 /** Ranges answered in one response. Podman asks for up to 1,024, the chunks of a zstd:chunked layer that it lacks. */

@@ -1,6 +1,6 @@
+import type { Awaitable } from "../concurrency/awaitable.ts";
+import { LOOP_TURNS } from "../concurrency/loop-turns.ts";
 import type { Logger } from "../log.ts";
-import type { Awaitable } from "../oci/awaitable.ts";
-import { LOOP_TURNS } from "../oci/loop-turns.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../oci/repository-name.ts";
 import { storageFailure } from "../oci/storage-error.ts";

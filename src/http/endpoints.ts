@@ -1,4 +1,4 @@
-import type { Awaitable } from "../oci/awaitable.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { RepositoryAction } from "../registry/access-policy.ts";
 import type { Exchange } from "./exchange.ts";

@@ -1,3 +1,4 @@
+import { Semaphore, TooManyWaiting } from "../concurrency/semaphore.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 
 /** Maximum requests that may wait for a place; further ones get 429. */
@@ -27,21 +28,15 @@ export interface Place extends Disposable {
   occupy(occupant: Occupant): void;
 }
 
-interface Waiting {
-  readonly bytes: number;
-  admit(): void;
-}
-
 /** Lets a few requests at a time hold a large body in memory, in the order of arrival. */
 export class LargeBodyGate {
+  readonly #places: Semaphore;
   readonly #occupants = new Set<Occupant>();
-  readonly #waiting: Waiting[] = [];
   #waitingBytes = 0;
-  #free: number;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(places: number) {
-    this.#free = places;
+    this.#places = new Semaphore({ places, maxWaiting: MAX_WAITING });
   }
 
   /**
@@ -50,8 +45,7 @@ export class LargeBodyGate {
    * @throws {RegistryError} `too-many-requests` if too many are waiting
    */
   async enter(bytes: number): Promise<Place> {
-    if (this.#free > 0) this.#free -= 1;
-    else await this.#turn(bytes);
+    const place = this.#places.isFull ? await this.#wait(bytes) : await this.#places.enter();
     let occupant: Occupant | undefined;
     return {
       occupy: (by) => {
@@ -60,39 +54,39 @@ export class LargeBodyGate {
       },
       [Symbol.dispose]: () => {
         if (occupant !== undefined) this.#occupants.delete(occupant);
-        this.#leave();
+        place[Symbol.dispose]();
       },
     };
   }
 
-  #turn(bytes: number): Promise<void> {
-    if (this.#waiting.length === MAX_WAITING || this.#waitingBytes >= MAX_WAITING_BYTES)
-      throw turnedAway("too many large manifests are being pushed");
+  async #wait(bytes: number): Promise<Disposable> {
+    if (this.#waitingBytes >= MAX_WAITING_BYTES) throw crowded();
     this.#timer ??= setInterval(this.#dismissSlow, LOOK_MS);
     this.#waitingBytes += bytes;
-    return new Promise((admit) => this.#waiting.push({ bytes, admit }));
+    try {
+      return await this.#places.enter();
+    } catch (error) {
+      throw error instanceof TooManyWaiting ? crowded() : error;
+    } finally {
+      this.#waitingBytes -= bytes;
+      if (this.#places.waiting === 0) {
+        clearInterval(this.#timer);
+        this.#timer = undefined;
+      }
+    }
   }
 
   readonly #dismissSlow = (): void => {
     const slow = [...this.#occupants].filter((occupant) => occupant.isSlow());
-    for (const occupant of slow.slice(0, this.#waiting.length)) {
+    for (const occupant of slow.slice(0, this.#places.waiting)) {
       this.#occupants.delete(occupant);
       occupant.dismiss(turnedAway("the manifest is sent too slowly while others wait"));
     }
   };
+}
 
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) {
-      this.#free += 1;
-    } else {
-      this.#waitingBytes -= next.bytes;
-      next.admit();
-    }
-    if (this.#waiting.length > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
+function crowded(): RegistryError {
+  return turnedAway("too many large manifests are being pushed");
 }
 
 function turnedAway(message: string): RegistryError {

@@ -1,4 +1,4 @@
-import { InterruptibleSource } from "../oci/interruptible-source.ts";
+import { InterruptibleSource } from "../bytes/interruptible-source.ts";
 import { MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { Exchange } from "./exchange.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import { PIECE_BYTES, PieceBuffer } from "../bytes/piece-buffer.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
-import type { ByteRange } from "../oci/byte-range.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
-import { PIECE_BYTES, PieceBuffer } from "../oci/piece-buffer.ts";
 import type { LinkedBlobs } from "../registry/linked-blobs.ts";
 import { contentRange } from "./byte-ranges.ts";
 import { streamOf } from "./stream-of.ts";

@@ -1,4 +1,4 @@
-import type { Awaitable } from "../oci/awaitable.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 
 /**
  * Maximum parts of a path after `/v2/`. Bun matches at most 98 and cuts off longer paths.

@@ -1,7 +1,7 @@
-import type { ByteSource } from "../oci/byte-source.ts";
-import { freeBytes } from "../oci/free-bytes.ts";
-import { LOOP_TURNS } from "../oci/loop-turns.ts";
-import { nextTurn } from "../oci/next-turn.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import { freeBytes } from "../bytes/free-bytes.ts";
+import { LOOP_TURNS } from "../concurrency/loop-turns.ts";
+import { nextTurn } from "../concurrency/next-turn.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { BodyMemory, BodyShare } from "./body-memory.ts";
 import { ClientPace } from "./client-pace.ts";

@@ -1,5 +1,5 @@
-import type { ByteSource } from "../oci/byte-source.ts";
-import { LOOP_TURNS } from "../oci/loop-turns.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
+import { LOOP_TURNS } from "../concurrency/loop-turns.ts";
 
 /**
  * A stream that reads from `source` only as fast as its consumer does, and fails when the source does. Chunks take turns

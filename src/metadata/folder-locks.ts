@@ -2,9 +2,9 @@ import { createHash, randomUUID } from "node:crypto";
 import { type Stats, statSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { KeyedLock } from "../oci/keyed-lock.ts";
+import { KeyedLock } from "../concurrency/keyed-lock.ts";
+import type { WorkLocks } from "../concurrency/work-locks.ts";
 import { StorageError } from "../oci/storage-error.ts";
-import type { WorkLocks } from "../oci/work-locks.ts";
 import { FileLock } from "./file-lock.ts";
 
 const FIRST_PAUSE_MS = 2;

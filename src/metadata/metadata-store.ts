@@ -1,7 +1,7 @@
+import type { ByteSource } from "../bytes/byte-source.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { UploadId } from "../content/content-driver.ts";
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference, Tag } from "../oci/reference.ts";

@@ -1,5 +1,5 @@
 import { SQL } from "bun";
-import { persistently } from "./persistently.ts";
+import { retrying } from "../concurrency/retrying.ts";
 import { databaseName, isConnectionLost, isRolledBackByServer, postgresFailure } from "./postgres-errors.ts";
 import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
 
@@ -60,7 +60,7 @@ class PostgresEngine implements SqlEngine {
 
   async query<Row = SqlRow>(sql: string, parameters: readonly SqlValue[] = []): Promise<readonly Row[]> {
     try {
-      return await persistently(() => run<Row>(this.#readers, sql, parameters), isConnectionLost);
+      return await retrying(() => run<Row>(this.#readers, sql, parameters), { mayRepeat: isConnectionLost });
     } catch (error) {
       throw postgresFailure("read", this.#database, error);
     }
@@ -94,10 +94,9 @@ class PostgresEngine implements SqlEngine {
     };
     // A transaction whose connection is lost during the commit may have committed. So do not repeat it; the caller
     // has to find out.
-    return persistently(
-      attempt,
-      (error) => isRolledBackByServer(error) || (!committing && isConnectionLost(error)),
-    );
+    return retrying(attempt, {
+      mayRepeat: (error) => isRolledBackByServer(error) || (!committing && isConnectionLost(error)),
+    });
   }
 
   /** Always `undefined`: asking the server costs as much as the read that a cache would save. */

@@ -1,8 +1,8 @@
 import { SQL } from "bun";
-import { KeyedLock } from "../oci/keyed-lock.ts";
+import { KeyedLock } from "../concurrency/keyed-lock.ts";
+import { retrying } from "../concurrency/retrying.ts";
+import type { WorkLocks } from "../concurrency/work-locks.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { WorkLocks } from "../oci/work-locks.ts";
-import { persistently } from "./persistently.ts";
 import { databaseName, isConnectionLost, postgresFailure } from "./postgres-errors.ts";
 
 /** How long a caller without a signal waits for other instances, in milliseconds. */
@@ -75,7 +75,9 @@ export class PostgresLocks implements WorkLocks, AsyncDisposable {
   async #tryLock(name: string): Promise<boolean> {
     const sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked";
     try {
-      const [answer] = await persistently(() => this.#connection.unsafe(sql, [name]), isConnectionLost);
+      const [answer] = await retrying(() => this.#connection.unsafe(sql, [name]), {
+        mayRepeat: isConnectionLost,
+      });
       return answer.locked;
     } catch (error) {
       throw postgresFailure("lock", this.#database, error);

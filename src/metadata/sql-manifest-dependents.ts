@@ -1,7 +1,7 @@
+import { WorkSlices } from "../concurrency/work-slices.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { WorkSlices } from "../oci/work-slices.ts";
 import type { SqlSession } from "./sql-engine.ts";
 import { chunksOf, inList } from "./statement-chunks.ts";
 

@@ -1,8 +1,8 @@
+import { WorkSlices } from "../concurrency/work-slices.ts";
 import { algorithmOf, CANONICAL_ALGORITHM, type Digest, digestOf } from "../oci/digest.ts";
 import { isDigestReference, type Reference, type Tag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { WorkSlices } from "../oci/work-slices.ts";
 import { requireCondition, type WriteCondition } from "../oci/write-condition.ts";
 import {
   type ManifestReference,

@@ -1,4 +1,4 @@
-import type { Awaitable } from "../oci/awaitable.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { ManifestCache } from "./manifest-cache.ts";

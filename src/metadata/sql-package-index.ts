@@ -1,4 +1,4 @@
-import { WorkSlices } from "../oci/work-slices.ts";
+import { WorkSlices } from "../concurrency/work-slices.ts";
 import type {
   FoundPackage,
   IndexedPackage,

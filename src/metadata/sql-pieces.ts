@@ -1,8 +1,8 @@
+import { freeBytes } from "../bytes/free-bytes.ts";
+import { PIECE_BYTES, PieceBuffer } from "../bytes/piece-buffer.ts";
+import { WorkSlices } from "../concurrency/work-slices.ts";
 import type { Digest } from "../oci/digest.ts";
-import { freeBytes } from "../oci/free-bytes.ts";
-import { PIECE_BYTES, PieceBuffer } from "../oci/piece-buffer.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { WorkSlices } from "../oci/work-slices.ts";
 import type { SqlSession } from "./sql-engine.ts";
 
 /** The kind of value that is stored in pieces. */

@@ -1,7 +1,7 @@
+import { WorkSlices } from "../concurrency/work-slices.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { WorkSlices } from "../oci/work-slices.ts";
 import type { NewManifest, PageRequest, Referrer } from "./metadata-store.ts";
 import type { SqlSession, SqlValue } from "./sql-engine.ts";
 import { readPieces, writePieces } from "./sql-pieces.ts";

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { AsyncMutex } from "../oci/async-mutex.ts";
+import { Semaphore } from "../concurrency/semaphore.ts";
 import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
 import { type CheckpointError, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
@@ -121,7 +121,7 @@ class SqliteEngine implements SqlEngine {
   readonly #checkpointer: SqliteCheckpointer;
   readonly #onWarning: (error: Error) => void;
   #hasWarned = false;
-  readonly #writing = new AsyncMutex();
+  readonly #writing = new Semaphore({ places: 1 });
   #closing: Promise<void> | undefined;
   #epoch: number | undefined;
   #epochReadAt = 0;

@@ -2,7 +2,7 @@ import { expect, it, spyOn } from "bun:test";
 import { type FileHandle, open, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
-import { nextTurn } from "../oci/next-turn.ts";
+import { nextTurn } from "../concurrency/next-turn.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 /** What all open files inherit. */

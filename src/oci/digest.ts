@@ -1,4 +1,4 @@
-import { createContentHash, type DigestAlgorithm } from "./content-hash.ts";
+import { createContentHash, type DigestAlgorithm } from "../bytes/content-hash.ts";
 import { RegistryError } from "./registry-error.ts";
 
 /** A checked digest such as `sha256:9f86d0…`: a registered algorithm and the right number of hex digits. */

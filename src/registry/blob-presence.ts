@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
+import { type Awaitable, whenReady } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor, BlobProvider } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
-import { type Awaitable, whenReady } from "../oci/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 
 /** A lost blob is logged once in this time, however often clients ask for it, in milliseconds. */

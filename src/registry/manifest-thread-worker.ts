@@ -5,7 +5,7 @@
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Fault, RegistryError } from "../oci/registry-error.ts";
-import type { WorkerAnswer, WorkerCall } from "../oci/worker-calls.ts";
+import type { WorkerAnswer, WorkerCall } from "../threads/worker-calls.ts";
 import { type IndexEntries, IndexMemory } from "./index-memory.ts";
 import { type ManifestPush, type ReadManifest, readManifest } from "./manifest-reading.ts";
 

@@ -1,8 +1,8 @@
-import { AsyncMutex } from "../oci/async-mutex.ts";
+import { Semaphore } from "../concurrency/semaphore.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { WorkerCalls } from "../oci/worker-calls.ts";
+import { WorkerCalls } from "../threads/worker-calls.ts";
 import { type IndexEntries, IndexMemory } from "./index-memory.ts";
 import { type ManifestPush, type ReadManifest, readManifest } from "./manifest-reading.ts";
 import type { ManifestAnswer, ManifestQuestion } from "./manifest-thread-worker.ts";
@@ -29,7 +29,7 @@ export interface ReadableIndex {
 export class ManifestThread implements Disposable {
   readonly #indexes = new IndexMemory(MEMORY_BYTES);
   /** Large indexes are loaded one at a time. */
-  readonly #loading = new AsyncMutex();
+  readonly #loading = new Semaphore({ places: 1 });
   readonly #thread = new WorkerCalls<ManifestQuestion, ManifestAnswer>(
     () => new Worker(new URL("./manifest-thread-worker.ts", import.meta.url)),
   );

@@ -1,13 +1,13 @@
+import type { ByteSource } from "../bytes/byte-source.ts";
+import type { Awaitable } from "../concurrency/awaitable.ts";
+import { WorkSlices } from "../concurrency/work-slices.ts";
 import type { BlobLinks, ManifestLedger, StoredManifest } from "../metadata/metadata-store.ts";
-import type { Awaitable } from "../oci/awaitable.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ParsedManifest, ReferencedContent } from "../oci/manifest.ts";
 import { isDigestReference, type Reference, type Tag } from "../oci/reference.ts";
 import { RegistryError, RegistryErrors } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { WorkSlices } from "../oci/work-slices.ts";
 import type { WriteCondition } from "../oci/write-condition.ts";
 import type { BlobPresence } from "./blob-presence.ts";
 import type { IndexEntries } from "./index-memory.ts";

@@ -1,4 +1,4 @@
-import { WorkSlices } from "../oci/work-slices.ts";
+import { WorkSlices } from "../concurrency/work-slices.ts";
 
 /** Approximate limit of the entries of one page, in bytes. A page has at least one entry, however long. */
 export const MAX_PAGE_BYTES = 256 * 1024;

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { ByteSource } from "../oci/byte-source.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 
 /** A page of referrers. */

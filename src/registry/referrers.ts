@@ -1,10 +1,10 @@
+import type { ByteSource } from "../bytes/byte-source.ts";
+import { Semaphore } from "../concurrency/semaphore.ts";
+import { WorkSlices } from "../concurrency/work-slices.ts";
 import type { ManifestLedger, Referrer } from "../metadata/metadata-store.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
-import { ConcurrencyLimit } from "../oci/concurrency-limit.ts";
 import type { Digest } from "../oci/digest.ts";
 import { referrersTag } from "../oci/referrers-tag.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { WorkSlices } from "../oci/work-slices.ts";
 import { request } from "./listings.ts";
 import type { Manifests } from "./manifests.ts";
 import { MAX_PAGE_BYTES } from "./page.ts";
@@ -48,7 +48,7 @@ export class Referrers {
   readonly #ledger: ManifestLedger;
   readonly #manifests: Manifests;
   readonly #pages: KnownReferrersPages;
-  readonly #assembling = new ConcurrencyLimit(PAGES_AT_ONCE);
+  readonly #assembling = new Semaphore({ places: PAGES_AT_ONCE });
 
   constructor(ledger: ManifestLedger, manifests: Manifests) {
     this.#ledger = ledger;

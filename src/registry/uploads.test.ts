@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from "bun:test";
 import { join } from "node:path";
 import { eventually } from "../../test/support/eventually.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
+import { KeyedLock } from "../concurrency/keyed-lock.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FilesystemDriver } from "../content/filesystem-driver.ts";
 import { FolderLocks } from "../metadata/folder-locks.ts";
@@ -9,7 +10,6 @@ import type { MetadataStore, UploadLedger } from "../metadata/metadata-store.ts"
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
 import { digestOf } from "../oci/digest.ts";
-import { KeyedLock } from "../oci/keyed-lock.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import { Uploads } from "./uploads.ts";
 

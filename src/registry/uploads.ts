@@ -1,8 +1,8 @@
+import type { ByteSource } from "../bytes/byte-source.ts";
+import type { DigestAlgorithm } from "../bytes/content-hash.ts";
 import type { BlobDescriptor, BlobIngester, BlobProvider, BlobUpload } from "../content/blob-services.ts";
 import type { UploadId } from "../content/content-driver.ts";
 import type { BlobLinks, UploadLedger } from "../metadata/metadata-store.ts";
-import type { ByteSource } from "../oci/byte-source.ts";
-import type { DigestAlgorithm } from "../oci/content-hash.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Fault, RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";

@@ -23,24 +23,30 @@ interface Layer {
   readonly ports?: "types" | "all";
 }
 
-// Downwards only: oci <- content, metadata, cache <- registry <- builder, http <- compose <- cli.
+/** Folders at the bottom, which nearly everyone may import: how to wait, what bytes are, threads. */
+const BOTTOM: readonly string[] = ["concurrency", "bytes", "threads", "oci"];
+
+// Downwards only: concurrency, bytes, threads <- oci <- content, metadata, cache <- registry <- builder, http <- compose <- cli.
 const LAYERS: Readonly<Record<string, Layer>> = {
   clock: { folders: [] },
   log: { folders: [] },
   version: { folders: ["package.json"] },
-  oci: { folders: [] },
+  concurrency: { folders: [] },
+  bytes: { folders: [] },
+  threads: { folders: [] },
+  oci: { folders: ["bytes", "concurrency"] },
   ui: { folders: [] },
   config: { folders: ["oci"] },
-  content: { folders: ["oci"], ports: "types" },
-  metadata: { folders: ["oci"], ports: "types" },
-  cache: { folders: ["oci"], ports: "types" },
-  registry: { folders: ["oci"], ports: "all" },
-  builder: { folders: ["oci", "registry"], ports: "all" },
-  http: { folders: ["oci", "registry", "ui"], ports: "all" },
+  content: { folders: BOTTOM, ports: "types" },
+  metadata: { folders: BOTTOM, ports: "types" },
+  cache: { folders: BOTTOM, ports: "types" },
+  registry: { folders: BOTTOM, ports: "all" },
+  builder: { folders: [...BOTTOM, "registry"], ports: "all" },
+  http: { folders: [...BOTTOM, "registry", "ui"], ports: "all" },
   compose: {
-    folders: ["oci", "config", "content", "metadata", "cache", "registry", "builder", "http", "ui"],
+    folders: [...BOTTOM, "config", "content", "metadata", "cache", "registry", "builder", "http", "ui"],
   },
-  cli: { folders: ["oci", "config", "registry", "builder", "http", "compose"], ports: "all" },
+  cli: { folders: [...BOTTOM, "config", "registry", "builder", "http", "compose"], ports: "all" },
 };
 
 /** One line for each import in `src` that points upwards, sideways, or past a port. */

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
+import { nextTurn } from "../../src/concurrency/next-turn.ts";
 import type { ManifestReference, MetadataStore } from "../../src/metadata/metadata-store.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { nextTurn } from "../../src/oci/next-turn.ts";
 import { eventually } from "../support/eventually.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import {

@@ -1,6 +1,6 @@
 import { expect, it } from "bun:test";
-import { KeyedLock } from "../../src/oci/keyed-lock.ts";
-import type { WorkLocks } from "../../src/oci/work-locks.ts";
+import { KeyedLock } from "../../src/concurrency/keyed-lock.ts";
+import type { WorkLocks } from "../../src/concurrency/work-locks.ts";
 import { WORK_LOCKS_CASES } from "./work-locks.contract.ts";
 
 async function failedCases(one: WorkLocks, other: WorkLocks): Promise<readonly string[]> {

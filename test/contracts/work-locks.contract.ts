@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
-import { nextTurn } from "../../src/oci/next-turn.ts";
-import type { WorkLocks } from "../../src/oci/work-locks.ts";
+import { nextTurn } from "../../src/concurrency/next-turn.ts";
+import type { WorkLocks } from "../../src/concurrency/work-locks.ts";
 
 /** Two users of the same locks, such as two processes, or two callers in one process. */
 export interface LockUsers extends AsyncDisposable {

@@ -7,6 +7,7 @@ import {
 } from "../../src/builder/on-demand-builder.ts";
 import { sizePlan } from "../../src/builder/plan/size-plan.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
+import { KeyedLock } from "../../src/concurrency/keyed-lock.ts";
 import { BlobStore } from "../../src/content/blob-store.ts";
 import { FilesystemDriver } from "../../src/content/filesystem-driver.ts";
 import { SmallBlobCache } from "../../src/content/small-blob-cache.ts";
@@ -14,7 +15,6 @@ import { createLogger } from "../../src/log.ts";
 import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
-import { KeyedLock } from "../../src/oci/keyed-lock.ts";
 import { OPEN_ACCESS } from "../../src/registry/access-policy.ts";
 import type { ImageStore } from "../../src/registry/image-store.ts";
 import { ManifestThread } from "../../src/registry/manifest-thread.ts";

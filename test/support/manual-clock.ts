@@ -1,5 +1,5 @@
 import type { CancelTimer, Clock } from "../../src/clock.ts";
-import { nextTurn } from "../../src/oci/next-turn.ts";
+import { nextTurn } from "../../src/concurrency/next-turn.ts";
 
 interface Timer {
   readonly dueAt: number;

@@ -1,6 +1,6 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { ConcurrencyLimit } from "../../src/oci/concurrency-limit.ts";
+import { Semaphore } from "../../src/concurrency/semaphore.ts";
 import { mustRun } from "./command.ts";
 
 /** A package set of Debian's programs, whose package files a server on the loopback has. Disposing of it ends the server. */
@@ -59,7 +59,7 @@ export async function packageNames(set: NixPackageSet): Promise<readonly string[
 
 /** Writes each file under its hash; resolves to the bytes of all. */
 async function download(packages: readonly LockedPackage[], folder: string): Promise<number> {
-  const limit = new ConcurrencyLimit(DOWNLOADS_AT_ONCE);
+  const limit = new Semaphore({ places: DOWNLOADS_AT_ONCE });
   const sizes = await Promise.all(
     packages.map(({ uri, sha256 }) =>
       limit.run(async () => {

@@ -4,10 +4,10 @@ import type { CatalogSnapshot, PackageCatalog } from "../../src/builder/package-
 import { PackageIndex } from "../../src/builder/package-index.ts";
 import type { PackageSource } from "../../src/builder/package-source.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
+import { KeyedLock } from "../../src/concurrency/keyed-lock.ts";
 import { createLogger } from "../../src/log.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
-import { KeyedLock } from "../../src/oci/keyed-lock.ts";
 import { installed } from "./command.ts";
 import { createDebianRepository, type DebianRepository } from "./debian-repository.ts";
 import { temporaryFolder } from "./temporary-folder.ts";

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import type { Logger } from "../../log.ts";
 import type { RegistryError } from "../../oci/registry-error.ts";
-import { onceSuccessful } from "../once-successful.ts";
 import { CommandError, type CommandResult, type CommandRunner } from "../process/command-runner.ts";
 import { atLowPriority } from "../process/low-priority.ts";
 import { aptFailure, loggedOutput } from "./apt-output.ts";

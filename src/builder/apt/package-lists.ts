@@ -1,7 +1,7 @@
+import { SingleFlight } from "../../concurrency/single-flight.ts";
 import type { Logger } from "../../log.ts";
 import type { Fault, RegistryError } from "../../oci/registry-error.ts";
 import { buildFailure } from "../build-failure.ts";
-import { SharedWork } from "../shared-work.ts";
 import { aptFailure } from "./apt-output.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
@@ -27,7 +27,7 @@ export class PackageLists {
   readonly #workspace: AptWorkspace;
   readonly #requireApt: () => Promise<void>;
   readonly #log: Logger;
-  readonly #loading = new SharedWork<KnownPackages>();
+  readonly #loading = new SingleFlight<KnownPackages>();
   #known: KnownPackages | undefined;
   #failure: { readonly error: RegistryError; readonly until: number } | undefined;
 

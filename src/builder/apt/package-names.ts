@@ -1,4 +1,4 @@
-import { WorkSlices } from "../../oci/work-slices.ts";
+import { WorkSlices } from "../../concurrency/work-slices.ts";
 
 const ENCODER = new TextEncoder();
 const LINE_FEED = 10;

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { onceSuccessful } from "../once-successful.ts";
+import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import type { DebianPackage } from "./debian-package.ts";
 
 interface PooledFile {

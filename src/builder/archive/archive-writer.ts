@@ -1,5 +1,5 @@
 import { pack as createPack, type Header, type Pack } from "tar-stream";
-import type { ByteSource } from "../../oci/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import { drained } from "../process/drained.ts";
 
 /** One entry of a tar archive. */

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { ByteSource } from "../../oci/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import type { ArchiveEntry, ArchiveWriter } from "./archive-writer.ts";
 
 const ROOT = { userId: 0, groupId: 0 } as const satisfies Partial<ArchiveEntry>;

@@ -1,5 +1,5 @@
 import { type ExtractEvents, extract } from "tar-stream";
-import type { ByteSource } from "../../oci/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import { type ArchiveEntry, archiveOf } from "../archive/archive-writer.ts";
 import { LayerTree } from "../archive/layer-tree.ts";
 import type { LayerContent } from "../package-source.ts";

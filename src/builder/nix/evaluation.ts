@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ConcurrencyLimit } from "../../oci/concurrency-limit.ts";
+import { Semaphore } from "../../concurrency/semaphore.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { CommandTimeout } from "../process/command-runner.ts";
 import { nearestNames } from "./nearest-names.ts";
@@ -59,7 +59,7 @@ const EVALUATIONS_AT_ONCE = 2;
 export class Evaluation {
   readonly #store: NixStore;
   readonly #timeoutMs: number;
-  readonly #limit = new ConcurrencyLimit(EVALUATIONS_AT_ONCE);
+  readonly #limit = new Semaphore({ places: EVALUATIONS_AT_ONCE });
 
   /** @param timeoutMs maximum time for one evaluation */
   constructor(store: NixStore, timeoutMs: number) {

@@ -1,5 +1,5 @@
+import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import type { Logger } from "../../log.ts";
-import { onceSuccessful } from "../once-successful.ts";
 import type { SourceAvailability } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
 import { NixFolders, type NixSettings } from "./nix-environment.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
-import { onceSuccessful } from "../once-successful.ts";
 import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
 import { type NixFolders, type NixSettings, nixEnvironment } from "./nix-environment.ts";
 import { isDerivationMissing, realiseFailure } from "./nix-failure.ts";

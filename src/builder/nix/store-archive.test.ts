@@ -25,7 +25,7 @@ import {
 } from "../../../test/support/private-nix-store.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
-import type { ByteSource } from "../../oci/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import { storeArchive } from "./store-archive.ts";
 import { type StorePath, StorePathDamaged } from "./store-path.ts";
 

@@ -1,10 +1,10 @@
 import { LRUCache } from "lru-cache";
+import type { ByteRange } from "../../bytes/byte-range.ts";
+import type { ByteBody } from "../../bytes/byte-source.ts";
+import { type Awaitable, whenReady } from "../../concurrency/awaitable.ts";
+import { LOOP_TURNS } from "../../concurrency/loop-turns.ts";
 import type { BlobDescriptor } from "../../content/blob-services.ts";
-import { type Awaitable, whenReady } from "../../oci/awaitable.ts";
-import type { ByteRange } from "../../oci/byte-range.ts";
-import type { ByteBody } from "../../oci/byte-source.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
-import { LOOP_TURNS } from "../../oci/loop-turns.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import { requireCondition } from "../../oci/write-condition.ts";
 import { contentRange, parseRanges } from "../byte-ranges.ts";

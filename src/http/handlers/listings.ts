@@ -1,4 +1,4 @@
-import type { ByteSource } from "../../oci/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { MediaType } from "../../oci/media-types.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";

@@ -1,5 +1,5 @@
+import type { DigestAlgorithm } from "../../bytes/content-hash.ts";
 import type { UploadId } from "../../content/content-driver.ts";
-import type { DigestAlgorithm } from "../../oci/content-hash.ts";
 import { algorithmOf, type Digest, isDigestAlgorithm, parseDigest } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { isRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";

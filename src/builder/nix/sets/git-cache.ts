@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { KeyedLock } from "../../../oci/keyed-lock.ts";
-import { onceSuccessful } from "../../once-successful.ts";
+import { KeyedLock } from "../../../concurrency/keyed-lock.ts";
+import { onceSuccessful } from "../../../concurrency/once-successful.ts";
 import type { GitCommand } from "./git-command.ts";
 import { isRunning } from "./running-process.ts";
 import { type ScratchFolder, scratchFolder } from "./scratch-folder.ts";

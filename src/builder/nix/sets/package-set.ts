@@ -1,8 +1,8 @@
 import type { Clock } from "../../../clock.ts";
+import { SingleFlight } from "../../../concurrency/single-flight.ts";
 import type { Logger } from "../../../log.ts";
 import type { SourceLedger } from "../../../metadata/source-ledger.ts";
 import { RegistryError } from "../../../oci/registry-error.ts";
-import { SharedWork } from "../../shared-work.ts";
 import type { NixStore, StorePathInfo } from "../nix-store.ts";
 import type { SetOrigin, SetRevision } from "./set-origin.ts";
 
@@ -56,8 +56,8 @@ export class PackageSet {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #known = new Map<string, KnownTag>();
-  readonly #refreshing = new SharedWork<SetState>();
-  readonly #placing = new SharedWork<SetState>();
+  readonly #refreshing = new SingleFlight<SetState>();
+  readonly #placing = new SingleFlight<SetState>();
 
   constructor(
     origin: SetOrigin,

@@ -9,7 +9,7 @@ interface Flight<Value> {
  *
  * A caller that goes away leaves the work to the others; the work is aborted when no caller is left.
  */
-export class SharedWork<Value> {
+export class SingleFlight<Value> {
   readonly #flights = new Map<string, Flight<Value>>();
 
   /**

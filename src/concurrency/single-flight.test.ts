@@ -1,15 +1,9 @@
 import { describe, expect, it } from "bun:test";
-import { ConcurrencyLimit } from "../oci/concurrency-limit.ts";
-import { SharedWork } from "./shared-work.ts";
-
-/** Resolves when all promises that can settle without the test have settled. */
-async function settled(): Promise<void> {
-  await Bun.sleep(0);
-}
+import { SingleFlight } from "./single-flight.ts";
 
 describe("shared work", () => {
   it("runs once for all who ask meanwhile, and again for who asks afterwards", async () => {
-    const work = new SharedWork<number>();
+    const work = new SingleFlight<number>();
     const end = Promise.withResolvers<void>();
     let runs = 0;
     const task = async (): Promise<number> => {
@@ -25,7 +19,7 @@ describe("shared work", () => {
   });
 
   it("goes on for the others when one goes away", async () => {
-    const work = new SharedWork<string>();
+    const work = new SingleFlight<string>();
     const leaver = new AbortController();
     const end = Promise.withResolvers<void>();
     const task = async (signal: AbortSignal): Promise<string> => {
@@ -41,7 +35,7 @@ describe("shared work", () => {
   });
 
   it("is aborted when nobody waits any more, and starts anew for a newcomer", async () => {
-    const work = new SharedWork<string>();
+    const work = new SingleFlight<string>();
     const leaver = new AbortController();
     const end = Promise.withResolvers<string>();
     let seen: AbortSignal | undefined;
@@ -57,7 +51,7 @@ describe("shared work", () => {
   });
 
   it("tells everybody of a failure and keeps nothing of it", async () => {
-    const work = new SharedWork<string>();
+    const work = new SingleFlight<string>();
     const end = Promise.withResolvers<string>();
     let runs = 0;
     const fail = (): Promise<string> => {
@@ -69,39 +63,5 @@ describe("shared work", () => {
     expect((await both).map((outcome) => outcome.status)).toEqual(["rejected", "rejected"]);
     expect(runs).toBe(1);
     expect(await work.run("a", undefined, async () => "fine")).toBe("fine");
-  });
-});
-
-describe("a concurrency limit", () => {
-  it("runs no more tasks at a time than it says, in the order they came", async () => {
-    const limit = new ConcurrencyLimit(2);
-    const started: number[] = [];
-    const ends = [0, 1, 2, 3, 4].map(() => Promise.withResolvers<void>());
-    const tasks = ends.map(({ promise }, index) =>
-      limit.run(async () => {
-        started.push(index);
-        await promise;
-      }),
-    );
-    for (const [index, { resolve }] of ends.entries()) {
-      await settled();
-      expect(started).toEqual([0, 1, 2, 3, 4].slice(0, index + 2));
-      resolve();
-      await tasks[index];
-    }
-  });
-
-  it("lets who waits go away, and gives the place to the next", async () => {
-    const limit = new ConcurrencyLimit(1);
-    const leaver = new AbortController();
-    const end = Promise.withResolvers<void>();
-    const first = limit.run(() => end.promise);
-    const leaving = limit.run(async () => "never", leaver.signal);
-    const next = limit.run(async () => "next");
-    leaver.abort(new Error("gone"));
-    await expect(leaving).rejects.toThrow("gone");
-    end.resolve();
-    await first;
-    expect(await next).toBe("next");
   });
 });

@@ -1,0 +1,89 @@
+/** How many may work at a time, and how many may wait. */
+export interface SemaphoreOptions {
+  readonly places: number;
+  /** More are turned away; by default, any number may wait. */
+  readonly maxWaiting?: number;
+}
+
+/** So many wait already that nobody else may. */
+export class TooManyWaiting extends Error {
+  override readonly name = "TooManyWaiting";
+}
+
+/** Lets a limited number of tasks run at a time. The others wait: first come, first served. */
+export class Semaphore {
+  readonly #maxWaiting: number;
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor({ places, maxWaiting = Number.POSITIVE_INFINITY }: SemaphoreOptions) {
+    this.#free = places;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  /** Whether whoever comes now has to wait. */
+  get isFull(): boolean {
+    return this.#free === 0;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * Runs `task` when there is a place.
+   *
+   * @throws {TooManyWaiting}
+   * @throws the signal's reason if it is aborted before; the task does not run then
+   */
+  async run<Value>(task: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
+    using _place = await this.enter(signal);
+    return await task();
+  }
+
+  /**
+   * Waits for a place; the caller disposes of it.
+   *
+   * @throws {TooManyWaiting}
+   * @throws the signal's reason as soon as it is aborted
+   */
+  async enter(signal?: AbortSignal): Promise<Disposable> {
+    signal?.throwIfAborted();
+    if (this.#free > 0) this.#free -= 1;
+    else if (this.#waiting.length >= this.#maxWaiting) throw new TooManyWaiting("too many wait already");
+    else await this.#turn(signal);
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (isHeld) this.#leave();
+        isHeld = false;
+      },
+    };
+  }
+
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    const turn = Promise.withResolvers<void>();
+    const admit = turn.resolve;
+    const giveUp = (): void => {
+      const index = this.#waiting.indexOf(admit);
+      // Admitted at the same moment: the task runs and sees the aborted signal itself.
+      if (index < 0) return;
+      this.#waiting.splice(index, 1);
+      turn.reject(signal?.reason);
+    };
+    this.#waiting.push(admit);
+    signal?.addEventListener("abort", giveUp, { once: true });
+    try {
+      await turn.promise;
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
+    }
+  }
+
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
+  }
+}
