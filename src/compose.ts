@@ -115,7 +115,7 @@ export async function compose(
   await mkdir(data, { recursive: true });
   const { engine, metadata, driver } = await openStores(config, data, opened, log, acceptDataLoss);
   const locks = await openLocks(config, data, opened);
-  const store = createBlobStore(driver, { locks, ...(patience && { patience }) }, opened);
+  const store = createBlobStore(driver, { locks, ...(patience && { patience }) }, opened, log);
   const links = await withCache(config, metadata, engine, opened, log);
   const provider = withSmallBlobs(config, store);
   const registry = new Registry({
@@ -126,7 +126,9 @@ export async function compose(
     ingester: store,
     policy,
     rules: config.registry,
-    manifestThread: opened.use(new ManifestThread()),
+    manifestThread: opened.use(
+      new ManifestThread((err) => log.error({ err }, "the thread that reads manifests failed")),
+    ),
     log: log.child({ area: "registry" }),
   });
   const images = new RegistryImageStore(store, provider, links, registry.manifests);
@@ -242,8 +244,10 @@ function createBlobStore(
   driver: ContentDriver,
   options: BlobStoreOptions,
   opened: AsyncDisposableStack,
+  log: Logger,
 ): BlobStore {
-  const hashThread = availableParallelism() > 1 ? opened.use(new HashThread()) : undefined;
+  const onFailure = (err: Error) => log.error({ err }, "the thread that hashes failed");
+  const hashThread = availableParallelism() > 1 ? opened.use(new HashThread(onFailure)) : undefined;
   return new BlobStore(driver, { ...options, ...(hashThread && { hashThread }) });
 }
 

@@ -1,19 +1,16 @@
 /**
- * A thread that hashes, so that the server's own thread can serve requests. Receives {@link HashRequest}s, and
- * answers each {@link HashQuestion} with a {@link HashAnswer}.
+ * A thread that hashes, so that the server's own thread can serve requests. It is sent {@link HashRequest}s, and answers
+ * with {@link HashAnswer}s.
  */
 import type { DigestAlgorithm } from "../bytes/content-hash.ts";
+import { answerQuestions } from "../threads/answer-questions.ts";
 import { LocalHash } from "./local-hash.ts";
 
-/** A message to the thread. Numbers identify shared memory and hashes. */
+/** A message to the thread. Numbers identify shared memory and hashes. Only the last two are questions. */
 export type HashRequest =
   | { readonly kind: "share"; readonly memory: number; readonly buffer: SharedArrayBuffer }
   | { readonly kind: "begin"; readonly hash: number; readonly algorithms: readonly DigestAlgorithm[] }
   | { readonly kind: "end"; readonly hash: number }
-  | (HashQuestion & { readonly question: number });
-
-/** An answer of the thread. */
-export type HashQuestion =
   | { readonly kind: "update"; readonly hash: number; readonly bytes: SharedPiece | Uint8Array }
   | { readonly kind: "digest"; readonly hash: number; readonly algorithm: DigestAlgorithm };
 
@@ -24,11 +21,9 @@ export interface SharedPiece {
   readonly length: number;
 }
 
-/** The end of an update, the hex of a digest, or what went wrong. */
+/** The hex of a digest; of another request, nothing. */
 export interface HashAnswer {
-  readonly question: number;
   readonly hex?: string;
-  readonly failure?: string;
 }
 
 declare const self: Worker;
@@ -36,18 +31,9 @@ declare const self: Worker;
 const memories = new Map<number, SharedArrayBuffer>();
 const hashes = new Map<number, LocalHash>();
 
-self.onmessage = ({ data }: MessageEvent<HashRequest>) => {
-  // Nobody awaits an answer to the other messages. If one fails, the thread ends, and its owner is notified.
-  if (!("question" in data)) return note(data);
-  const { question } = data;
-  try {
-    self.postMessage({ question, ...answer(data) } satisfies HashAnswer);
-  } catch (error) {
-    self.postMessage({ question, failure: String(error) } satisfies HashAnswer);
-  }
-};
+answerQuestions(self, answer);
 
-function note(request: Exclude<HashRequest, HashQuestion>): void {
+function answer(request: HashRequest): HashAnswer {
   switch (request.kind) {
     case "share":
       memories.set(request.memory, request.buffer);
@@ -57,17 +43,16 @@ function note(request: Exclude<HashRequest, HashQuestion>): void {
       break;
     case "end":
       hashes.delete(request.hash);
+      break;
+    case "update": {
+      const { bytes } = request;
+      known(request.hash).update(bytes instanceof Uint8Array ? bytes : shared(bytes));
+      break;
+    }
+    case "digest":
+      return { hex: known(request.hash).hex(request.algorithm) };
   }
-}
-
-function answer(request: HashQuestion): { readonly hex?: string } {
-  const hash = known(request.hash);
-  if (request.kind === "update") {
-    const bytes = request.bytes instanceof Uint8Array ? request.bytes : shared(request.bytes);
-    hash.update(bytes);
-    return {};
-  }
-  return { hex: hash.hex(request.algorithm) };
+  return {};
 }
 
 function known(number: number): LocalHash {

@@ -56,9 +56,10 @@ export class UploadHash {
 
   #begin({ buffer, byteLength }: Uint8Array): LocalHash | ThreadHash {
     const isWorthIt = byteLength >= LARGE_PIECE && buffer instanceof SharedArrayBuffer;
-    return isWorthIt && this.#thread?.isBroken === false
-      ? this.#thread.begin(this.#algorithms)
-      : new LocalHash(this.#algorithms);
+    const thread = isWorthIt ? this.#thread : undefined;
+    const hash = thread?.begin(this.#algorithms);
+    // The system may have no thread to give.
+    return hash === undefined || hash.isBroken ? new LocalHash(this.#algorithms) : hash;
   }
 }
 

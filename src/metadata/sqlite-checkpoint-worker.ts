@@ -1,8 +1,9 @@
 /**
  * A thread that copies the write-ahead log into the SQLite file, so that the main thread does not wait for the disk.
- * Receives {@link CheckpointRequest}, answers with {@link CheckpointAnswer}.
+ * It is asked {@link CheckpointRequest}s, and answers with {@link CheckpointAnswer}s.
  */
 import { Database } from "bun:sqlite";
+import { answerQuestions } from "../threads/answer-questions.ts";
 
 /** A request for one checkpoint. */
 export interface CheckpointRequest {
@@ -21,9 +22,7 @@ declare const self: Worker;
 /** How long a restart of the log waits for readers in other processes; if it fails, the log keeps growing. */
 const READERS_TIMEOUT_MS = 1000;
 
-self.onmessage = ({ data }: MessageEvent<CheckpointRequest>) => {
-  self.postMessage(answer(data));
-};
+answerQuestions(self, answer);
 
 function answer(request: CheckpointRequest): CheckpointAnswer {
   try {

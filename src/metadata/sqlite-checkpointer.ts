@@ -1,3 +1,4 @@
+import { WorkerClient } from "../threads/worker-client.ts";
 import type { CheckpointAnswer, CheckpointRequest } from "./sqlite-checkpoint-worker.ts";
 
 /** A checkpoint failed; its data is still in the log. */
@@ -15,7 +16,9 @@ export class CheckpointError extends Error {
 /** Runs checkpoints of one SQLite file in a separate thread. The first checkpoint starts it. */
 export class SqliteCheckpointer {
   readonly #request: CheckpointRequest;
-  #worker: Worker | undefined;
+  readonly #thread = new WorkerClient<CheckpointRequest, CheckpointAnswer>({
+    start: () => new Worker(new URL("./sqlite-checkpoint-worker.ts", import.meta.url)),
+  });
   #running: Promise<void> | undefined;
 
   constructor(request: CheckpointRequest) {
@@ -42,26 +45,13 @@ export class SqliteCheckpointer {
   /** Ends the thread after the running checkpoint. */
   async close(): Promise<void> {
     await this.#running?.catch(() => {});
-    this.#worker?.terminate();
+    this.#thread[Symbol.dispose]();
   }
 
-  #ask(): Promise<void> {
-    this.#worker ??= startWorker();
-    const worker = this.#worker;
-    return new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }: MessageEvent<CheckpointAnswer>) => {
-        if (data.failure) reject(new CheckpointError(data.failure.code, data.failure.message));
-        else resolve();
-      };
-      worker.onerror = (event) => reject(new CheckpointError("WORKER", event.message));
-      worker.postMessage(this.#request);
-    });
+  async #ask(): Promise<void> {
+    const { failure } = await this.#thread.ask(this.#request).catch((error: unknown) => ({
+      failure: { code: "WORKER", message: String(error) },
+    }));
+    if (failure !== undefined) throw new CheckpointError(failure.code, failure.message);
   }
-}
-
-function startWorker(): Worker {
-  const worker = new Worker(new URL("./sqlite-checkpoint-worker.ts", import.meta.url));
-  // A thread that waits for work must not keep the process alive.
-  worker.unref();
-  return worker;
 }

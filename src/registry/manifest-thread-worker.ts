@@ -5,7 +5,7 @@
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { type Fault, RegistryError } from "../oci/registry-error.ts";
-import type { WorkerAnswer, WorkerCall } from "../threads/worker-calls.ts";
+import { answerQuestions } from "../threads/answer-questions.ts";
 import { type IndexEntries, IndexMemory } from "./index-memory.ts";
 import { type ManifestPush, type ReadManifest, readManifest } from "./manifest-reading.ts";
 
@@ -40,15 +40,10 @@ declare const self: Worker;
 
 const indexes = new IndexMemory(MEMORY_BYTES);
 
-self.onmessage = ({ data: { call, question } }: MessageEvent<WorkerCall<ManifestQuestion>>) => {
-  try {
-    self.postMessage({ call, answer: answer(question) } satisfies WorkerAnswer<ManifestAnswer>);
-  } catch (error) {
-    self.postMessage({ call, failure: String(error) } satisfies WorkerAnswer<ManifestAnswer>);
-  }
+answerQuestions(self, answer, ({ kind }) => {
   // On its own, the engine would collect the garbage of parsing only after several times as much.
-  if (question.kind === "read" || question.kind === "remember") Bun.gc(true);
-};
+  if (kind === "read" || kind === "remember") Bun.gc(true);
+});
 
 function answer(question: ManifestQuestion): ManifestAnswer {
   switch (question.kind) {

@@ -2,7 +2,7 @@ import { Semaphore } from "../concurrency/semaphore.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import { WorkerCalls } from "../threads/worker-calls.ts";
+import { WorkerClient } from "../threads/worker-client.ts";
 import { type IndexEntries, IndexMemory } from "./index-memory.ts";
 import { type ManifestPush, type ReadManifest, readManifest } from "./manifest-reading.ts";
 import type { ManifestAnswer, ManifestQuestion } from "./manifest-thread-worker.ts";
@@ -30,9 +30,13 @@ export class ManifestThread implements Disposable {
   readonly #indexes = new IndexMemory(MEMORY_BYTES);
   /** Large indexes are loaded one at a time. */
   readonly #loading = new Semaphore({ places: 1 });
-  readonly #thread = new WorkerCalls<ManifestQuestion, ManifestAnswer>(
-    () => new Worker(new URL("./manifest-thread-worker.ts", import.meta.url)),
-  );
+  readonly #thread: WorkerClient<ManifestQuestion, ManifestAnswer>;
+
+  /** @param onFailure hears that the thread failed; it is replaced */
+  constructor(onFailure?: (failure: Error) => void) {
+    const start = () => new Worker(new URL("./manifest-thread-worker.ts", import.meta.url));
+    this.#thread = new WorkerClient({ start, onFailure });
+  }
 
   /** Reads a manifest. @throws {RegistryError} like {@link readManifest} */
   async read(push: ManifestPush): Promise<ReadManifest> {

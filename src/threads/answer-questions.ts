@@ -1,0 +1,31 @@
+import type { WorkerAnswer, WorkerMessage } from "./worker-client.ts";
+
+/**
+ * Handles the messages of a `WorkerClient`, in its thread, one after the other.
+ *
+ * @param answer its error is the question's; of a note, it ends the thread
+ * @param afterwards runs after each answer was sent
+ */
+export function answerQuestions<Question, Answer>(
+  thread: Worker,
+  answer: (question: Question) => Answer,
+  afterwards: (question: Question) => void = () => {},
+): void {
+  thread.onmessage = ({ data: { call, question } }: MessageEvent<WorkerMessage<Question>>) => {
+    if (call === undefined) answer(question);
+    else thread.postMessage(answerTo(call, question, answer));
+    afterwards(question);
+  };
+}
+
+function answerTo<Question, Answer>(
+  call: number,
+  question: Question,
+  answer: (question: Question) => Answer,
+): WorkerAnswer<Answer> {
+  try {
+    return { call, answer: answer(question) };
+  } catch (error) {
+    return { call, failure: String(error) };
+  }
+}
