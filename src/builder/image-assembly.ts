@@ -1,5 +1,5 @@
 import type { BlobDescriptor } from "../content/blob-services.ts";
-import type { CachedLayer } from "../metadata/metadata-store.ts";
+import type { CachedLayer } from "../metadata/ports/build-ledger.ts";
 import type { Descriptor, Platform } from "../oci/descriptor.ts";
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";

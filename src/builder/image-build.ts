@@ -1,4 +1,4 @@
-import type { CachedLayer } from "../metadata/metadata-store.ts";
+import type { CachedLayer } from "../metadata/ports/build-ledger.ts";
 import type { ImageLayer } from "./image-assembly.ts";
 import { type LayerBuilder, type LayerOrder, layerKey } from "./layer-builder.ts";
 import type { Part, Resolution, StepContext } from "./package-source.ts";

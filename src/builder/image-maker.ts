@@ -1,5 +1,5 @@
 import type { Logger } from "../log.ts";
-import type { BuiltImage } from "../metadata/metadata-store.ts";
+import type { BuiltImage } from "../metadata/ports/build-ledger.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { Tag } from "../oci/reference.ts";

@@ -1,4 +1,4 @@
-import type { BuildLedger, BuiltImage } from "../metadata/metadata-store.ts";
+import type { BuildLedger, BuiltImage } from "../metadata/ports/build-ledger.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";

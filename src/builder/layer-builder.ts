@@ -1,7 +1,7 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { SingleFlight } from "../concurrency/single-flight.ts";
-import type { BuildLedger, CachedLayer } from "../metadata/metadata-store.ts";
+import type { BuildLedger, CachedLayer } from "../metadata/ports/build-ledger.ts";
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { ImageStore } from "../registry/image-store.ts";

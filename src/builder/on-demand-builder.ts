@@ -1,6 +1,7 @@
 import type { WorkLocks } from "../concurrency/work-locks.ts";
 import type { Logger } from "../log.ts";
-import type { BlobLinks, BuildLedger } from "../metadata/metadata-store.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
+import type { BuildLedger } from "../metadata/ports/build-ledger.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";

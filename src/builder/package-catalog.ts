@@ -1,4 +1,4 @@
-import type { IndexedPackage } from "../metadata/package-index-ledger.ts";
+import type { IndexedPackage } from "../metadata/ports/package-index-ledger.ts";
 
 /** The packages of a source in one state. */
 export interface CatalogSnapshot {

@@ -4,7 +4,7 @@ import {
   type IndexedPackage,
   PACKAGE_MATCHES,
   type PackageIndexLedger,
-} from "../metadata/package-index-ledger.ts";
+} from "../metadata/ports/package-index-ledger.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import { isRepositoryName } from "../oci/repository-name.ts";
 import type { CatalogSnapshot } from "./package-catalog.ts";

@@ -1,4 +1,5 @@
-import type { BlobLinks, BuildLedger, BuiltImage } from "../metadata/metadata-store.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
+import type { BuildLedger, BuiltImage } from "../metadata/ports/build-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";

@@ -5,7 +5,7 @@ import { eventually } from "../../test/support/eventually.ts";
 import { findRedis, RedisServer } from "../../test/support/redis.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { createLogger } from "../log.ts";
-import type { BlobLinks } from "../metadata/metadata-store.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import { CachingStatter } from "./caching-statter.ts";
 import { RedisDescriptorCache } from "./redis-descriptor-cache.ts";
 

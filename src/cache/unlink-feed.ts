@@ -1,5 +1,5 @@
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
-import type { UnlinkLog } from "../metadata/metadata-store.ts";
+import type { UnlinkLog } from "../metadata/ports/blob-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 

@@ -12,7 +12,7 @@ import { environment } from "../config/environment.ts";
 import { hasOrigin, type NixSetConfig } from "../config/nix-schema.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log.ts";
-import type { SourceLedger } from "../metadata/source-ledger.ts";
+import type { SourceLedger } from "../metadata/ports/source-ledger.ts";
 
 type BuilderConfig = Config["builder"];
 

@@ -1,4 +1,4 @@
-import type { StoredManifest } from "../metadata/metadata-store.ts";
+import type { StoredManifest } from "../metadata/ports/manifest-ledger.ts";
 import { bareMediaType, MediaType } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Exchange } from "./exchange.ts";

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Reference } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { StoredManifest } from "./metadata-store.ts";
+import type { StoredManifest } from "./ports/manifest-ledger.ts";
 
 interface CachedManifest {
   readonly epoch: number;

@@ -1,7 +1,8 @@
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { BlobLinks, PageRequest } from "./metadata-store.ts";
+import type { BlobLinks } from "./ports/blob-ledger.ts";
+import type { PageRequest } from "./ports/page-request.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 import { claimRepository, lockRepository } from "./sql-repositories.ts";
 import { recordUnlink } from "./sql-unlink-log.ts";

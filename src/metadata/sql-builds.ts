@@ -2,7 +2,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { BuildLedger, BuiltImage, CachedLayer } from "./metadata-store.ts";
+import type { BuildLedger, BuiltImage, CachedLayer } from "./ports/build-ledger.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 import { lockRepository } from "./sql-repositories.ts";
 import { moveTag } from "./sql-tags.ts";

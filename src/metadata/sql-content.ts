@@ -1,6 +1,6 @@
 import type { UploadId } from "../content/content-driver.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { ContentLedger } from "./metadata-store.ts";
+import type { ContentLedger } from "./ports/blob-ledger.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 import { chunksOf, inList } from "./statement-chunks.ts";
 

@@ -10,7 +10,7 @@ import {
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { SYSTEM_CLOCK } from "../clock.ts";
-import { WHOLE_MANIFEST_BYTES } from "./metadata-store.ts";
+import { WHOLE_MANIFEST_BYTES } from "./ports/manifest-ledger.ts";
 import type { SqlEngine, SqlSession, SqlValue } from "./sql-engine.ts";
 import { openMetadataStore } from "./sql-metadata-store.ts";
 import { openSqliteEngine } from "./sqlite-engine.ts";

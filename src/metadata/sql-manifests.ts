@@ -9,7 +9,7 @@ import {
   type NewManifest,
   type StoredManifest,
   WHOLE_MANIFEST_BYTES,
-} from "./metadata-store.ts";
+} from "./ports/manifest-ledger.ts";
 import { findCurrent } from "./sql-conditions.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 import { deleteReferencesOf, deleteTagsOf } from "./sql-manifest-dependents.ts";

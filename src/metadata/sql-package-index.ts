@@ -5,7 +5,7 @@ import type {
   PackageIndexId,
   PackageIndexLedger,
   PackageMatch,
-} from "./package-index-ledger.ts";
+} from "./ports/package-index-ledger.ts";
 import type { SqlEngine, SqlSession, SqlValue } from "./sql-engine.ts";
 import { chunksOf, valuesList } from "./statement-chunks.ts";
 

@@ -1,5 +1,5 @@
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { PageRequest } from "./metadata-store.ts";
+import type { PageRequest } from "./ports/page-request.ts";
 import type { SqlSession } from "./sql-engine.ts";
 
 /**

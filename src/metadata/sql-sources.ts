@@ -1,4 +1,4 @@
-import type { SourceLedger } from "./source-ledger.ts";
+import type { SourceLedger } from "./ports/source-ledger.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 import { chunksOf, inList, valuesList } from "./statement-chunks.ts";
 

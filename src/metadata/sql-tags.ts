@@ -2,7 +2,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { requireCondition, type WriteCondition } from "../oci/write-condition.ts";
-import type { PageRequest } from "./metadata-store.ts";
+import type { PageRequest } from "./ports/page-request.ts";
 import { findCurrent } from "./sql-conditions.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 import { lockRepository, wasPushed } from "./sql-repositories.ts";

@@ -1,6 +1,6 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { Unlink, UnlinkLog } from "./metadata-store.ts";
+import type { Unlink, UnlinkLog } from "./ports/blob-ledger.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 
 /** Number of unlinks to keep; an instance that is further behind forgets everything. */

@@ -1,6 +1,6 @@
 import type { UploadId } from "../content/content-driver.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { FinishedUpload, UploadLedger, UploadRecord } from "./metadata-store.ts";
+import type { FinishedUpload, UploadLedger, UploadRecord } from "./ports/upload-ledger.ts";
 import { recordLinks } from "./sql-blob-links.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 

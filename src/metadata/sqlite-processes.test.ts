@@ -2,7 +2,7 @@ import { expect, it } from "bun:test";
 import { join } from "node:path";
 import { linkSample, REPOSITORY, sampleBlob } from "../../test/contracts/metadata-store-samples.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
-import type { MetadataStore } from "./metadata-store.ts";
+import type { MetadataStore } from "./ports/metadata-store.ts";
 import { openMetadataStore } from "./sql-metadata-store.ts";
 import { openSqliteEngine } from "./sqlite-engine.ts";
 

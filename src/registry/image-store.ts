@@ -1,7 +1,7 @@
 import type { ByteBody, ByteSource } from "../bytes/byte-source.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
-import type { StoredManifest } from "../metadata/metadata-store.ts";
+import type { StoredManifest } from "../metadata/ports/manifest-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference, Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";

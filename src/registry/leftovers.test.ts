@@ -5,7 +5,7 @@ import { chunks } from "../../test/contracts/content-driver-samples.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FilesystemDriver } from "../content/filesystem-driver.ts";
-import type { MetadataStore } from "../metadata/metadata-store.ts";
+import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";

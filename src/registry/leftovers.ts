@@ -1,5 +1,5 @@
 import type { ContentListing } from "../content/blob-services.ts";
-import type { ContentLedger } from "../metadata/metadata-store.ts";
+import type { ContentLedger } from "../metadata/ports/blob-ledger.ts";
 
 /** Entries to look up at a time. */
 const BATCH = 128;

@@ -2,7 +2,7 @@ import type { ByteRange } from "../bytes/byte-range.ts";
 import type { ByteBody, ByteSource } from "../bytes/byte-source.ts";
 import { type Awaitable, whenReady } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor, BlobLocator, BlobProvider } from "../content/blob-services.ts";
-import type { BlobLinks } from "../metadata/metadata-store.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";

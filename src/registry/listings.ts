@@ -1,4 +1,4 @@
-import type { ManifestLedger } from "../metadata/metadata-store.ts";
+import type { ManifestLedger } from "../metadata/ports/manifest-ledger.ts";
 import type { Tag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";

@@ -1,5 +1,5 @@
 import { type Awaitable, whenReady } from "../concurrency/awaitable.ts";
-import type { StoredManifest } from "../metadata/metadata-store.ts";
+import type { StoredManifest } from "../metadata/ports/manifest-ledger.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageBuilder, ImageWaiter } from "./image-builder.ts";

@@ -1,7 +1,8 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import { WorkSlices } from "../concurrency/work-slices.ts";
-import type { BlobLinks, ManifestLedger, StoredManifest } from "../metadata/metadata-store.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
+import type { ManifestLedger, StoredManifest } from "../metadata/ports/manifest-ledger.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ParsedManifest, ReferencedContent } from "../oci/manifest.ts";

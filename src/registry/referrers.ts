@@ -1,7 +1,7 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { WorkSlices } from "../concurrency/work-slices.ts";
-import type { ManifestLedger, Referrer } from "../metadata/metadata-store.ts";
+import type { ManifestLedger, Referrer } from "../metadata/ports/manifest-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import { referrersTag } from "../oci/referrers-tag.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";

@@ -1,7 +1,7 @@
 import type { ByteBody, ByteSource } from "../bytes/byte-source.ts";
 import { type Awaitable, whenReady } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor, BlobIngester, BlobProvider } from "../content/blob-services.ts";
-import type { BlobLinks } from "../metadata/metadata-store.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";

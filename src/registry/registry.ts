@@ -1,6 +1,8 @@
 import type { BlobIngester, BlobLocator, BlobProvider } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
-import type { BlobLinks, ManifestLedger, UploadLedger } from "../metadata/metadata-store.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
+import type { ManifestLedger } from "../metadata/ports/manifest-ledger.ts";
+import type { UploadLedger } from "../metadata/ports/upload-ledger.ts";
 import { AccessControl } from "./access-control.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 import { BlobPresence } from "./blob-presence.ts";

@@ -1,5 +1,5 @@
 import type { ContentDriver } from "../content/content-driver.ts";
-import type { MetadataStore } from "../metadata/metadata-store.ts";
+import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 
 /** Half of the data is missing: it is lost, or the configuration points elsewhere. */
 class PartialDataError extends Error {

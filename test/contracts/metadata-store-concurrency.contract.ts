@@ -1,6 +1,7 @@
 import { expect } from "bun:test";
 import { nextTurn } from "../../src/concurrency/next-turn.ts";
-import type { ManifestReference, MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { ManifestReference } from "../../src/metadata/ports/manifest-ledger.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { eventually } from "../support/eventually.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";

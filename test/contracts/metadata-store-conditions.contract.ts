@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { RegistryError } from "../../src/oci/registry-error.ts";
 import type { WriteCondition } from "../../src/oci/write-condition.ts";

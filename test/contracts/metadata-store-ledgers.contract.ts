@@ -1,5 +1,6 @@
 import { expect } from "bun:test";
-import type { BuiltImage, CachedLayer, MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { BuiltImage, CachedLayer } from "../../src/metadata/ports/build-ledger.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import {
   ELSEWHERE,

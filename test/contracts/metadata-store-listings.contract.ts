@@ -1,5 +1,6 @@
 import { expect } from "bun:test";
-import type { MetadataStore, Referrer } from "../../src/metadata/metadata-store.ts";
+import type { Referrer } from "../../src/metadata/ports/manifest-ledger.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import {

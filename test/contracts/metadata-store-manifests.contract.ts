@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { WHOLE_MANIFEST_BYTES } from "../../src/metadata/metadata-store.ts";
+import { WHOLE_MANIFEST_BYTES } from "../../src/metadata/ports/manifest-ledger.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";

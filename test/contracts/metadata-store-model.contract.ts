@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import fc from "fast-check";
-import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import { repositoryName, requires, sampleBlob, sampleManifest, tagName } from "./metadata-store-samples.ts";
 

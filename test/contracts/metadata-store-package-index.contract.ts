@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import type { IndexedPackage, PackageIndexLedger } from "../../src/metadata/package-index-ledger.ts";
+import type { IndexedPackage, PackageIndexLedger } from "../../src/metadata/ports/package-index-ledger.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 
 /** Tests of every {@link PackageIndexLedger}. */

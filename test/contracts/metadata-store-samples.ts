@@ -1,7 +1,8 @@
 import type { DigestAlgorithm } from "../../src/bytes/content-hash.ts";
 import type { BlobDescriptor } from "../../src/content/blob-services.ts";
 import type { UploadId } from "../../src/content/content-driver.ts";
-import type { ManifestReference, MetadataStore, NewManifest } from "../../src/metadata/metadata-store.ts";
+import type { ManifestReference, NewManifest } from "../../src/metadata/ports/manifest-ledger.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
 import { parseTag, type Tag } from "../../src/oci/reference.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "bun:test";
 import { join } from "node:path";
-import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import type { Tag } from "../../src/oci/reference.ts";

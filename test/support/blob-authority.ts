@@ -1,5 +1,5 @@
 import type { BlobDescriptor } from "../../src/content/blob-services.ts";
-import type { BlobLinks } from "../../src/metadata/metadata-store.ts";
+import type { BlobLinks } from "../../src/metadata/ports/blob-ledger.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import { digestOf } from "../../src/oci/digest.ts";

@@ -12,7 +12,7 @@ import { BlobStore } from "../../src/content/blob-store.ts";
 import { FilesystemDriver } from "../../src/content/filesystem-driver.ts";
 import { SmallBlobCache } from "../../src/content/small-blob-cache.ts";
 import { createLogger } from "../../src/log.ts";
-import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import { OPEN_ACCESS } from "../../src/registry/access-policy.ts";

@@ -5,8 +5,8 @@ import { type NixOptions, type NixSetOptions, openNix } from "../../src/builder/
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../src/clock.ts";
 import { createLogger } from "../../src/log.ts";
-import type { MetadataStore } from "../../src/metadata/metadata-store.ts";
-import type { SourceLedger } from "../../src/metadata/source-ledger.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
+import type { SourceLedger } from "../../src/metadata/ports/source-ledger.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import { installed, mustRun } from "./command.ts";

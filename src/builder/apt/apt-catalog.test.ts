@@ -5,7 +5,7 @@ import { createDebianRepository, type DebianRepository } from "../../../test/sup
 import { describeWith } from "../../../test/support/requirements.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { createLogger } from "../../log.ts";
-import type { IndexedPackage } from "../../metadata/package-index-ledger.ts";
+import type { IndexedPackage } from "../../metadata/ports/package-index-ledger.ts";
 import type { CatalogSnapshot, PackageCatalog } from "../package-catalog.ts";
 import { CommandRunner } from "../process/command-runner.ts";
 import { AptSource } from "./apt-source.ts";

@@ -1,5 +1,5 @@
 import type { ByteSource } from "../../bytes/byte-source.ts";
-import type { IndexedPackage } from "../../metadata/package-index-ledger.ts";
+import type { IndexedPackage } from "../../metadata/ports/package-index-ledger.ts";
 import type { CatalogSnapshot, PackageCatalog } from "../package-catalog.ts";
 import { writeAptName } from "./apt-name.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { HAS_NIX } from "../../../test/support/nix.ts";
 import { openNixCatalog } from "../../../test/support/nix-catalog.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
-import type { IndexedPackage } from "../../metadata/package-index-ledger.ts";
+import type { IndexedPackage } from "../../metadata/ports/package-index-ledger.ts";
 import { Evaluation } from "./evaluation.ts";
 import type { NixCatalog } from "./nix-catalog.ts";
 

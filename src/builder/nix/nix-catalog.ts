@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Logger } from "../../log.ts";
-import type { IndexedPackage } from "../../metadata/package-index-ledger.ts";
+import type { IndexedPackage } from "../../metadata/ports/package-index-ledger.ts";
 import type { CatalogSnapshot, PackageCatalog } from "../package-catalog.ts";
 import { CommandError, type CommandRunner } from "../process/command-runner.ts";
 import { atLowPriority } from "../process/low-priority.ts";

@@ -1,6 +1,6 @@
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
-import type { SourceLedger } from "../../metadata/source-ledger.ts";
+import type { SourceLedger } from "../../metadata/ports/source-ledger.ts";
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";

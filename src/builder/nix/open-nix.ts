@@ -1,6 +1,6 @@
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
-import type { SourceLedger } from "../../metadata/source-ledger.ts";
+import type { SourceLedger } from "../../metadata/ports/source-ledger.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
 import { Evaluation } from "./evaluation.ts";
 import { NixHost, type NixHostOptions } from "./nix-host.ts";

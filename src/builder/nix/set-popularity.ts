@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { SourceLedger } from "../../metadata/source-ledger.ts";
+import type { SourceLedger } from "../../metadata/ports/source-ledger.ts";
 import { digestOf } from "../../oci/digest.ts";
 import { NO_POPULARITY, type Popularity, PopularityError, parsePopularity } from "../plan/popularity.ts";
 import type { Evaluation, SetRequest } from "./evaluation.ts";

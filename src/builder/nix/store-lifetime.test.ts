@@ -13,7 +13,7 @@ import {
 } from "../../../test/support/nix.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
-import type { MetadataStore } from "../../metadata/metadata-store.ts";
+import type { MetadataStore } from "../../metadata/ports/metadata-store.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { parseTag } from "../../oci/reference.ts";
 import { type Resolution, ResolutionOutdated, type StepContext } from "../package-source.ts";

@@ -1,5 +1,5 @@
 import { type Awaitable, whenReady } from "../../concurrency/awaitable.ts";
-import type { StoredManifest } from "../../metadata/metadata-store.ts";
+import type { StoredManifest } from "../../metadata/ports/manifest-ledger.ts";
 import { MediaType } from "../../oci/media-types.ts";
 import {
   isDigestReference,

@@ -1,7 +1,7 @@
 import type { Clock } from "../../../clock.ts";
 import { SingleFlight } from "../../../concurrency/single-flight.ts";
 import type { Logger } from "../../../log.ts";
-import type { SourceLedger } from "../../../metadata/source-ledger.ts";
+import type { SourceLedger } from "../../../metadata/ports/source-ledger.ts";
 import { RegistryError } from "../../../oci/registry-error.ts";
 import type { NixStore, StorePathInfo } from "../nix-store.ts";
 import type { SetOrigin, SetRevision } from "./set-origin.ts";

@@ -1,0 +1,131 @@
+import type { ByteSource } from "../../bytes/byte-source.ts";
+import type { Awaitable } from "../../concurrency/awaitable.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { Reference, Tag } from "../../oci/reference.ts";
+import type { RepositoryName } from "../../oci/repository-name.ts";
+import type { WriteCondition } from "../../oci/write-condition.ts";
+import type { PageRequest } from "./page-request.ts";
+
+/** Largest manifest that a look-up returns with all its bytes. Nearly all are far smaller. */
+export const WHOLE_MANIFEST_BYTES = 256 * 1024;
+
+/** What identifies a manifest. */
+export interface ManifestName {
+  /** In the algorithm of the request, or that of the push that set the tag. */
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
+/** A manifest as it was pushed. */
+export interface StoredManifest extends ManifestName {
+  /** How many bytes it has. */
+  readonly size: number;
+  /** Absent for more than {@link WHOLE_MANIFEST_BYTES}; use {@link ManifestLedger.readManifest} then. */
+  readonly bytes?: Uint8Array;
+}
+
+/** One thing a manifest names. */
+export interface ManifestReference {
+  readonly kind: "config" | "layer" | "manifest";
+  readonly digest: Digest;
+  /** Whether the manifest may be stored without this. */
+  readonly optional: boolean;
+}
+
+/** What to record when a manifest is pushed. */
+export interface NewManifest extends ManifestName {
+  readonly bytes: Uint8Array;
+  /** All digests of the bytes, including {@link ManifestName.digest}. */
+  readonly digests: readonly Digest[];
+  readonly references: readonly ManifestReference[];
+  readonly subject?: Digest;
+  /** Its entry in referrers lists. */
+  readonly artifactType?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** An entry of a referrers list. */
+export interface Referrer {
+  readonly digest: Digest;
+  /** Bytes of its descriptor as JSON, including annotations. */
+  readonly descriptorBytes: number;
+}
+
+/** Manifests by repository and reference, and their references. */
+export interface ManifestLedger {
+  /** The manifest under a tag or digest, with one look-up. */
+  findManifest(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined>;
+
+  /**
+   * The bytes of a manifest in pieces, each read only when it is asked for.
+   *
+   * Fails if the manifest is deleted before its end is read.
+   */
+  readManifest(repository: RepositoryName, digest: Digest): ByteSource;
+
+  /**
+   * Writes the manifest, its references, its referrers entry and, last, the tags, in one durable transaction. The
+   * transaction also checks that the repository links everything the manifest refers to.
+   *
+   * Resolves to the missing references; if there are any, nothing was written. Idempotent. The transaction also
+   * checks `condition` for each of the tags, or for the manifest's digest if there are no tags.
+   *
+   * @throws {RegistryError} `precondition-failed`; `manifest-invalid` if these bytes are stored with another media
+   * type. Nothing was written then.
+   */
+  putManifest(
+    repository: RepositoryName,
+    manifest: NewManifest,
+    tags: readonly Tag[],
+    condition?: WriteCondition,
+  ): Promise<readonly ManifestReference[]>;
+
+  /**
+   * Removes a manifest under all its digests, and every tag that leads to it; false if there is none, whatever the
+   * condition.
+   *
+   * @throws {RegistryError} `precondition-failed`; nothing was removed then
+   */
+  deleteManifest(repository: RepositoryName, digest: Digest, condition?: WriteCondition): Promise<boolean>;
+
+  /**
+   * Removes a tag and keeps its manifest; false if there is none, whatever the condition.
+   *
+   * @throws {RegistryError} `precondition-failed`; nothing was removed then
+   */
+  deleteTag(repository: RepositoryName, tag: Tag, condition?: WriteCondition): Promise<boolean>;
+
+  /** The manifests whose subject is `subject`, in ascending order of digest. */
+  listReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    filter: { readonly artifactType?: string },
+    page: PageRequest<Digest>,
+  ): Promise<readonly Referrer[]>;
+
+  /** The `candidates` that the repository has and that do not name `subject` themselves, in no order. */
+  findReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    filter: { readonly artifactType?: string },
+    candidates: readonly Digest[],
+  ): Promise<readonly Referrer[]>;
+
+  /**
+   * The descriptors of referrers as JSON, separated by commas, in pieces, each read only when it is asked for. Leaves
+   * out referrers that were deleted since the list was read; fails if one is deleted while it is read.
+   */
+  readDescriptors(repository: RepositoryName, referrers: readonly Referrer[]): ByteSource;
+
+  /**
+   * A number that changes whenever any process commits a change. Results may be cached while it stays the same.
+   * `undefined` if the store cannot tell. Get it before you read.
+   */
+  epoch(): number | undefined;
+
+  /** A page of tags in ascending byte order; `undefined` if no manifest was ever pushed to the repository. */
+  listTags(repository: RepositoryName, page: PageRequest): Promise<readonly Tag[] | undefined>;
+
+  /** A page of the repositories that have a manifest, in ascending byte order. */
+  listRepositories(page: PageRequest): Promise<readonly RepositoryName[]>;
+}
