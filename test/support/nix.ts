@@ -26,6 +26,8 @@ export const SMALL_SET_VARIABLES: Readonly<Record<string, string>> = {
   SLIPWAY_BUILDER_NIX_INCLUDE: '["everywhere"]',
   SLIPWAY_BUILDER_NIX_SUBSTITUTERS: "[]",
   SLIPWAY_BUILDER_NIX_SANDBOX_PATHS: JSON.stringify(HOST_SHELL),
+  // It has attributes whose evaluation does not end; reading them all takes the index as long as it may.
+  SLIPWAY_BUILDER_SEARCH: "false",
 };
 
 /** Lets a folder with a store be removed: what is in a store is read-only. */

@@ -24,13 +24,15 @@ const INHERITED =
  * Starts `slipway serve` on a free port of the loopback, and waits until it listens.
  *
  * @param data its data folder; if absent, `variables` say where data and port are
+ * @param program what starts it, if not this checkout as ourselves; it gets `serve` and the options
  */
 export async function startServerProcess(
   data: string | undefined,
   variables: Readonly<Record<string, string>> = {},
   options: readonly string[] = [],
+  program: readonly string[] = [process.execPath, join(ROOT, "src/cli/main.ts")],
 ): Promise<ServerProcess> {
-  const child = Bun.spawn([process.execPath, join(ROOT, "src/cli/main.ts"), "serve", ...options], {
+  const child = Bun.spawn([...program, "serve", ...options], {
     env: {
       ...inheritedEnvironment(),
       ...(data !== undefined && { SLIPWAY_DATA: data, SLIPWAY_HTTP_PORT: "0" }),

@@ -3,6 +3,11 @@ import { RegistryError } from "../../oci/registry-error.ts";
 const STORE_PATH = /\/nix\/store\/[0-9a-df-np-sv-z]{32}-([A-Za-z0-9+._?=-]+)/g;
 const MAX_REASON_LENGTH = 1_000;
 
+/** What fails because something else did: what needs it, and all that was asked for. Nix says so last. */
+const CONSEQUENCE =
+  /^\d+ dependenc(?:y|ies) of |^Cannot build '[^']*'\. Reason: \d+ dependenc(?:y|ies) failed|^build of '[^']*', '.*' failed$/;
+const BUILD_STARTED = /^building '\/nix\/store\/[^-]+-([^']*)\.drv'\.\.\.$/gm;
+
 /** Exit statuses of `nix-store --realise` that say more than 1 (nix-store(1)). */
 const STATUS_REASONS: Readonly<Record<number, string>> = {
   101: "its build took too long or said nothing for too long",
@@ -22,23 +27,28 @@ export function evaluationReason(stderr: string, hidden: readonly string[]): str
 
 /** A package that could not be realised, and why. */
 export interface RealiseFailure {
-  /** The name in the store, such as `hello-2.10`; absent when Nix names none. */
+  /** The name in the store, such as `hello-2.10`; absent when Nix names none, as 2.34 does when time has run out. */
   readonly derivation: string | undefined;
   readonly reason: string;
 }
 
 /** What `nix-store --realise` says about its failure, by its exit status and what it wrote. */
 export function realiseFailure(exitCode: number, stderr: string, hidden: readonly string[]): RealiseFailure {
-  // What needs a package that failed fails as well, and is named last.
-  const causes = errorParagraphs(stderr).filter((text) => !/^\d+ dependenc(?:y|ies) of/.test(text));
-  const last = causes.at(-1) ?? "";
+  const paragraphs = errorParagraphs(stderr);
+  const causes = paragraphs.filter((text) => text !== "" && !CONSEQUENCE.test(text));
+  const last = causes.at(-1) ?? paragraphs.at(-1) ?? "";
   const named = [...last.matchAll(STORE_PATH)].map(([, name = ""]) => name);
   const derivation = named.find((name) => name.endsWith(".drv"))?.replace(/\.drv$/, "");
   const known = STATUS_REASONS[exitCode];
   return { derivation, reason: known ?? cleaned(last === "" ? "its build failed" : last, hidden) };
 }
 
-/** Whether a command failed because a derivation is not in the store (2.8 says the first, newer versions the second). */
+/** Names of the packages whose builds `nix-store --realise` says that it started, in that order. */
+export function startedBuilds(stderr: string): readonly string[] {
+  return [...Bun.stripANSI(stderr).matchAll(BUILD_STARTED)].map(([, name = ""]) => name);
+}
+
+/** Whether a command failed because a derivation is not in the store (2.34 says the second, older versions the first). */
 export function isDerivationMissing(stderr: string): boolean {
   return /cannot build missing derivation|failed to obtain derivation|\.drv' (?:is not valid|does not exist)/.test(
     Bun.stripANSI(stderr),
@@ -53,16 +63,23 @@ export function packagesFailed(reasons: ReadonlyMap<string, string>): RegistryEr
   return new RegistryError("build-failed", `cannot build ${names}: ${first}`, { detail: { packages } });
 }
 
-/** The texts after `error:`, each up to the next one, without indentation. */
+/** The texts after `error:` with the lines that are indented below it, without the indentation. */
 function errorParagraphs(stderr: string): readonly string[] {
   return Bun.stripANSI(stderr)
     .split(/^[ \t]*error(?: \([^)]*\))?:/m)
     .slice(1)
-    .map((text) => text.replaceAll(/\s+/g, " ").trim());
+    .map((text) =>
+      text
+        .replace(/\n(?=\S).*/s, "")
+        .replaceAll(/\s+/g, " ")
+        .trim(),
+    );
 }
 
 function cleaned(text: string, hidden: readonly string[]): string {
-  let clean = text.replaceAll(STORE_PATH, "$1");
+  // Where a build should have left its outputs.
+  const short = text.replaceAll(/ at (["'])\/[^"']*\1| Output paths: \/.*$/g, "");
+  let clean = short.replaceAll(STORE_PATH, "$1");
   for (const path of hidden) clean = clean.replaceAll(path, "");
   // What is left of paths of this host.
   return clean.replaceAll(/(?<![\w.])\/(?:[\w.+-]+\/)+/g, "…/").slice(0, MAX_REASON_LENGTH);

@@ -5,7 +5,7 @@ import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
 import { type NixFolders, type NixSettings, nixEnvironment } from "./nix-environment.ts";
-import { isDerivationMissing, realiseFailure } from "./nix-failure.ts";
+import { isDerivationMissing, packagesFailed, realiseFailure, startedBuilds } from "./nix-failure.ts";
 import { DumpSizes, linesOf, parseDump, parsePlan, type RealisePlan } from "./nix-output.ts";
 import { storePathName } from "./store-path.ts";
 
@@ -46,6 +46,8 @@ const PLAN_TIMEOUT_MS = 10 * 60_000;
 const COLLECT_TIMEOUT_MS = 3_600_000;
 /** Paths in one command line. */
 const BATCH = 2_000;
+/** Packages that an error names, if Nix does not say which one it was. */
+const MAX_NAMED = 8;
 
 /** The private store of a Nix source, by its classic commands, whose output is the same in all versions. */
 export class NixStore {
@@ -93,7 +95,7 @@ export class NixStore {
    */
   async realise(wanted: readonly string[], options: RealiseOptions): Promise<void> {
     const command = [
-      ...["nix-store", "--realise", "--quiet"],
+      ...["nix-store", "--realise"],
       ...(options.mayBuild ? [] : ["--option", "max-jobs", "0"]),
       ...wanted,
     ];
@@ -101,10 +103,8 @@ export class NixStore {
     if (exitCode === 0) return;
     if (isDerivationMissing(stderr)) throw new DerivationMissing();
     const { derivation, reason } = realiseFailure(exitCode, stderr, [this.folders.store]);
-    const what = derivation ?? "a package";
-    throw new RegistryError("build-failed", `cannot build ${what}: ${reason}`, {
-      detail: { packages: [{ name: what, reason }] },
-    });
+    const names = derivation === undefined ? await this.#unfinished(wanted, stderr, options) : [derivation];
+    throw packagesFailed(new Map((names.length === 0 ? ["a package"] : names).map((name) => [name, reason])));
   }
 
   /**
@@ -199,6 +199,18 @@ export class NixStore {
     await mkdir(folder, { recursive: true });
     await Promise.all(paths.map((path, index) => symlink(path, join(folder, String(index)))));
     return { [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
+  }
+
+  /** Packages that a command was building when it failed; else all that it would have had to build. */
+  async #unfinished(
+    wanted: readonly string[],
+    stderr: string,
+    { signal }: CommandLimits,
+  ): Promise<readonly string[]> {
+    const { built } = await this.plan(wanted, signal);
+    const started = new Set(startedBuilds(stderr));
+    const building = built.filter((name) => started.has(name));
+    return (building.length > 0 ? building : built).slice(0, MAX_NAMED);
   }
 
   async #query(parameters: readonly string[], signal: AbortSignal): Promise<string> {
