@@ -1,0 +1,62 @@
+import { OnDemandBuilder, type OnDemandParts } from "../builder/on-demand-builder.ts";
+import { PackageIndex, type PackageIndexParts } from "../builder/package-index.ts";
+import type { PackageSource } from "../builder/package-source.ts";
+import { openChosenPlan } from "../builder/plan/chosen-plan.ts";
+import type { Config } from "../config/schema.ts";
+import type { SourceLedger } from "../metadata/ports/source-ledger.ts";
+import { openPackageSources } from "./package-sources.ts";
+
+/** This host's platform, as image configs name it. */
+const HOST_PLATFORM = { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch };
+
+/** A package manager, for the start message. */
+export interface BuildSource {
+  readonly name: string;
+  readonly available: boolean;
+  /** Its version, or why it is not available. */
+  readonly detail: string;
+  /** A name that it can build. */
+  readonly example: string;
+}
+
+/** The builder with its package sources; `undefined` if it is disabled or has none. */
+export async function createBuilder(
+  { builder }: Config,
+  data: string,
+  parts: Omit<OnDemandParts, "sources"> & { readonly ledger: SourceLedger },
+  opened: AsyncDisposableStack,
+): Promise<OnDemandBuilder | undefined> {
+  if (!builder.enabled) return undefined;
+  const sources = openPackageSources(builder, data, parts, opened);
+  if (sources.length === 0) return undefined;
+  return new OnDemandBuilder(
+    { ...parts, sources },
+    {
+      platform: HOST_PLATFORM,
+      layerRules: { plan: await openChosenPlan(builder, parts.log), budget: builder.maxLayers },
+      refreshSeconds: builder.refreshSeconds,
+      concurrentBuilds: builder.parallelBuilds,
+      maxWaiting: builder.maxWaiting,
+      maxWaitingPerCaller: builder.maxWaitingPerClient,
+      failureSeconds: builder.failureSeconds,
+      timeoutSeconds: builder.timeoutSeconds,
+    },
+  );
+}
+
+/** The index of the builder's packages; `undefined` if searches are disabled. */
+export function createPackageIndex(
+  config: Config,
+  builder: OnDemandBuilder | undefined,
+  parts: Pick<PackageIndexParts, "ledger" | "locks">,
+): PackageIndex | undefined {
+  if (builder === undefined || !config.builder.search) return undefined;
+  return new PackageIndex({ ...parts, sources: builder.sources, platform: HOST_PLATFORM });
+}
+
+/** A source for the start message. */
+export async function describeSource(source: PackageSource): Promise<BuildSource> {
+  const found = await source.available();
+  const detail = found.available ? found.detail : found.reason;
+  return { name: source.name, available: found.available, detail, example: `${source.example}:latest` };
+}

@@ -1,0 +1,44 @@
+import { CachingStatter } from "../cache/caching-statter.ts";
+import { MemoryDescriptorCache } from "../cache/memory-descriptor-cache.ts";
+import { RedisDescriptorCache } from "../cache/redis-descriptor-cache.ts";
+import { SharedLinks } from "../cache/shared-links.ts";
+import type { Config } from "../config/schema.ts";
+import type { Logger } from "../log.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
+import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
+import type { SqlEngine } from "../metadata/sql-engine.ts";
+
+/** Descriptors that an instance caches itself, besides those in Redis; about 200 bytes each. */
+const NEAR_ENTRIES = 100_000;
+
+/** Time between two checks of a failed cache, in milliseconds. */
+const CACHE_PROBE_MS = 500;
+
+/** The links from repositories to blobs, with the descriptor cache that the configuration asks for in front. */
+export async function openLinks(
+  { cache }: Config,
+  authority: MetadataStore,
+  engine: SqlEngine,
+  opened: AsyncDisposableStack,
+  log: Logger,
+): Promise<BlobLinks> {
+  const area = log.child({ area: "cache" });
+  const shared = { authority, shared: undefined, log: area };
+  switch (cache.driver) {
+    case "none":
+      return authority;
+    case "memory": {
+      if (engine.name === "postgres")
+        return opened.use(new SharedLinks({ ...shared, maxEntries: cache.maxEntries }));
+      const memory = new MemoryDescriptorCache({ maxEntries: cache.maxEntries, epoch: () => engine.epoch() });
+      return opened.use(new CachingStatter(authority, memory, area));
+    }
+    case "redis": {
+      const redis = opened.use(new RedisDescriptorCache({ url: cache.url }));
+      const circuit = { deadlineMs: cache.deadlineMs, probeIntervalMs: CACHE_PROBE_MS };
+      const statter = opened.use(new CachingStatter(authority, redis, area, circuit));
+      await statter.start();
+      return opened.use(new SharedLinks({ ...shared, shared: statter, maxEntries: NEAR_ENTRIES }));
+    }
+  }
+}

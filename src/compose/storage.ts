@@ -1,0 +1,133 @@
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { KeyedLock } from "../concurrency/keyed-lock.ts";
+import type { WorkLocks } from "../concurrency/work-locks.ts";
+import type { Config } from "../config/schema.ts";
+import type { BlobProvider } from "../content/blob-services.ts";
+import { BlobStore, type BlobStoreOptions } from "../content/blob-store.ts";
+import type { ContentDriver } from "../content/content-driver.ts";
+import { FilesystemDriver } from "../content/filesystem-driver.ts";
+import { HashThread } from "../content/hash-thread.ts";
+import { MemoryDriver } from "../content/memory-driver.ts";
+import { S3Driver, type S3DriverOptions } from "../content/s3-driver.ts";
+import { SmallBlobCache } from "../content/small-blob-cache.ts";
+import type { Logger } from "../log.ts";
+import { FolderLocks } from "../metadata/folder-locks.ts";
+import { openPostgresEngine } from "../metadata/postgres-engine.ts";
+import { PostgresLocks } from "../metadata/postgres-locks.ts";
+import type { SqlEngine } from "../metadata/sql-engine.ts";
+import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
+import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
+import { storageFailure } from "../oci/storage-error.ts";
+import { refuseMissingContent, refuseNewMetadata } from "../registry/whole-data.ts";
+
+/** Largest blob kept in memory: image configs and small layers, which cost more to open than to send. */
+const SMALL_BLOB_BYTES = 64 * 1024;
+
+/**
+ * Opens the two halves of the data. Unless `acceptDataLoss` is set, refuses if one has data and the other is empty.
+ */
+export async function openStores(
+  config: Config,
+  data: string,
+  opened: AsyncDisposableStack,
+  log: Logger,
+  acceptDataLoss: boolean,
+) {
+  const driver = opened.use(await openDriver(config, data));
+  // Content in memory is always lost with a restart.
+  const mayRefuse = !acceptDataLoss && config.content.driver !== "memory";
+  const engine = await openEngine(config, data, log.child({ area: "metadata" }));
+  const metadata = opened.use(
+    await openMetadataStore(engine, {
+      manifestCacheBytes: config.registry.manifestCacheBytes,
+      ...(mayRefuse && { beforeCreation: () => refuseNewMetadata(driver) }),
+    }),
+  );
+  if (mayRefuse) await refuseMissingContent(metadata, driver);
+  return { engine, metadata, driver };
+}
+
+async function openEngine({ metadata }: Config, data: string, log: Logger): Promise<SqlEngine> {
+  switch (metadata.engine) {
+    case "sqlite":
+      return await openSqliteEngine(sqlitePath(metadata.path, data), (error) => {
+        const failure = storageFailure(error);
+        log.warn({ ...failure?.storage, err: error }, failure?.remedy ?? "the database needs attention");
+      });
+    case "postgres":
+      return await openPostgresEngine(metadata.url, metadata);
+  }
+}
+
+/** The blobs in `driver`, hashed by a thread of their own where there is more than one processor. */
+export function createBlobStore(
+  driver: ContentDriver,
+  options: BlobStoreOptions,
+  opened: AsyncDisposableStack,
+  log: Logger,
+): BlobStore {
+  const onFailure = (err: Error) => log.error({ err }, "the thread that hashes failed");
+  const hashThread = availableParallelism() > 1 ? opened.use(new HashThread(onFailure)) : undefined;
+  return new BlobStore(driver, { ...options, ...(hashThread && { hashThread }) });
+}
+
+/** Locks for all processes that share the metadata. */
+export async function openLocks(
+  config: Config,
+  data: string,
+  opened: AsyncDisposableStack,
+): Promise<WorkLocks> {
+  const { metadata, content } = config;
+  if (metadata.engine === "postgres") return opened.use(new PostgresLocks(metadata.url));
+  // Content in memory belongs to one process.
+  if (content.driver === "memory") return new KeyedLock();
+  return await FolderLocks.open(`${sqlitePath(metadata.path, data)}-locks`);
+}
+
+function sqlitePath(path: string | undefined, data: string): string {
+  return resolve(path ?? join(data, "metadata.sqlite"));
+}
+
+async function openDriver({ content }: Config, data: string): Promise<ContentDriver> {
+  switch (content.driver) {
+    case "filesystem":
+      return await FilesystemDriver.open({
+        root: resolve(content.root ?? join(data, "content")),
+        directWrites: content.directWrites,
+      });
+    case "memory":
+      return new MemoryDriver({ maxBytes: content.maxBytes });
+    case "s3":
+      return await S3Driver.open(s3Options(content));
+  }
+}
+
+/** The driver's options for a bucket. A key without its secret is ignored, as in AWS's own tools. */
+function s3Options(content: Extract<Config["content"], { driver: "s3" }>): S3DriverOptions {
+  const { accessKeyId, secretAccessKey, encryption, redirectEndpoint } = content;
+  const root = content.root.replace(/^\/+|\/+$/g, "");
+  return {
+    bucket: content.bucket,
+    prefix: root === "" ? "" : `${root}/`,
+    region: content.region,
+    forcePathStyle: content.forcePathStyle,
+    partSizeBytes: content.partBytes,
+    ...(content.endpoint && { endpoint: content.endpoint }),
+    ...(accessKeyId && secretAccessKey && { credentials: { accessKeyId, secretAccessKey } }),
+    ...(content.storageClass && { storageClass: content.storageClass }),
+    ...(encryption && {
+      encryption: {
+        algorithm: encryption,
+        ...(content.encryptionKeyId && { keyId: content.encryptionKeyId }),
+      },
+    }),
+    ...(content.redirect && { redirect: { ...(redirectEndpoint && { endpoint: redirectEndpoint }) } }),
+  };
+}
+
+/** Blobs from `store`, the small ones from memory unless that is disabled. */
+export function withSmallBlobs({ registry }: Config, store: BlobProvider): BlobProvider {
+  const { smallBlobCacheBytes: maxBytes } = registry;
+  return maxBytes === 0 ? store : new SmallBlobCache(store, { maxBytes, maxBlobBytes: SMALL_BLOB_BYTES });
+}
