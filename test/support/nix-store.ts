@@ -1,5 +1,5 @@
 import pino from "pino";
-import { NixFolders } from "../../src/builder/nix/nix-environment.ts";
+import { NixFolders, type NixSettings } from "../../src/builder/nix/nix-environment.ts";
 import { NixStore } from "../../src/builder/nix/nix-store.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 
@@ -12,8 +12,12 @@ export function testRunner(
   return new CommandRunner({ environment, log, graceMs: 120_000 });
 }
 
-/** The store of a Nix source in `stateFolder`, without binary caches. */
-export function openNixStore(stateFolder: string, runner = testRunner()): NixStore {
+/** The store of a Nix source in `stateFolder`, without binary caches, with some other settings perhaps. */
+export function openNixStore(
+  stateFolder: string,
+  runner = testRunner(),
+  others: Partial<NixSettings> = {},
+): NixStore {
   const settings = {
     stateFolder,
     substituters: [],
@@ -24,6 +28,7 @@ export function openNixStore(stateFolder: string, runner = testRunner()): NixSto
     silentSeconds: 600,
     logBytes: 16 << 20,
     evaluationBytes: 1 << 30,
+    ...others,
   };
   return new NixStore(new NixFolders(stateFolder), settings, runner);
 }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "bun:test";
-import { evaluationReason, packagesFailed, realiseFailure } from "./nix-failure.ts";
+import { readNixTexts } from "../../../test/support/nix-texts.ts";
+import {
+  evaluationReason,
+  isDerivationMissing,
+  packagesFailed,
+  realiseFailure,
+  startedBuilds,
+} from "./nix-failure.ts";
 
 const HASH = "pxq0n6dqy2x71clbgagia38035m9claw";
 
@@ -51,6 +58,68 @@ describe("why a package was not realised", () => {
 
   it("is short, whatever Nix writes", () => {
     expect(realiseFailure(1, `error: ${"x".repeat(100_000)}`, []).reason.length).toBe(1_000);
+  });
+});
+
+/** What texts were recorded with in place of the store and of files of the host. */
+const HIDDEN = ["/srv/slipway/nix/store", "/srv/files"];
+const TOO_LONG = /^its build took too long/;
+
+describe.each(readNixTexts().map((texts) => [texts.version, texts] as const))("Nix %s", (version, texts) => {
+  it.each([
+    ["throws", /^this package was removed$/],
+    ["throwsLines", /^this package is unfree a\) allow it b\) take another one$/],
+    ["throwsInside", /^this package was removed$/],
+    ["asserts", /^assertion '\(1 == 2\)' failed|^an integer with value '1' is not equal/],
+    ["aborts", /^evaluation aborted .*'this package cannot be evaluated'$/],
+    ["wrongType", /^cannot add a string to an integer/],
+    ["missingAttribute", /^attribute 'two' missing/],
+    ["endlessValue", /^infinite recursion encountered/],
+    ["endlessCall", /^stack overflow/],
+    ["outOfMemory", /^out of memory$/],
+    ["readsFile", /^access to absolute path '.*' is forbidden in restricted mode$/],
+    ["copiesFile", /^access to absolute path '.*' is forbidden in restricted mode$/],
+    ["fetchesUrl", /^access to URI '.*' is forbidden in restricted mode$/],
+    ["fetchesGit", /^access to (?:URI|absolute path) '.*' is forbidden in restricted mode$/],
+    ["buildsMeanwhile", /^cannot build 'meanwhile.drv.*' during evaluation/],
+    ["runsProgram", /^attribute 'exec' missing/],
+  ])("says why an evaluation failed that %s", (name, reason) => {
+    const { exitCode, stderr = "" } = texts.evaluations[name] ?? {};
+    expect(exitCode).toBe(1);
+    expect(evaluationReason(stderr, HIDDEN)).toMatch(reason);
+  });
+
+  it.each([
+    ["fails", "fails", /failed with exit code 3\.?$/],
+    ["needsFailing", "fails-inside", /failed with exit code 4\.?$/],
+    ["twoFail", "fails", /failed with exit code 3\.?$/],
+    ["timedOut", "slow", TOO_LONG],
+    ["needsTimedOut", "slow-inside", TOO_LONG],
+    ["twoTimedOut", "slow|slower", TOO_LONG],
+    ["silent", "slow", TOO_LONG],
+    ["flood", "flood", /killed after writing more than 1000 bytes of log output$/],
+    ["wrongHash", "wrong-hash", /^what it downloads is not what it expects$/],
+    ["needsWrongHash", "wrong-hash", /^what it downloads is not what it expects$/],
+    ["download", "download", /failed with exit code 1\.?$/],
+    ["otherSystem", "other-system", /riscv64-linux/],
+    ["noJobs", "fails", /max-jobs/],
+    ["noOutput", "no-output", /failed to produce output path for output 'out'$/],
+    ["noSandbox", "no-sandbox", /has '__noChroot' set, but that's not allowed/],
+    ["noBuilder", "no-builder", /failed with exit code 1\.?$/],
+    ["missing", "missing", /derivation/],
+    ["differs", "unsteady", /^it does not build to the same bytes again$/],
+  ])("says what failed, and why: %s", (name, named, reason) => {
+    const { exitCode = 0, stderr = "" } = texts.realisations[name] ?? {};
+    const failure = realiseFailure(exitCode, stderr, HIDDEN);
+    expect(failure.reason).toMatch(reason);
+    expect(failure.reason).not.toContain("/srv");
+    // Then what was being built tells.
+    const isUnnamed = version.startsWith("2.34") ? reason === TOO_LONG : name === "noJobs";
+    const names = named.split("|");
+    if (isUnnamed) expect(failure.derivation).toBeUndefined();
+    else expect(names).toContain(String(failure.derivation));
+    if (reason === TOO_LONG) expect(startedBuilds(stderr)).toEqual(expect.arrayContaining(names));
+    expect(isDerivationMissing(stderr)).toBe(name === "missing");
   });
 });
 

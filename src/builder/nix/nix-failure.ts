@@ -77,8 +77,9 @@ function errorParagraphs(stderr: string): readonly string[] {
 }
 
 function cleaned(text: string, hidden: readonly string[]): string {
-  // A quoted path is where a build should have left an output.
-  let clean = text.replaceAll(/ at (["'])\/[^"']*\1/g, "").replaceAll(STORE_PATH, "$1");
+  // Where a build should have left its outputs.
+  const short = text.replaceAll(/ at (["'])\/[^"']*\1| Output paths: \/.*$/g, "");
+  let clean = short.replaceAll(STORE_PATH, "$1");
   for (const path of hidden) clean = clean.replaceAll(path, "");
   // What is left of paths of this host.
   return clean.replaceAll(/(?<![\w.])\/(?:[\w.+-]+\/)+/g, "…/").slice(0, MAX_REASON_LENGTH);

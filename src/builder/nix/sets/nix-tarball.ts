@@ -34,7 +34,7 @@ export async function fetchTarball(
   );
   // Nix goes on with what it fetched before when it cannot ask.
   if (exitCode !== 0 || stderr.includes("using cached version")) {
-    throw new RegistryError("build-unavailable", `${what} cannot be read: ${reasonOf(stderr)}`);
+    throw new RegistryError("build-unavailable", `${what} cannot be read: ${tarballReason(stderr)}`);
   }
   return JSON.parse(stdout) as string;
 }
@@ -44,8 +44,8 @@ function allowedAddress(url: string): string {
   return url.startsWith("channel:") ? "https://" : url;
 }
 
-/** Such as `HTTP error 404 ('Not Found')` or `Could not connect to server (7)`, without the address. */
-function reasonOf(stderr: string): string {
+/** Why a tarball was not fetched, by what Nix wrote: such as `HTTP error 404 ('Not Found')` or `Could not connect to server (7)`, without the address. */
+export function tarballReason(stderr: string): string {
   const pattern = /unable to download '[^']*': (HTTP error \d+(?: \('[^']*'\))?|[^;\n(]+(?:\([^)]*\))?)/;
   return pattern.exec(Bun.stripANSI(stderr))?.[1]?.trim() ?? "Nix cannot fetch and unpack it";
 }
