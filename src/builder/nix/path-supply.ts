@@ -119,13 +119,14 @@ export class PathSupply implements AsyncDisposable {
   }
 
   async #realise(wanted: readonly string[], signal: AbortSignal): Promise<void> {
-    try {
-      await this.#realiseOnce(wanted, signal);
-    } catch (cause) {
-      if (!(cause instanceof DerivationMissing)) throw cause;
-      // Removed since it was evaluated.
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#realiseOnce(wanted, signal);
+      } catch (cause) {
+        if (!(cause instanceof DerivationMissing) || attempt === MAX_ATTEMPTS) throw cause;
+      }
+      // A collection removed a derivation since it was evaluated.
       await this.#supplied.evaluateAgain(signal);
-      await this.#realiseOnce(wanted, signal);
     }
   }
 
