@@ -51,8 +51,9 @@ ${table(samples)}
   when the image is older than \`builder.refreshSeconds\`.
 - ${pinned}: the set is a commit of a git repository, for which Nixery keeps manifests.
 
-Nixery builds without a sandbox, as in its own container, and Slipway with one. Slipway's search index and its Debian
-images are switched off.
+Nixery builds without a sandbox, as in its own container, and Slipway with one. Slipway syncs what it stores to the disk,
+which Nixery leaves to the system. Both compress with gzip at level 6, which is most of the second row; Slipway compresses
+two layers at once, so other load on the machine costs it more. Slipway's search index and its Debian images are switched off.
 ${programs.length === 0 ? "" : sameness(programs)}`;
 }
 

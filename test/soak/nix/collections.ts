@@ -17,13 +17,15 @@ export interface RandomPulls {
 
 const CLIENTS = 3;
 /** Few enough that most are pulled more than once. */
-const IMAGES = 24;
+const IMAGES = 10;
 const MOST_PACKAGES = 3;
 /** After so long, the server forgets all images and layers and starts again. */
 const ROUND_SECONDS = 15;
+/** Pauses between collections: without any, builds hardly get on. */
+const MOST_PAUSE_MS = 300;
 const STORE_BYTES = 30_000_000;
 
-/** Random images while the store is collected without a pause: every pull succeeds, and equal images stay equal. */
+/** Random images while the store is collected again and again: every pull succeeds, and equal images stay equal. */
 export async function checkCollections(pulls: RandomPulls, checks: Checks): Promise<void> {
   const { set, seconds } = pulls;
   const data = join(pulls.folder, "collections");
@@ -53,6 +55,7 @@ export async function checkCollections(pulls: RandomPulls, checks: Checks): Prom
       await server.nixStore("--gc", "--quiet").catch(() => {
         counts.refused += 1;
       });
+      await Bun.sleep(pulls.random.below(MOST_PAUSE_MS));
     }
     await finished;
     await server.process.end("SIGTERM");

@@ -74,8 +74,14 @@ export class NixServer implements AsyncDisposable {
 
   /** Bytes of all paths in the store. */
   async storeBytes(): Promise<number> {
+    let dump: string | undefined;
+    // Nix gives up when a path is removed while it lists all.
+    await eventually(async () => {
+      dump = await this.nixStore("--dump-db").catch(() => undefined);
+      return dump !== undefined;
+    });
     const sizes = new DumpSizes();
-    for (const line of (await this.nixStore("--dump-db")).split("\n")) sizes.add(line);
+    for (const line of (dump ?? "").split("\n")) sizes.add(line);
     return sizes.bytes;
   }
 
