@@ -5,6 +5,7 @@ import type { BuildLedger, CachedLayer } from "../metadata/ports/build-ledger.ts
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { ImageStore } from "../registry/image-store.ts";
+import type { GzipThreads } from "./gzip-threads.ts";
 import { COMPRESSOR_IDENTITY, compressArchive } from "./layer-compression.ts";
 import type { LayerContent } from "./package-source.ts";
 
@@ -25,12 +26,14 @@ export function layerKey(formatVersion: string, inputs: readonly string[]): stri
 export class LayerBuilder {
   readonly #store: ImageStore;
   readonly #ledger: BuildLedger;
+  readonly #gzip: GzipThreads;
   readonly #running = new SingleFlight<CachedLayer>();
   readonly #limit = new Semaphore({ places: LAYERS_AT_ONCE });
 
-  constructor(store: ImageStore, ledger: BuildLedger) {
+  constructor(store: ImageStore, ledger: BuildLedger, gzip: GzipThreads) {
     this.#store = store;
     this.#ledger = ledger;
+    this.#gzip = gzip;
   }
 
   /** The cached layers among `keys` whose blobs can be served. */
@@ -58,7 +61,7 @@ export class LayerBuilder {
 
   async #make(order: LayerOrder, signal: AbortSignal): Promise<CachedLayer> {
     const content = order.make(signal);
-    const compressed = compressArchive(content.archive);
+    const compressed = compressArchive(content.archive, this.#gzip);
     const blob = await this.#store.ingest(untilAborted(compressed.bytes, signal));
     const layer: CachedLayer = {
       key: order.key,

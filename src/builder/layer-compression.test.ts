@@ -1,16 +1,23 @@
-import { describe, expect, it } from "bun:test";
+import { afterAll, describe, expect, it } from "bun:test";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
+import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { digestOf } from "../oci/digest.ts";
+import { GzipThreads } from "./gzip-threads.ts";
 import { compressArchive } from "./layer-compression.ts";
 
 async function* chunksOf(bytes: Uint8Array, size: number): ByteSource {
   for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
 }
 
+const gzip = new GzipThreads(2);
+afterAll(() => gzip[Symbol.dispose]());
+
 async function compressed(source: ByteSource) {
-  const archive = compressArchive(source);
+  const archive = compressArchive(source, gzip);
   const chunks: Uint8Array[] = [];
   for await (const chunk of archive.bytes) chunks.push(chunk);
   return { bytes: Buffer.concat(chunks), diffId: archive.diffId() };
@@ -18,7 +25,9 @@ async function compressed(source: ByteSource) {
 
 describe("layer compression", () => {
   it("gives back the archive, tells its digest, and does not depend on how the bytes came", async () => {
-    const content = fc.uint8Array({ maxLength: 5000 }).map((bytes) => Buffer.concat(Array(200).fill(bytes)));
+    const content = fc
+      .uint8Array({ maxLength: 12_000 })
+      .map((bytes) => Buffer.concat(Array(200).fill(bytes)));
     await fc.assert(
       fc.asyncProperty(content, fc.integer({ min: 400, max: 400_000 }), async (bytes, size) => {
         const one = await compressed(chunksOf(bytes, size));
@@ -29,6 +38,17 @@ describe("layer compression", () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  it("is read by gzip itself, from nothing to several blocks", async () => {
+    await using folder = await temporaryFolder("gzip");
+    for (const size of [0, 1, 1 << 20, (3 << 20) + 1]) {
+      const bytes = Buffer.alloc(size, "some text, ");
+      const file = join(folder.path, `${size}.gz`);
+      await writeFile(file, (await compressed(chunksOf(bytes, 70_000))).bytes);
+      const { stdout, exitCode } = Bun.spawnSync(["gzip", "--decompress", "--stdout", file]);
+      expect([size, exitCode, stdout.equals(bytes)]).toEqual([size, 0, true]);
+    }
   });
 
   it("bears no time", async () => {

@@ -1,17 +1,19 @@
-import { createGzip } from "node:zlib";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
-import { drained } from "./process/drained.ts";
+import { GZIP } from "./gzip-settings.ts";
+import type { GzipThreads } from "./gzip-threads.ts";
 
-const LEVEL = 6;
-const BLOCK_BYTES = 1 << 18;
+/** Each block is compressed by itself. Larger ones would hardly make a layer smaller. */
+const BLOCK_BYTES = 1 << 20;
+/** Blocks of one archive that are compressed at the same time, so that two layers keep all threads busy. */
+const BLOCKS_AHEAD = 2;
 
 /**
  * Identifies everything besides the archive that a compressed layer's bytes depend on.
  *
  * The compressor is Bun's; its output may depend on its version and on the processor.
  */
-export const COMPRESSOR_IDENTITY = `gzip-${LEVEL} bun-${Bun.version} ${process.arch}`;
+export const COMPRESSOR_IDENTITY = `gzip ${GZIP.library}-${GZIP.level} blocks-${BLOCK_BYTES} bun-${Bun.version} ${process.arch}`;
 
 /** An archive on its way to the store: its compressed bytes, and the digest of the uncompressed ones. */
 export interface CompressedArchive {
@@ -21,21 +23,19 @@ export interface CompressedArchive {
   diffId(): Digest;
 }
 
-/** Hashes and compresses an archive in one pass. The gzip header has no time and no name. */
-export function compressArchive(archive: ByteSource): CompressedArchive {
+/** Hashes and compresses an archive in one pass, as gzip members without a time and a name. */
+export function compressArchive(archive: ByteSource, gzip: Pick<GzipThreads, "compress">): CompressedArchive {
   const hash = new Bun.CryptoHasher("sha256");
   let diffId: Digest | undefined;
   async function* compressed(): AsyncGenerator<Uint8Array> {
-    const gzip = createGzip({ level: LEVEL, chunkSize: BLOCK_BYTES });
-    const fed = feed(archive, gzip, (block) => hash.update(block));
-    fed.catch((cause: unknown) => gzip.destroy(cause instanceof Error ? cause : new Error(String(cause))));
-    try {
-      for await (const chunk of gzip) yield chunk as Uint8Array;
-      await fed;
-      diffId = `sha256:${hash.digest("hex")}` as Digest;
-    } finally {
-      gzip.destroy();
+    const running: Promise<Uint8Array>[] = [];
+    for await (const block of inBlocks(archive)) {
+      hash.update(block);
+      running.push(started(gzip.compress(block)));
+      if (running.length > BLOCKS_AHEAD) yield await (running.shift() as Promise<Uint8Array>);
     }
+    for (const member of running) yield await member;
+    diffId = `sha256:${hash.digest("hex")}` as Digest;
   }
   return {
     bytes: compressed(),
@@ -46,36 +46,28 @@ export function compressArchive(archive: ByteSource): CompressedArchive {
   };
 }
 
-async function feed(
-  archive: ByteSource,
-  gzip: ReturnType<typeof createGzip>,
-  tap: (block: Uint8Array) => void,
-): Promise<void> {
-  for await (const block of inBlocks(archive)) {
-    tap(block);
-    if (gzip.destroyed) return;
-    if (!gzip.write(block)) await drained(gzip);
-  }
-  gzip.end();
+/** A promise that may also fail when nobody waits for it any more, because the archive broke. */
+function started(member: Promise<Uint8Array>): Promise<Uint8Array> {
+  member.catch(() => {});
+  return member;
 }
 
-/** Regroups bytes into blocks of one size, so that small headers do not cause many tiny calls of the compressor. */
+/** Regroups bytes into blocks of one size; at least one. A block is valid until the next one is asked for. */
 async function* inBlocks(source: ByteSource): AsyncGenerator<Uint8Array> {
-  let block = new Uint8Array(BLOCK_BYTES);
+  const block = new Uint8Array(BLOCK_BYTES);
   let filled = 0;
+  let isAny = false;
   for await (const chunk of source) {
-    let taken = 0;
-    while (taken < chunk.byteLength) {
+    for (let taken = 0; taken < chunk.byteLength; ) {
       const part = chunk.subarray(taken, taken + BLOCK_BYTES - filled);
       block.set(part, filled);
       filled += part.byteLength;
       taken += part.byteLength;
       if (filled < BLOCK_BYTES) continue;
       yield block;
-      // The compressor may still read the block it was given.
-      block = new Uint8Array(BLOCK_BYTES);
+      isAny = true;
       filled = 0;
     }
   }
-  if (filled > 0) yield block.subarray(0, filled);
+  if (filled > 0 || !isAny) yield block.subarray(0, filled);
 }

@@ -12,6 +12,7 @@ import { buildFailure } from "./build-failure.ts";
 import type { ProgressListener } from "./build-progress.ts";
 import { BuildQueue } from "./build-queue.ts";
 import { FailureMemory } from "./failure-memory.ts";
+import type { GzipThreads } from "./gzip-threads.ts";
 import type { LayerRules } from "./image-build.ts";
 import { ImageMaker } from "./image-maker.ts";
 import { ImagePublisher } from "./image-publisher.ts";
@@ -46,6 +47,8 @@ export interface OnDemandParts {
   readonly store: ImageStore;
   readonly ledger: BuildLedger & Pick<BlobLinks, "findLinkedBlob">;
   readonly log: Logger;
+  /** Compress layers. */
+  readonly gzip: GzipThreads;
   /** Keeps instances from building the same image at the same time. */
   readonly locks: WorkLocks;
 }
@@ -78,7 +81,7 @@ export class OnDemandBuilder implements ImageBuilder {
     this.#sources = new SourceTable(sources);
     this.#options = options;
     this.#stored = new StoredImages(store, ledger, options.refreshSeconds);
-    const layers = new LayerBuilder(store, ledger);
+    const layers = new LayerBuilder(store, ledger, parts.gzip);
     const publisher = new ImagePublisher(store, ledger, this.#stored);
     this.#maker = new ImageMaker({ layers, stored: this.#stored, publisher, log }, options.layerRules);
     const { concurrentBuilds: places, maxWaiting, maxWaitingPerCaller } = options;

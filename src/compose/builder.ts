@@ -1,13 +1,18 @@
+import { availableParallelism } from "node:os";
+import { GzipThreads } from "../builder/gzip-threads.ts";
 import { OnDemandBuilder, type OnDemandParts } from "../builder/on-demand-builder.ts";
 import { PackageIndex, type PackageIndexParts } from "../builder/package-index.ts";
 import type { PackageSource } from "../builder/package-source.ts";
 import { openChosenPlan } from "../builder/plan/chosen-plan.ts";
 import type { Config } from "../config/schema.ts";
+import type { Logger } from "../log.ts";
 import type { SourceLedger } from "../metadata/ports/source-ledger.ts";
 import { openPackageSources } from "./package-sources.ts";
 
 /** This host's platform, as image configs name it. */
 const HOST_PLATFORM = { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch };
+
+const MAX_GZIP_THREADS = 4;
 
 /** A package manager, for the start message. */
 export interface BuildSource {
@@ -23,14 +28,14 @@ export interface BuildSource {
 export async function createBuilder(
   { builder }: Config,
   data: string,
-  parts: Omit<OnDemandParts, "sources"> & { readonly ledger: SourceLedger },
+  parts: Omit<OnDemandParts, "sources" | "gzip"> & { readonly ledger: SourceLedger },
   opened: AsyncDisposableStack,
 ): Promise<OnDemandBuilder | undefined> {
   if (!builder.enabled) return undefined;
   const sources = openPackageSources(builder, data, parts, opened);
   if (sources.length === 0) return undefined;
   return new OnDemandBuilder(
-    { ...parts, sources },
+    { ...parts, sources, gzip: opened.use(createGzipThreads(parts.log)) },
     {
       platform: HOST_PLATFORM,
       layerRules: { plan: await openChosenPlan(builder, parts.log), budget: builder.maxLayers },
@@ -42,6 +47,12 @@ export async function createBuilder(
       timeoutSeconds: builder.timeoutSeconds,
     },
   );
+}
+
+/** As many threads as layers and processors can use. */
+function createGzipThreads(log: Logger): GzipThreads {
+  const onFailure = (err: Error) => log.error({ err }, "a thread that compresses failed");
+  return new GzipThreads(Math.min(availableParallelism(), MAX_GZIP_THREADS), onFailure);
 }
 
 /** The index of the builder's packages; `undefined` if searches are disabled. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { AptSource } from "../../src/builder/apt/apt-source.ts";
+import { GzipThreads } from "../../src/builder/gzip-threads.ts";
 import {
   OnDemandBuilder,
   type OnDemandOptions,
@@ -80,7 +81,8 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     runner,
     log,
   );
-  const parts: OnDemandParts = { sources: [source], store, ledger, log, locks: new KeyedLock() };
+  const gzip = new GzipThreads(2);
+  const parts: OnDemandParts = { sources: [source], store, ledger, log, gzip, locks: new KeyedLock() };
   const builder = new OnDemandBuilder(
     { ...parts, ...options.change?.(parts) },
     {
@@ -102,6 +104,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     ledger,
     runner,
     async [Symbol.asyncDispose]() {
+      gzip[Symbol.dispose]();
       manifestThread[Symbol.dispose]();
       await ledger[Symbol.asyncDispose]();
       await driver[Symbol.asyncDispose]();

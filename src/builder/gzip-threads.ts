@@ -1,0 +1,28 @@
+import { WorkerClient } from "../threads/worker-client.ts";
+
+/** Threads that compress, so that layers use all processors and the server's own thread is free. */
+export class GzipThreads implements Disposable {
+  readonly #threads: readonly WorkerClient<Uint8Array, Uint8Array>[];
+  #next = 0;
+
+  /**
+   * @param count at least 1; each starts with its first block
+   * @param onFailure hears that a thread failed; it is replaced
+   */
+  constructor(count: number, onFailure?: (failure: Error) => void) {
+    const start = () => new Worker(new URL("./gzip-thread-worker.ts", import.meta.url));
+    this.#threads = Array.from({ length: count }, () => new WorkerClient({ start, onFailure }));
+  }
+
+  /** The gzip member of a block, which may be changed as soon as this returns. Members make up a file, one after another. */
+  compress(block: Uint8Array): Promise<Uint8Array> {
+    const thread = this.#threads[this.#next];
+    this.#next = (this.#next + 1) % this.#threads.length;
+    return thread?.ask(block) ?? Promise.reject(new Error("no thread to compress with"));
+  }
+
+  /** Ends the threads; what runs fails. */
+  [Symbol.dispose](): void {
+    for (const thread of this.#threads) thread[Symbol.dispose]();
+  }
+}
