@@ -15,7 +15,7 @@ export interface LayerOrder {
   readonly make: (signal: AbortSignal) => LayerContent;
 }
 
-const LAYERS_AT_ONCE = 2;
+const LAYERS_AT_ONCE = 4;
 
 /** The cache key of a layer: a digest over everything its bytes depend on, in the order of `inputs`. */
 export function layerKey(formatVersion: string, inputs: readonly string[]): string {

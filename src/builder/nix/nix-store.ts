@@ -40,6 +40,8 @@ export class DerivationMissing extends Error {
   override readonly name = "DerivationMissing";
 }
 
+/** Names this process among all that use the store, now and earlier. */
+const PROCESS = `${process.pid}-${randomUUID()}`;
 const QUERY_TIMEOUT_MS = 60_000;
 const ADD_TIMEOUT_MS = 10 * 60_000;
 const PLAN_TIMEOUT_MS = 10 * 60_000;
@@ -195,7 +197,7 @@ export class NixStore {
   /** Keeps paths from being collected until the result is disposed of, also those that are not there yet. */
   async protect(paths: readonly string[]): Promise<AsyncDisposable> {
     await this.#created();
-    const folder = join(this.folders.roots, `${process.pid}-${randomUUID()}`);
+    const folder = join(this.folders.roots, `${PROCESS}-${randomUUID()}`);
     await mkdir(folder, { recursive: true });
     await Promise.all(paths.map((path, index) => symlink(path, join(folder, String(index)))));
     return { [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
@@ -225,7 +227,10 @@ export class NixStore {
     await this.folders.create();
     await mkdir(this.folders.roots, { recursive: true });
     for (const name of await readdir(this.folders.roots)) {
-      if (!isAlive(Number.parseInt(name, 10))) {
+      const pid = Number.parseInt(name, 10);
+      // In a container, an earlier process often had the number of this one.
+      const isOurs = name.startsWith(PROCESS);
+      if (!isOurs && (pid === process.pid || !isAlive(pid))) {
         await rm(join(this.folders.roots, name), { recursive: true, force: true });
       }
     }

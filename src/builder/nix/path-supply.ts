@@ -56,8 +56,8 @@ export class PathSupply implements AsyncDisposable {
     const wanted = packages.map(({ drvPath, output }) => `${drvPath}!${output}`);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       await this.#realise(wanted, signal);
-      if (!(await this.#parts.host.store.confirm(outputs, signal))) continue;
-      const closure = await this.#parts.host.store.closure(outputs, signal);
+      const closure = await this.#confirmedClosure(outputs, signal);
+      if (closure === undefined) continue;
       for (const info of closure) this.#brought.set(info.path, info);
       return closure;
     }
@@ -97,6 +97,25 @@ export class PathSupply implements AsyncDisposable {
     const missing = new Set(await this.#parts.host.store.missing(paths, signal));
     const absent = wanted.filter(({ path }) => missing.has(path));
     if (absent.length > 0) await this.#make(absent, signal);
+  }
+
+  /** The closure of realised outputs; `undefined` if a collection removed a part of it meanwhile. */
+  async #confirmedClosure(
+    outputs: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly StorePathInfo[] | undefined> {
+    const { store } = this.#parts.host;
+    // At the same time: each command of Nix takes longer to start than to answer.
+    const [isThere, closure] = await Promise.all([
+      store.confirm(outputs, signal),
+      store.closure(outputs, signal).catch((cause: unknown) => {
+        signal.throwIfAborted();
+        return cause;
+      }),
+    ]);
+    if (!isThere) return undefined;
+    if (Array.isArray(closure)) return closure as readonly StorePathInfo[];
+    throw closure;
   }
 
   /** Makes paths by their own derivations, so that nothing is made that only their users need. */
