@@ -40,11 +40,16 @@ export class NixHost implements AsyncDisposable {
     this.#mode = onceSuccessful(() => this.#findMode());
   }
 
-  /** Whether Nix works here, and whether it can build; found out once. Nix that is not installed is looked for again. */
-  async mode(): Promise<NixMode> {
+  /** Why Nix cannot be run here at all; looked for each time. */
+  get absence(): string | undefined {
     const missing = PROGRAMS.filter((program) => this.#runner.find(program) === undefined);
-    if (missing.length > 0)
-      return { works: false, reason: `Nix is not installed: ${missing.join(", ")} not found` };
+    return missing.length === 0 ? undefined : `Nix is not installed: ${missing.join(", ")} not found`;
+  }
+
+  /** Whether Nix works here, and whether it can build; found out once. */
+  async mode(): Promise<NixMode> {
+    const reason = this.absence;
+    if (reason !== undefined) return { works: false, reason };
     const mode = await this.#mode();
     // The reason may be gone the next time, such as a full disk.
     if (!mode.works) this.#mode = onceSuccessful(() => this.#findMode());

@@ -112,7 +112,7 @@ export class NixSource implements PackageSource {
   }
 
   async check(request: PackageRequest, signal = new AbortController().signal): Promise<string> {
-    await this.#requireNix();
+    this.#requireNix();
     return (await this.#set.current(request.revision, signal)).narHash;
   }
 
@@ -120,7 +120,9 @@ export class NixSource implements PackageSource {
     const { signal, progress } = context;
     signal.throwIfAborted();
     progress({ kind: "resolve-started", packages: request.packages });
-    await this.#requireNix();
+    this.#requireNix();
+    // Whether it can build is found out meanwhile; who realises packages asks again.
+    this.#parts.host.mode().catch(() => {});
     const system = systemOf(request.platform);
     const { state, packages } = await this.#evaluate(request, system, signal);
     const supply = this.#supply(request, system, packages);
@@ -143,7 +145,7 @@ export class NixSource implements PackageSource {
   catalog(platform: Platform): PackageCatalog {
     const { host, runner, log } = this.#parts;
     const find = async (signal: AbortSignal) => {
-      await this.#requireNix();
+      this.#requireNix();
       const state = await this.#set.current(NEWEST, signal);
       return {
         identity: state.narHash,
@@ -156,9 +158,9 @@ export class NixSource implements PackageSource {
   }
 
   /** @throws {RegistryError} `build-unavailable` */
-  async #requireNix(): Promise<void> {
-    const mode = await this.#parts.host.mode();
-    if (!mode.works) throw new RegistryError("build-unavailable", mode.reason);
+  #requireNix(): void {
+    const { absence } = this.#parts.host;
+    if (absence !== undefined) throw new RegistryError("build-unavailable", absence);
   }
 
   /** What names mean: from an earlier evaluation of the same set, or from a new one. */

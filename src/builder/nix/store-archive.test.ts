@@ -265,7 +265,8 @@ describeWith("a damaged path of a Nix store", installed("nix-store"), "no Nix", 
     const file = join(await writable(odd.odd), "none-but-some");
     const secret = join(odd.folder, "secret");
     await writeFile(secret, "not for images");
-    await writeFile(file, "of a store path");
+    // A small file is read at once.
+    await writeFile(file, Buffer.alloc(LARGE_BYTES, "of a store path"));
     const read = async (): Promise<void> => {
       for await (const chunk of storeArchive([odd.odd], { ...odd.store, signal: NEVER })) {
         if (!Buffer.from(chunk).includes("none-but-some")) continue;

@@ -111,10 +111,23 @@ async function* fileBytes(
   hash: NarHash,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  yield ustarHeader({ path, kind: "file", mode: executable ? MODES.executable : MODES.file, sizeBytes });
-  if (sizeBytes === 0) return;
-  await using file = await open(place.hostPath, constants.O_RDONLY | constants.O_NOFOLLOW);
-  const buffer = new Uint8Array(Math.min(sizeBytes, PIECE_BYTES));
+  const header = ustarHeader({
+    path,
+    kind: "file",
+    mode: executable ? MODES.executable : MODES.file,
+    sizeBytes,
+  });
+  if (sizeBytes === 0) {
+    yield header;
+    return;
+  }
+  if (sizeBytes <= PIECE_BYTES) {
+    yield await smallFileBytes(place.hostPath, header, sizeBytes, hash);
+    return;
+  }
+  yield header;
+  await using file = await openFile(place.hostPath);
+  const buffer = new Uint8Array(PIECE_BYTES);
   for (let position = 0; position < sizeBytes; ) {
     signal.throwIfAborted();
     const piece = buffer.subarray(0, Math.min(buffer.byteLength, sizeBytes - position));
@@ -124,6 +137,27 @@ async function* fileBytes(
     position += piece.byteLength;
   }
   yield new Uint8Array(ustarPadding(sizeBytes));
+}
+
+/** All of a small file in one chunk: most files are small, and each chunk takes a turn in every step behind. */
+async function smallFileBytes(
+  path: Buffer,
+  header: Uint8Array,
+  sizeBytes: number,
+  hash: NarHash,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(header.byteLength + sizeBytes + ustarPadding(sizeBytes));
+  bytes.set(header);
+  const content = bytes.subarray(header.byteLength, header.byteLength + sizeBytes);
+  await using file = await openFile(path);
+  await readFully(file, content, 0);
+  hash.addContent(content);
+  return bytes;
+}
+
+/** Opens a file, and nothing that a link leads to. */
+async function openFile(path: Buffer): Promise<FileHandle> {
+  return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
 }
 
 async function readFully(file: FileHandle, piece: Uint8Array, position: number): Promise<void> {
