@@ -6,12 +6,13 @@ import { Random } from "../../support/random.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { parseSuiteArguments } from "../arguments.ts";
 import { checkCollections, checkStoreSize } from "./collections.ts";
+import { checkLargeSearch } from "./large-search.ts";
 import { checkLimits } from "./limits.ts";
 import { measureParallelImages } from "./parallel-images.ts";
 
 const USAGE = `usage: npm run soak -- nix [--seed S] [--minutes M] [--only PART]
-Needs root, Nix and apt. Parts: parallel, limits, collections, size; each gets a fourth of the time, and takes at least
-the time for one image.`;
+Needs root, Nix and apt. Parts: parallel, limits, collections, search, size; each gets a fifth of the time, and takes at
+least the time for one image.`;
 /** In the names of images. */
 const USABLE = /^[a-z0-9]+(?:[.-][a-z0-9]+)*$/;
 
@@ -28,6 +29,7 @@ const parts: Readonly<Record<string, (share: number) => Promise<void>>> = {
   parallel: (share) => measureParallelImages(folder.path, set.path, share, checks),
   limits: (share) => checkLimits(folder.path, share, random.fork(), checks),
   collections: (share) => checkCollections(pullsFor(share), checks),
+  search: () => checkLargeSearch(folder.path, checks),
   size: (share) => checkStoreSize(pullsFor(share), checks),
 };
 const chosen = Object.entries(parts).filter(([name]) => values.only === undefined || values.only === name);
