@@ -55,6 +55,11 @@ export class NixFolders {
     return join(this.#root, "cache");
   }
 
+  /** The file in which Nix keeps what it knows of the store. */
+  get database(): string {
+    return join(this.store, "nix/var/nix/db/db.sqlite");
+  }
+
   /** What is kept of git repositories. */
   get repositories(): string {
     return join(this.#root, "repositories");

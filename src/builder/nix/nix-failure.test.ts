@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { readNixTexts } from "../../../test/support/nix-texts.ts";
 import {
   evaluationReason,
-  isDerivationMissing,
+  isStoreIncomplete,
   packagesFailed,
   realiseFailure,
   startedBuilds,
@@ -119,7 +119,7 @@ describe.each(readNixTexts().map((texts) => [texts.version, texts] as const))("N
     if (isUnnamed) expect(failure.derivation).toBeUndefined();
     else expect(names).toContain(String(failure.derivation));
     if (reason === TOO_LONG) expect(startedBuilds(stderr)).toEqual(expect.arrayContaining(names));
-    expect(isDerivationMissing(stderr)).toBe(name === "missing");
+    expect(isStoreIncomplete(stderr)).toBe(name === "missing");
   });
 });
 

@@ -48,10 +48,16 @@ export function startedBuilds(stderr: string): readonly string[] {
   return [...Bun.stripANSI(stderr).matchAll(BUILD_STARTED)].map(([, name = ""]) => name);
 }
 
-/** Whether a command failed because a derivation is not in the store (2.34 says the second, older versions the first). */
-export function isDerivationMissing(stderr: string): boolean {
-  return /cannot build missing derivation|failed to obtain derivation|\.drv' (?:is not valid|does not exist)/.test(
-    Bun.stripANSI(stderr),
+/**
+ * Whether a command failed because a derivation is not in the store (2.34 says the second, older versions the first), or a
+ * path went away while it needed it.
+ */
+export function isStoreIncomplete(stderr: string): boolean {
+  const text = Bun.stripANSI(stderr);
+  return (
+    /cannot build missing derivation|failed to obtain derivation|\.drv' (?:is not valid|does not exist)/.test(
+      text,
+    ) || /^error: (?:.*: )?path '\/nix\/store\/[^']+' is not valid/m.test(text)
   );
 }
 

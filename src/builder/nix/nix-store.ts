@@ -5,7 +5,7 @@ import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
 import { type NixFolders, type NixSettings, nixEnvironment } from "./nix-environment.ts";
-import { isDerivationMissing, packagesFailed, realiseFailure, startedBuilds } from "./nix-failure.ts";
+import { isStoreIncomplete, packagesFailed, realiseFailure, startedBuilds } from "./nix-failure.ts";
 import { DumpSizes, linesOf, parseDump, parsePlan, type RealisePlan } from "./nix-output.ts";
 import { storePathName } from "./store-path.ts";
 
@@ -35,9 +35,9 @@ export interface RealiseOptions extends CommandLimits {
   readonly mayBuild: boolean;
 }
 
-/** A derivation is not in the store any more: evaluate again. */
-export class DerivationMissing extends Error {
-  override readonly name = "DerivationMissing";
+/** A derivation or a path that is needed is not in the store any more: evaluate again, and try again. */
+export class StoreIncomplete extends Error {
+  override readonly name = "StoreIncomplete";
 }
 
 /** Names this process among all that use the store, now and earlier. */
@@ -92,7 +92,7 @@ export class NixStore {
    * while the command runs, whatever else collects the store.
    *
    * @param wanted derivations with an output, as in `PATH.drv!out`, or paths
-   * @throws {DerivationMissing} if a derivation is not in the store
+   * @throws {StoreIncomplete} if a derivation is not in the store, or something is removed meanwhile
    * @throws {RegistryError} `build-failed`, naming the package that failed
    */
   async realise(wanted: readonly string[], options: RealiseOptions): Promise<void> {
@@ -103,7 +103,7 @@ export class NixStore {
     ];
     const { exitCode, stderr } = await this.run(command, options);
     if (exitCode === 0) return;
-    if (isDerivationMissing(stderr)) throw new DerivationMissing();
+    if (isStoreIncomplete(stderr)) throw new StoreIncomplete();
     const { derivation, reason } = realiseFailure(exitCode, stderr, [this.folders.store]);
     const names = derivation === undefined ? await this.#unfinished(wanted, stderr, options) : [derivation];
     throw packagesFailed(new Map((names.length === 0 ? ["a package"] : names).map((name) => [name, reason])));
@@ -112,12 +112,12 @@ export class NixStore {
   /**
    * What {@link realise} would do.
    *
-   * @throws {DerivationMissing} if a derivation is not in the store
+   * @throws {StoreIncomplete} if a derivation is not in the store, or something is removed meanwhile
    */
   async plan(wanted: readonly string[], signal: AbortSignal): Promise<RealisePlan> {
     const command = ["nix-store", "--realise", "--dry-run", ...wanted];
     const { exitCode, stderr } = await this.run(command, { timeoutMs: PLAN_TIMEOUT_MS, signal });
-    if (exitCode !== 0 && isDerivationMissing(stderr)) throw new DerivationMissing();
+    if (exitCode !== 0 && isStoreIncomplete(stderr)) throw new StoreIncomplete();
     // If it fails otherwise, so will the command itself, with the reason.
     return parsePlan(stderr);
   }
@@ -222,10 +222,19 @@ export class NixStore {
     return stdout;
   }
 
-  /** Creates the folders, and removes what processes that are gone protected. */
+  /** Creates the database of a new store: two commands that find none at the same time get in each other's way. */
+  async #initialise(): Promise<void> {
+    if (await Bun.file(this.folders.database).exists()) return;
+    const options = { environment: this.#environment, timeoutMs: QUERY_TIMEOUT_MS };
+    const { exitCode, stderr } = await this.#runner.run(["nix-store", "--init"], options);
+    if (exitCode !== 0) throw new Error(`nix-store --init ended with ${exitCode}: ${stderr}`);
+  }
+
+  /** Creates the folders and the store, and removes what processes that are gone protected. */
   async #create(): Promise<void> {
     await this.folders.create();
     await mkdir(this.folders.roots, { recursive: true });
+    await this.#initialise();
     for (const name of await readdir(this.folders.roots)) {
       const pid = Number.parseInt(name, 10);
       // In a container, an earlier process often had the number of this one.

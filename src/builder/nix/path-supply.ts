@@ -4,7 +4,7 @@ import { ResolutionOutdated } from "../package-source.ts";
 import { outputNameOf } from "./derivation-file.ts";
 import type { EvaluatedPackage } from "./evaluation.ts";
 import type { NixHost } from "./nix-host.ts";
-import { DerivationMissing, type StorePathInfo } from "./nix-store.ts";
+import { StoreIncomplete, type StorePathInfo } from "./nix-store.ts";
 import type { RecordedPath, StoreLedger } from "./store-ledger.ts";
 
 /** What paths are supplied for, and how much. */
@@ -142,9 +142,9 @@ export class PathSupply implements AsyncDisposable {
       try {
         return await this.#realiseOnce(wanted, signal);
       } catch (cause) {
-        if (!(cause instanceof DerivationMissing) || attempt === MAX_ATTEMPTS) throw cause;
+        if (!(cause instanceof StoreIncomplete) || attempt === MAX_ATTEMPTS) throw cause;
       }
-      // A collection removed a derivation since it was evaluated.
+      // A collection removed something since it was evaluated.
       await this.#supplied.evaluateAgain(signal);
     }
   }

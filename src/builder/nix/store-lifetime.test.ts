@@ -73,6 +73,21 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
   const fileOf = (name: string, path: string) => join(folder.path, name, "store", path);
 
   describe("that is empty", () => {
+    it("is made once, however many ask for something first", async () => {
+      for (let round = 0; round < 5; round += 1) {
+        await using tested = await open(`new-${round}`);
+        const asked = [
+          resolve(tested, "apart"),
+          resolve(tested, "library"),
+          tested.source.available(),
+        ] as const;
+        const [apart, library, availability] = await Promise.all(asked);
+        await using _apart = apart;
+        await using _library = library;
+        expect(availability.available).toBe(true);
+      }
+    });
+
     it("stays so while another instance has made all layers, whatever the name", async () => {
       await using first = await open("first", { ledger });
       const digests = await imageOf(first, "program", "apart");
