@@ -7,11 +7,11 @@ import {
   type Part,
   type Resolution,
   requestsByPlatform,
-  type StepContext,
 } from "../../src/builder/package-source.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { parseTag } from "../../src/oci/reference.ts";
 import { RegistryError } from "../../src/oci/registry-error.ts";
+import { stepContext } from "../support/step-context.ts";
 
 /** A source to test, and what it has. The names are components of an image's name. */
 export interface SourceSubject {
@@ -36,16 +36,12 @@ const AMD64 = { os: "linux", architecture: "amd64" };
 /** A safety net. */
 const GIVE_UP_MS = 120_000;
 
-function context(signal: AbortSignal = new AbortController().signal): StepContext {
-  return { progress: () => {}, signal };
-}
-
 function read(source: PackageSource, ...names: readonly string[]): PackageRequest {
   return source.read(names, parseTag("latest"), AMD64);
 }
 
 function resolve(source: PackageSource, ...names: readonly string[]): Promise<Resolution> {
-  return source.resolve(read(source, ...names), context());
+  return source.resolve(read(source, ...names), stepContext());
 }
 
 async function digestOfLayer({ archive }: LayerContent): Promise<Digest> {
@@ -71,7 +67,7 @@ async function layersOf(resolution: Resolution, held: HeldParts, signal = new Ab
 
 async function imageOf(source: PackageSource, ...names: readonly string[]) {
   await using resolution = await resolve(source, ...names);
-  await using held = await resolution.hold(resolution.parts, context());
+  await using held = await resolution.hold(resolution.parts, stepContext());
   return await layersOf(resolution, held);
 }
 
@@ -112,8 +108,8 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     async run({ source, needing, unknown }) {
       const request = read(source, needing, ...unknown);
       for (const failing of [
-        () => source.check(request).then(() => source.resolve(request, context())),
-        () => source.resolve(request, context()),
+        () => source.check(request).then(() => source.resolve(request, stepContext())),
+        () => source.resolve(request, stepContext()),
       ]) {
         const error = await failing().then(
           () => undefined,
@@ -187,8 +183,8 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
       const keys = some.map(({ contentKey }) => contentKey);
       const same = large.parts.filter(({ contentKey }) => keys.includes(contentKey));
       expect(same).toHaveLength(some.length);
-      await using one = await small.hold(some, context());
-      await using other = await large.hold(same, context());
+      await using one = await small.hold(some, stepContext());
+      await using other = await large.hold(same, stepContext());
       const signal = new AbortController().signal;
       expect(await digestOfLayer(other.layer(same, signal))).toBe(
         await digestOfLayer(one.layer(some, signal)),
@@ -202,8 +198,8 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     async run({ source, needing }) {
       await using resolution = await resolve(source, needing);
       const [one, other] = await Promise.all([
-        resolution.hold(resolution.parts, context()),
-        resolution.hold(resolution.parts, context()),
+        resolution.hold(resolution.parts, stepContext()),
+        resolution.hold(resolution.parts, stepContext()),
       ]);
       await one[Symbol.asyncDispose]();
       const { digests } = await layersOf(resolution, other);
@@ -216,11 +212,11 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     name: "stops for the reason of a signal, and works afterwards",
     async run({ elsewhere: source, needing }) {
       const reason = new Error("nobody waits any more");
-      const aborted = context(AbortSignal.abort(reason));
+      const aborted = stepContext(AbortSignal.abort(reason));
       await expect(source.resolve(read(source, needing), aborted)).rejects.toBe(reason);
       await using resolution = await resolve(source, needing);
       await expect(resolution.hold(resolution.parts, aborted)).rejects.toBe(reason);
-      await using held = await resolution.hold(resolution.parts, context());
+      await using held = await resolution.hold(resolution.parts, stepContext());
       expect((await layersOf(resolution, held)).digests).toHaveLength(resolution.parts.length);
     },
   },

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
+import { isRunning } from "../process/process-names.ts";
 import type { DebianPackage } from "./debian-package.ts";
 
 interface PooledFile {
@@ -110,7 +111,7 @@ export class PackagePool {
     // Another process may have removed it.
     if (mtimeMs === undefined) return;
     // Process ids are reused, and containers may share them, so the age counts too.
-    if (Date.now() - mtimeMs < ABANDONED_AFTER_MS || isAlive(Number.parseInt(name, 10))) return;
+    if (Date.now() - mtimeMs < ABANDONED_AFTER_MS || isRunning(Number.parseInt(name, 10))) return;
     await rm(folder, { recursive: true, force: true });
   }
 
@@ -170,15 +171,6 @@ async function modifiedAt(path: string): Promise<number | undefined> {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw cause;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -17,11 +17,11 @@ import {
   type TestSource,
 } from "../../../test/support/nix.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
+import { stepContext } from "../../../test/support/step-context.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { createLogger } from "../../log.ts";
 import { parseTag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
-import type { StepContext } from "../package-source.ts";
 import { openChosenPlan } from "../plan/chosen-plan.ts";
 import { nixeryPlan } from "../plan/nixery-plan.ts";
 import { NO_POPULARITY } from "../plan/popularity.ts";
@@ -32,15 +32,11 @@ const LONG_MS = 300_000;
 
 setDefaultTimeout(LONG_MS);
 
-function context(signal = new AbortController().signal): StepContext {
-  return { progress: () => {}, signal };
-}
-
 /** Labels of the parts that names stand for, or the fault and its detail. */
 async function resolve({ source }: TestSource, ...names: readonly string[]) {
   try {
     const request = source.read(names, parseTag("latest"), AMD64);
-    await using resolution = await source.resolve(request, context());
+    await using resolution = await source.resolve(request, stepContext());
     return { packages: resolution.packages, labels: resolution.parts.map(({ label }) => label).toSorted() };
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
@@ -187,7 +183,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
       });
       const abort = new AbortController();
       const request = staying.source.read(["stays"], parseTag("latest"), AMD64);
-      const resolving = staying.source.resolve(request, context(abort.signal));
+      const resolving = staying.source.resolve(request, stepContext(abort.signal));
       resolving.catch(() => {});
       await eventually(() => buildersWith(marker).then((pids) => pids.length > 0));
       abort.abort(new Error("gone"));
@@ -213,7 +209,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
 
   it("can be grouped as Nixery does: a package with what only it needs", async () => {
     const request = tested.source.read(["program", "apart"], parseTag("latest"), AMD64);
-    await using resolution = await tested.source.resolve(request, context());
+    await using resolution = await tested.source.resolve(request, stepContext());
     const groups = nixeryPlan(NO_POPULARITY).plan(resolution.parts, 94);
     const labels = groups.map((group) => group.map(({ label }) => label).toSorted()).toSorted();
     expect(labels).toEqual([["apart-1.0"], ["everywhere-1"], ["library-2.1", "program-1.0"]]);
@@ -221,7 +217,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
 
   it("knows what lists of software want to know, as far as it is said", async () => {
     const request = tested.source.read(["licensed", "described", "program"], parseTag("latest"), AMD64);
-    await using resolution = await tested.source.resolve(request, context());
+    await using resolution = await tested.source.resolve(request, stepContext());
     const software = new Map(resolution.parts.map((part) => [part.bucket, part.software]));
     const licensed = {
       name: "licensed",
@@ -238,7 +234,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
   it("can bring popularity data of its own, for Nixery's grouping", async () => {
     await using popular = await openNixSource(join(folder.path, "nix"), { popularity: true });
     const request = popular.source.read(["program", "apart"], parseTag("latest"), AMD64);
-    await using resolution = await popular.source.resolve(request, context());
+    await using resolution = await popular.source.resolve(request, stepContext());
     const { popularity, parts } = resolution;
     const plan = await openChosenPlan({ plan: "nixery", popularity: "set" }, createLogger("silent"));
     const groups = plan.withPopularity?.(popularity ?? NO_POPULARITY).plan(parts, 94) ?? [];
@@ -251,8 +247,8 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
       arguments: { greeting: "good morning" },
     });
     const request = tested.source.read(["apart"], parseTag("latest"), AMD64);
-    await using one = await tested.source.resolve(request, context());
-    await using two = await other.source.resolve(request, context());
+    await using one = await tested.source.resolve(request, stepContext());
+    await using two = await other.source.resolve(request, stepContext());
     expect(two.parts.map(({ contentKey }) => contentKey)).not.toEqual(
       one.parts.map(({ contentKey }) => contentKey),
     );

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
+import { isLeftBehind, THIS_PROCESS } from "../process/process-names.ts";
 import { type NixFolders, type NixSettings, nixEnvironment } from "./nix-environment.ts";
 import { isStoreIncomplete, packagesFailed, realiseFailure, startedBuilds } from "./nix-failure.ts";
 import { DumpSizes, linesOf, parseDump, parsePlan, type RealisePlan } from "./nix-output.ts";
@@ -40,8 +41,6 @@ export class StoreIncomplete extends Error {
   override readonly name = "StoreIncomplete";
 }
 
-/** Names this process among all that use the store, now and earlier. */
-const PROCESS = `${process.pid}-${randomUUID()}`;
 const QUERY_TIMEOUT_MS = 60_000;
 const ADD_TIMEOUT_MS = 10 * 60_000;
 const PLAN_TIMEOUT_MS = 10 * 60_000;
@@ -197,7 +196,7 @@ export class NixStore {
   /** Keeps paths from being collected until the result is disposed of, also those that are not there yet. */
   async protect(paths: readonly string[]): Promise<AsyncDisposable> {
     await this.#created();
-    const folder = join(this.folders.roots, `${PROCESS}-${randomUUID()}`);
+    const folder = join(this.folders.roots, `${THIS_PROCESS}${randomUUID()}`);
     await mkdir(folder, { recursive: true });
     await Promise.all(paths.map((path, index) => symlink(path, join(folder, String(index)))));
     return { [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
@@ -236,10 +235,7 @@ export class NixStore {
     await mkdir(this.folders.roots, { recursive: true });
     await this.#initialise();
     for (const name of await readdir(this.folders.roots)) {
-      const pid = Number.parseInt(name, 10);
-      // In a container, an earlier process often had the number of this one.
-      const isOurs = name.startsWith(PROCESS);
-      if (!isOurs && (pid === process.pid || !isAlive(pid))) {
+      if (isLeftBehind(name)) {
         await rm(join(this.folders.roots, name), { recursive: true, force: true });
       }
     }
@@ -249,12 +245,4 @@ export class NixStore {
 /** A string of the Nix language. */
 function nixString(text: string): string {
   return JSON.stringify(text).replaceAll("${", "\\${");
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }

@@ -12,11 +12,12 @@ import {
   type TestSourceOptions,
 } from "../../../test/support/nix.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
+import { stepContext } from "../../../test/support/step-context.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import type { MetadataStore } from "../../metadata/ports/metadata-store.ts";
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import { parseTag } from "../../oci/reference.ts";
-import { type Resolution, ResolutionOutdated, type StepContext } from "../package-source.ts";
+import { type Resolution, ResolutionOutdated } from "../package-source.ts";
 
 const AMD64 = { os: "linux", architecture: "amd64" };
 /** A safety net: some tests build packages. */
@@ -24,18 +25,14 @@ const LONG_MS = 300_000;
 
 setDefaultTimeout(LONG_MS);
 
-function context(signal = new AbortController().signal): StepContext {
-  return { progress: () => {}, signal };
-}
-
 async function resolve({ source }: TestSource, ...names: readonly string[]): Promise<Resolution> {
-  return await source.resolve(source.read(names, parseTag("latest"), AMD64), context());
+  return await source.resolve(source.read(names, parseTag("latest"), AMD64), stepContext());
 }
 
 /** Digests of all layers of an image, each part alone, the last layer last. */
 async function makeLayers(resolution: Resolution): Promise<readonly Digest[]> {
-  const { signal } = context();
-  await using held = await resolution.hold(resolution.parts, context());
+  const { signal } = stepContext();
+  await using held = await resolution.hold(resolution.parts, stepContext());
   const layers = resolution.parts.map((part) => held.layer([part], signal));
   layers.push(resolution.lastLayer.make([], signal));
   const digests: Digest[] = [];
@@ -95,11 +92,11 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
       await second.source.available();
       const before = second.runner.startedCount;
       await using resolution = await resolve(second, "program", "apart");
-      const last = resolution.lastLayer.make([], context().signal);
+      const last = resolution.lastLayer.make([], stepContext().signal);
       expect(digestOf(Buffer.concat(await Array.fromAsync(last.archive)))).toBe(digests.at(-1) as Digest);
       expect(second.runner.startedCount).toBe(before);
       await using other = await resolve(second, "library", "apart");
-      await Array.fromAsync(other.lastLayer.make([], context().signal).archive);
+      await Array.fromAsync(other.lastLayer.make([], stepContext().signal).archive);
       const valid = await inStore("second", "nix-store", "--dump-db");
       expect(valid).toContain(".drv\n");
       expect(valid).not.toContain("-apart-1.0\n");
@@ -109,8 +106,8 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
       await using third = await open("third", { ledger });
       await using resolution = await resolve(third, "program", "apart");
       const parts = resolution.parts.filter(({ label }) => label.startsWith("library"));
-      await using held = await resolution.hold(parts, context());
-      await Array.fromAsync(held.layer(parts, context().signal).archive);
+      await using held = await resolution.hold(parts, stepContext());
+      await Array.fromAsync(held.layer(parts, stepContext().signal).archive);
       const valid = await inStore("third", "nix-store", "--dump-db");
       expect(valid).toContain("-library-2.1\n");
       expect(valid).not.toContain("-apart-1.0\n");
@@ -143,7 +140,7 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
   it("is collected when it has too much, but not what is in use", async () => {
     await using tested = await open("bounded", { storeBytes: 1_000_000 });
     await using kept = await resolve(tested, "apart");
-    await kept.hold(kept.parts, context());
+    await kept.hold(kept.parts, stepContext());
     await imageOf(tested, "large");
     await eventually(
       async () => !(await inStore("bounded", "nix-store", "--dump-db")).includes("-large-1\n"),
@@ -199,7 +196,7 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
       cache = join(folder.path, "cache");
       await using maker = await open("maker");
       await using resolution = await resolve(maker, "program", "large");
-      await resolution.hold(resolution.parts, context());
+      await resolution.hold(resolution.parts, stepContext());
       const secret = join(folder.path, "secret");
       const publicKey = join(folder.path, "public");
       await mustRun(["nix-store", "--generate-binary-cache-key", "test-1", secret, publicKey]);

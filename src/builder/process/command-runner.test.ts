@@ -18,6 +18,19 @@ function runner(environment: Record<string, string> = {}, graceMs = 60_000): Com
   });
 }
 
+/** The lines of a script that is stopped at its first line, up to its end. */
+async function linesUntilStopped(runner: CommandRunner, script: string): Promise<readonly string[]> {
+  const abort = new AbortController();
+  const lines: string[] = [];
+  const onLine = (line: string) => {
+    lines.push(line);
+    abort.abort(new Error("gone"));
+  };
+  const running = runner.run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
+  await expect(running).rejects.toThrow("gone");
+  return lines;
+}
+
 /** Resolves once none of the processes runs any more. */
 async function haveEnded(pids: readonly number[]): Promise<void> {
   await eventually(() => !pids.some(isRunning));
@@ -71,55 +84,29 @@ describe("a command", () => {
 
   it("that is stopped may end in good order", async () => {
     const script = "trap 'echo tidy; exit 0' TERM; echo ready; while :; do sleep 0.01; done";
-    const abort = new AbortController();
-    const lines: string[] = [];
-    const onLine = (line: string) => {
-      lines.push(line);
-      abort.abort(new Error("gone"));
-    };
-    const running = runner().run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
-    await expect(running).rejects.toThrow("gone");
-    expect(lines).toEqual(["ready", "tidy"]);
+    expect(await linesUntilStopped(runner(), script)).toEqual(["ready", "tidy"]);
   });
 
   it("that is stopped is asked again if it missed the first time", async () => {
     const script =
       "trap 'echo asked; n=1$n; [ $n = 1 ] || exit 0' TERM; echo ready; while :; do sleep 0.01; done";
-    const abort = new AbortController();
-    const lines: string[] = [];
-    const onLine = (line: string) => {
-      lines.push(line);
-      abort.abort(new Error("gone"));
-    };
-    const running = runner().run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
-    await expect(running).rejects.toThrow("gone");
-    expect(lines).toEqual(["ready", "asked", "asked"]);
+    expect(await linesUntilStopped(runner(), script)).toEqual(["ready", "asked", "asked"]);
   });
 
   it("that is stopped and does not end is killed with all that it started", async () => {
     const script = "trap '' TERM; sleep 600 & echo $$ $!; sleep 600";
-    const abort = new AbortController();
-    const pids: number[] = [];
-    const onLine = (line: string) => {
-      pids.push(...line.split(" ").map(Number));
-      abort.abort(new Error("gone"));
-    };
-    const stubborn = runner({}, 10).run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
-    await expect(stubborn).rejects.toThrow("gone");
+    const pids = (await linesUntilStopped(runner({}, 10), script)).flatMap((line) =>
+      line.split(" ").map(Number),
+    );
     expect(pids).toHaveLength(2);
     await haveEnded(pids);
   });
 
   it("that does not end is killed with what it started in other process groups", async () => {
     const script = "trap '' TERM; setsid sleep 600 & echo $$ $!; sleep 600";
-    const abort = new AbortController();
-    const pids: number[] = [];
-    const onLine = (line: string) => {
-      pids.push(...line.split(" ").map(Number));
-      abort.abort(new Error("gone"));
-    };
-    const stubborn = runner({}, 10).run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
-    await expect(stubborn).rejects.toThrow("gone");
+    const pids = (await linesUntilStopped(runner({}, 10), script)).flatMap((line) =>
+      line.split(" ").map(Number),
+    );
     await haveEnded(pids);
   });
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { sampleBytes } from "../../contracts/content-driver-samples.ts";
 import { installed, mustRun, run } from "../../support/command.ts";
 import { createDebianRepository, type TestPackage } from "../../support/debian-repository.ts";
+import { pullFailure } from "../../support/pull-failure.ts";
 import { describeWith } from "../../support/requirements.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
@@ -193,13 +194,7 @@ describeWith("building what is pulled, with apt", HAS_APT, "no apt", () => {
   });
 
   describe("of what cannot be built", () => {
-    async function failure(name: string, tag = "latest") {
-      const response = await fetch(`${server.url}/v2/${name}/manifests/${tag}`);
-      const { errors } = (await response.json()) as {
-        errors: { code: string; message: string; detail: unknown }[];
-      };
-      return { status: response.status, ...errors[0] };
-    }
+    const failure = (name: string, tag?: string) => pullFailure(server.url, name, tag);
 
     it("names an unknown package", async () => {
       const { status, code, message } = await failure("apt/nosuchpackage/curl");

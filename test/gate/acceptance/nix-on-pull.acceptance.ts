@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { installed, mustRun } from "../../support/command.ts";
 import { findProgram } from "../../support/find-program.ts";
 import { HAS_NIX, HOST_SHELL, makeRemovable } from "../../support/nix.ts";
+import { pullFailure } from "../../support/pull-failure.ts";
 import { describeWith } from "../../support/requirements.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
@@ -148,13 +149,7 @@ describeWith("images of a Nix package set", HAS_NIX && CAN_RUN_IMAGES, "needs ro
   });
 
   describe("of what cannot be built", () => {
-    async function failure(name: string, tag = "latest") {
-      const response = await fetch(`${server.url}/v2/${name}/manifests/${tag}`);
-      const { errors } = (await response.json()) as {
-        errors: { code: string; message: string; detail: unknown }[];
-      };
-      return { status: response.status, ...errors[0] };
-    }
+    const failure = (name: string, tag?: string) => pullFailure(server.url, name, tag);
 
     it("name every unknown package, with what is near", async () => {
       const { status, code, message } = await failure("nix/shell/gitt/nosuchpackage");

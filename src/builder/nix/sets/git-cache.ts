@@ -2,8 +2,8 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { KeyedLock } from "../../../concurrency/keyed-lock.ts";
 import { onceSuccessful } from "../../../concurrency/once-successful.ts";
+import { isRunning } from "../../process/process-names.ts";
 import type { GitCommand } from "./git-command.ts";
-import { isRunning } from "./running-process.ts";
 import { type ScratchFolder, scratchFolder } from "./scratch-folder.ts";
 
 const INIT_TIMEOUT_MS = 60_000;
