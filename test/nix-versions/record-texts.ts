@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { NixStore } from "../../src/builder/nix/nix-store.ts";
+import type { NixStore } from "../../src/builder/nix/store/nix-store.ts";
 import { HOST_SHELL, makeRemovable } from "../support/nix.ts";
 import { openNixStore, testRunner } from "../support/nix-store.ts";
 import { NIX_TEXTS_FOLDER, type NixText, type NixTexts } from "../support/nix-texts.ts";

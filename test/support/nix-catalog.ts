@@ -1,9 +1,9 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import pino from "pino";
-import { NixCatalog, type NixCatalogOptions } from "../../src/builder/nix/nix-catalog.ts";
+import { NixCatalog, type NixCatalogOptions } from "../../src/builder/nix/catalog/nix-catalog.ts";
 import { NixFolders, type NixSettings } from "../../src/builder/nix/nix-environment.ts";
-import { NixStore } from "../../src/builder/nix/nix-store.ts";
+import { NixStore } from "../../src/builder/nix/store/nix-store.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { createLogger } from "../../src/log.ts";
 import { makeRemovable } from "./nix.ts";

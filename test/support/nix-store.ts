@@ -1,6 +1,6 @@
 import pino from "pino";
 import { NixFolders, type NixSettings } from "../../src/builder/nix/nix-environment.ts";
-import { NixStore } from "../../src/builder/nix/nix-store.ts";
+import { NixStore } from "../../src/builder/nix/store/nix-store.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 
 /** A runner of commands with the environment of this process, or with another one. `onLog` gets all that it logs. */

@@ -1,4 +1,4 @@
-import type { EvaluatedPackage } from "./evaluation.ts";
+import type { EvaluatedPackage } from "./evaluation/evaluation.ts";
 
 const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 

@@ -3,9 +3,9 @@ import type { Logger } from "../../log.ts";
 import type { SourceAvailability } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
 import { NixFolders, type NixSettings } from "./nix-environment.ts";
-import { NixStore } from "./nix-store.ts";
-import { StoreKeeper } from "./store-keeper.ts";
-import { tryBuild } from "./store-trial.ts";
+import { NixStore } from "./store/nix-store.ts";
+import { StoreKeeper } from "./store/store-keeper.ts";
+import { tryBuild } from "./store/store-trial.ts";
 
 /** Options of a {@link NixHost}. */
 export interface NixHostOptions extends NixSettings {

@@ -1,7 +1,7 @@
 import type { Part } from "../package-source.ts";
 import { packageUrl } from "../sbom.ts";
-import type { EvaluatedPackage } from "./evaluation.ts";
-import type { StorePathInfo } from "./nix-store.ts";
+import type { EvaluatedPackage } from "./evaluation/evaluation.ts";
+import type { StorePathInfo } from "./store/nix-store.ts";
 
 /** What comes before a path's name: `/nix/store/`, the hash, and a hyphen. */
 const PREFIX_LENGTH = "/nix/store/".length + 32 + 1;

@@ -9,14 +9,14 @@ import type {
   StepContext,
 } from "../package-source.ts";
 import type { Popularity } from "../plan/popularity.ts";
-import type { EvaluatedPackage } from "./evaluation.ts";
+import type { EvaluatedPackage } from "./evaluation/evaluation.ts";
 import { imageCommand, NIX_ENVIRONMENT } from "./image-settings.ts";
-import { createLinkLayer, linkLayerInputs } from "./link-layer.ts";
+import { createLinkLayer, linkLayerInputs } from "./links/link-layer.ts";
 import { nixPart } from "./nix-part.ts";
-import type { PathSupply } from "./path-supply.ts";
-import type { TreeEntry } from "./read-tree.ts";
-import type { RecordedPath, StoreLedger } from "./store-ledger.ts";
-import type { StoreReader } from "./store-reader.ts";
+import type { PathSupply } from "./store/path-supply.ts";
+import type { TreeEntry } from "./store/read-tree.ts";
+import type { RecordedPath, StoreLedger } from "./store/store-ledger.ts";
+import type { StoreReader } from "./store/store-reader.ts";
 
 /** Nix sets all times in a store to this one. */
 const CREATED_AT = new Date(1_000);

@@ -14,19 +14,19 @@ import type {
 } from "../package-source.ts";
 import type { Popularity } from "../plan/popularity.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
-import { EvaluatedPackages } from "./evaluated-packages.ts";
-import type { EvaluatedPackage, Evaluation } from "./evaluation.ts";
-import { NixCatalog } from "./nix-catalog.ts";
+import { NixCatalog } from "./catalog/nix-catalog.ts";
+import { EvaluatedPackages } from "./evaluation/evaluated-packages.ts";
+import type { EvaluatedPackage, Evaluation } from "./evaluation/evaluation.ts";
+import { SetPopularity } from "./evaluation/set-popularity.ts";
 import type { NixHost } from "./nix-host.ts";
 import { readNixName } from "./nix-name.ts";
 import { NixResolution } from "./nix-resolution.ts";
-import type { StorePathInfo } from "./nix-store.ts";
-import { PathSupply } from "./path-supply.ts";
-import { SetPopularity } from "./set-popularity.ts";
 import { PackageSet, type PackageSetOptions, type SetState } from "./sets/package-set.ts";
 import type { SetOrigin } from "./sets/set-origin.ts";
-import { type RecordedPath, StoreLedger } from "./store-ledger.ts";
-import { StoreReader } from "./store-reader.ts";
+import type { StorePathInfo } from "./store/nix-store.ts";
+import { PathSupply } from "./store/path-supply.ts";
+import { type RecordedPath, StoreLedger } from "./store/store-ledger.ts";
+import { StoreReader } from "./store/store-reader.ts";
 
 /** Options of a {@link NixSource}. */
 export interface NixSourceOptions extends PackageSetOptions {

@@ -2,7 +2,7 @@ import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
 import type { SourceLedger } from "../../metadata/ports/source-ledger.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
-import { Evaluation } from "./evaluation.ts";
+import { Evaluation } from "./evaluation/evaluation.ts";
 import { NixHost, type NixHostOptions } from "./nix-host.ts";
 import { NixSource } from "./nix-source.ts";
 import { ChannelOrigin, type ChannelOriginOptions } from "./sets/channel-origin.ts";

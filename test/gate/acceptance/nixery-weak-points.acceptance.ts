@@ -216,7 +216,7 @@ describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
 /*
  * Elsewhere: 5, 23 src/builder/plan/nixery-plan.test.ts, size-plan.test.ts (a total order; size decides); 10
  * src/builder/nix/nix-source.test.ts, src/builder/build-queue.test.ts (cancelling, limits, the queue); 15
- * src/builder/nix/store-lifetime.test.ts (collections); 16 the same (nothing evaluated while nothing changed); 17
+ * src/builder/nix/store/store-lifetime.test.ts (collections); 16 the same (nothing evaluated while nothing changed); 17
  * src/builder/image-lock.test.ts; 20 src/content/s3-driver.test.ts; 21
  * src/builder/plan/chosen-plan.test.ts, popularity.test.ts. Access control (14) and metrics (24) are not there yet.
  */

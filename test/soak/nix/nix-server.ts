@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { NixFolders } from "../../../src/builder/nix/nix-environment.ts";
-import { DumpSizes } from "../../../src/builder/nix/nix-output.ts";
+import { DumpSizes } from "../../../src/builder/nix/store/nix-output.ts";
 import { mustRun } from "../../support/command.ts";
 import { eventually } from "../../support/eventually.ts";
 import { HOST_SHELL, makeRemovable } from "../../support/nix.ts";

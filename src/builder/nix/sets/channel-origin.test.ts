@@ -17,7 +17,7 @@ import { openNixStore, testRunner } from "../../../../test/support/nix-store.ts"
 import { describeWith } from "../../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { RegistryError } from "../../../oci/registry-error.ts";
-import type { NixStore } from "../nix-store.ts";
+import type { NixStore } from "../store/nix-store.ts";
 import { ChannelOrigin } from "./channel-origin.ts";
 import { FolderOrigin } from "./folder-origin.ts";
 

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { RegistryError } from "../../../oci/registry-error.ts";
-import type { NixStore } from "../nix-store.ts";
+import type { NixStore } from "../store/nix-store.ts";
 import { ChannelServer } from "./channel-server.ts";
 import { fetchTarball } from "./nix-tarball.ts";
 import { publicAddress } from "./public-address.ts";

@@ -1,7 +1,7 @@
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { RegistryError } from "../../../oci/registry-error.ts";
-import type { NixStore } from "../nix-store.ts";
+import type { NixStore } from "../store/nix-store.ts";
 import type { SetOrigin, SetRevision } from "./set-origin.ts";
 
 const ONLY_TAG = "latest";

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { RegistryError } from "../../../oci/registry-error.ts";
 import type { CommandRunner } from "../../process/command-runner.ts";
-import type { NixStore } from "../nix-store.ts";
+import type { NixStore } from "../store/nix-store.ts";
 import { GitCache } from "./git-cache.ts";
 import { type GitAccess, GitCommand } from "./git-command.ts";
 import { GitRepository } from "./git-repository.ts";

@@ -1,5 +1,5 @@
 import { RegistryError } from "../../../oci/registry-error.ts";
-import type { NixStore } from "../nix-store.ts";
+import type { NixStore } from "../store/nix-store.ts";
 
 const FETCH_TIMEOUT_MS = 30 * 60_000;
 

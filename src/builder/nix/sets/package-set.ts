@@ -3,7 +3,7 @@ import { SingleFlight } from "../../../concurrency/single-flight.ts";
 import type { Logger } from "../../../log.ts";
 import type { SourceLedger } from "../../../metadata/ports/source-ledger.ts";
 import { RegistryError } from "../../../oci/registry-error.ts";
-import type { NixStore, StorePathInfo } from "../nix-store.ts";
+import type { NixStore, StorePathInfo } from "../store/nix-store.ts";
 import type { SetOrigin, SetRevision } from "./set-origin.ts";
 
 /** A package set as it is at one revision. */

@@ -1,4 +1,4 @@
-import type { NixStore } from "../nix-store.ts";
+import type { NixStore } from "../store/nix-store.ts";
 
 /** A state of a package set that does not change. */
 export interface SetRevision {

@@ -1,10 +1,10 @@
 import { expect, it } from "bun:test";
 import { join } from "node:path";
-import { HAS_NIX } from "../../../test/support/nix.ts";
-import { openNixCatalog } from "../../../test/support/nix-catalog.ts";
-import { describeWith } from "../../../test/support/requirements.ts";
-import type { IndexedPackage } from "../../metadata/ports/package-index-ledger.ts";
-import { Evaluation } from "./evaluation.ts";
+import { HAS_NIX } from "../../../../test/support/nix.ts";
+import { openNixCatalog } from "../../../../test/support/nix-catalog.ts";
+import { describeWith } from "../../../../test/support/requirements.ts";
+import type { IndexedPackage } from "../../../metadata/ports/package-index-ledger.ts";
+import { Evaluation } from "../evaluation/evaluation.ts";
 import type { NixCatalog } from "./nix-catalog.ts";
 
 /** A safety net. */

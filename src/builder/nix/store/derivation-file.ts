@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { NixFolders } from "./nix-environment.ts";
+import type { NixFolders } from "../nix-environment.ts";
 import type { StorePathInfo } from "./nix-store.ts";
 
 /** The outputs at the start of a derivation's file: `Derive([("NAME","PATH","…","…"),…],`. */

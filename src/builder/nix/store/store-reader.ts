@@ -1,7 +1,7 @@
-import type { Logger } from "../../log.ts";
-import { RegistryError } from "../../oci/registry-error.ts";
-import { ResolutionOutdated } from "../package-source.ts";
-import type { NixHost } from "./nix-host.ts";
+import type { Logger } from "../../../log.ts";
+import { RegistryError } from "../../../oci/registry-error.ts";
+import { ResolutionOutdated } from "../../package-source.ts";
+import type { NixHost } from "../nix-host.ts";
 import type { StorePathInfo } from "./nix-store.ts";
 import type { TreeEntry } from "./read-tree.ts";
 import { storeArchive } from "./store-archive.ts";

@@ -17,15 +17,15 @@ import {
 } from "node:fs/promises";
 import { basename, join } from "node:path";
 import fc from "fast-check";
-import { installed, mustRun } from "../../../test/support/command.ts";
+import { installed, mustRun } from "../../../../test/support/command.ts";
 import {
   type AddedPath,
   type PrivateNixStore,
   privateNixStore,
-} from "../../../test/support/private-nix-store.ts";
-import { describeWith } from "../../../test/support/requirements.ts";
-import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
-import type { ByteSource } from "../../bytes/byte-source.ts";
+} from "../../../../test/support/private-nix-store.ts";
+import { describeWith } from "../../../../test/support/requirements.ts";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
+import type { ByteSource } from "../../../bytes/byte-source.ts";
 import { storeArchive } from "./store-archive.ts";
 import { type StorePath, StorePathDamaged } from "./store-path.ts";
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { evaluationReason, realiseFailure } from "./nix-failure.ts";
+import { evaluationReason, realiseFailure } from "../nix-failure.ts";
 import type { NixStore } from "./nix-store.ts";
 
 const EXPRESSION = join(import.meta.dir, "trial.nix");

@@ -2,9 +2,9 @@ import { describe, expect, it } from "bun:test";
 import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { installed, mustRun } from "../../../test/support/command.ts";
-import { describeWith } from "../../../test/support/requirements.ts";
-import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { installed, mustRun } from "../../../../test/support/command.ts";
+import { describeWith } from "../../../../test/support/requirements.ts";
+import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { USTAR_END, type UstarEntry, ustarHeader, ustarPadding } from "./ustar-writer.ts";
 
 function file(path: string, sizeBytes = 0): UstarEntry {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
+import type { TreeEntry } from "../store/read-tree.ts";
 import { type LinkTree, linkTree } from "./link-tree.ts";
 import type { LinkEntry, LinkedOutput } from "./output-links.ts";
-import type { TreeEntry } from "./read-tree.ts";
 
 /**
  * An output from lines: `bin/` is a directory, `bin/x` a file, `bin/x*` a program, `sbin -> bin` a link. Directories

@@ -1,5 +1,5 @@
-import { WorkSlices } from "../../concurrency/work-slices.ts";
-import { isRepositoryName } from "../../oci/repository-name.ts";
+import { WorkSlices } from "../../../concurrency/work-slices.ts";
+import { isRepositoryName } from "../../../oci/repository-name.ts";
 
 /** Names to handle before checking the clock. */
 const NAMES_AT_A_TIME = 256;

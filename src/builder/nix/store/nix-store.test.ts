@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
 import { join } from "node:path";
-import { HAS_NIX, HOST_SHELL, makeRemovable } from "../../../test/support/nix.ts";
-import { openNixStore, testRunner } from "../../../test/support/nix-store.ts";
-import { describeWith } from "../../../test/support/requirements.ts";
-import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
-import type { NixSettings } from "./nix-environment.ts";
+import { HAS_NIX, HOST_SHELL, makeRemovable } from "../../../../test/support/nix.ts";
+import { openNixStore, testRunner } from "../../../../test/support/nix-store.ts";
+import { describeWith } from "../../../../test/support/requirements.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../../../test/support/temporary-folder.ts";
+import type { NixSettings } from "../nix-environment.ts";
 import type { NixStore } from "./nix-store.ts";
 
 setDefaultTimeout(300_000);

@@ -1,4 +1,4 @@
-import type { TreeEntry } from "./read-tree.ts";
+import type { TreeEntry } from "../store/read-tree.ts";
 
 /** What people asked for by name: an output of a package, in the store. */
 export interface LinkedOutput {

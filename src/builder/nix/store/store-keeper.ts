@@ -1,4 +1,4 @@
-import type { Logger } from "../../log.ts";
+import type { Logger } from "../../../log.ts";
 import type { NixStore } from "./nix-store.ts";
 
 /** How far a store is emptied once it has too much, so that this happens seldom. */

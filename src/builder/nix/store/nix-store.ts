@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { onceSuccessful } from "../../concurrency/once-successful.ts";
-import { RegistryError } from "../../oci/registry-error.ts";
-import type { CommandResult, CommandRunner } from "../process/command-runner.ts";
-import { isLeftBehind, THIS_PROCESS } from "../process/process-names.ts";
-import { type NixFolders, type NixSettings, nixEnvironment } from "./nix-environment.ts";
-import { isStoreIncomplete, packagesFailed, realiseFailure, startedBuilds } from "./nix-failure.ts";
+import { onceSuccessful } from "../../../concurrency/once-successful.ts";
+import { RegistryError } from "../../../oci/registry-error.ts";
+import type { CommandResult, CommandRunner } from "../../process/command-runner.ts";
+import { isLeftBehind, THIS_PROCESS } from "../../process/process-names.ts";
+import { type NixFolders, type NixSettings, nixEnvironment } from "../nix-environment.ts";
+import { isStoreIncomplete, packagesFailed, realiseFailure, startedBuilds } from "../nix-failure.ts";
 import { DumpSizes, linesOf, parseDump, parsePlan, type RealisePlan } from "./nix-output.ts";
 import { storePathName } from "./store-path.ts";
 

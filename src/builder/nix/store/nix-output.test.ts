@@ -1,5 +1,5 @@
 import { describe, expect, it } from "bun:test";
-import { readNixTexts } from "../../../test/support/nix-texts.ts";
+import { readNixTexts } from "../../../../test/support/nix-texts.ts";
 import { parsePlan } from "./nix-output.ts";
 
 describe.each(readNixTexts().map((texts) => [texts.version, texts] as const))(

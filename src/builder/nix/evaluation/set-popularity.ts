@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import type { SourceLedger } from "../../metadata/ports/source-ledger.ts";
-import { digestOf } from "../../oci/digest.ts";
-import { NO_POPULARITY, type Popularity, PopularityError, parsePopularity } from "../plan/popularity.ts";
+import type { SourceLedger } from "../../../metadata/ports/source-ledger.ts";
+import { digestOf } from "../../../oci/digest.ts";
+import { NO_POPULARITY, type Popularity, PopularityError, parsePopularity } from "../../plan/popularity.ts";
+import { packagesFailed } from "../nix-failure.ts";
+import type { PlacedSet } from "../sets/package-set.ts";
 import type { Evaluation, SetRequest } from "./evaluation.ts";
-import { packagesFailed } from "./nix-failure.ts";
-import type { PlacedSet } from "./sets/package-set.ts";
 
 const FACTS = "nix/popularity";
 const EXPRESSION = join(import.meta.dir, "popularity.nix");

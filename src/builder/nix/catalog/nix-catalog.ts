@@ -1,9 +1,12 @@
 import { join } from "node:path";
-import type { Logger } from "../../log.ts";
-import type { IndexedPackage } from "../../metadata/ports/package-index-ledger.ts";
-import type { CatalogSnapshot, PackageCatalog } from "../package-catalog.ts";
-import { CommandError, type CommandRunner } from "../process/command-runner.ts";
-import { atLowPriority } from "../process/low-priority.ts";
+import type { Logger } from "../../../log.ts";
+import type { IndexedPackage } from "../../../metadata/ports/package-index-ledger.ts";
+import type { CatalogSnapshot, PackageCatalog } from "../../package-catalog.ts";
+import { CommandError, type CommandRunner } from "../../process/command-runner.ts";
+import { atLowPriority } from "../../process/low-priority.ts";
+import { evaluationReason } from "../nix-failure.ts";
+import type { SetState } from "../sets/package-set.ts";
+import type { NixStore } from "../store/nix-store.ts";
 import {
   type AttributeSet,
   type AttributeSlice,
@@ -12,9 +15,6 @@ import {
   groupAttributes,
   halve,
 } from "./attribute-slices.ts";
-import { evaluationReason } from "./nix-failure.ts";
-import type { NixStore } from "./nix-store.ts";
-import type { SetState } from "./sets/package-set.ts";
 
 /** The package set as it is now. */
 export interface FoundSet {

@@ -1,13 +1,13 @@
-import type { ArchiveEntry } from "../archive/archive-writer.ts";
-import { archiveOf } from "../archive/archive-writer.ts";
-import { addDevices } from "../archive/devices.ts";
-import { LayerTree } from "../archive/layer-tree.ts";
-import type { LayerContent } from "../package-source.ts";
-import type { EvaluatedPackage } from "./evaluation.ts";
+import type { ArchiveEntry } from "../../archive/archive-writer.ts";
+import { archiveOf } from "../../archive/archive-writer.ts";
+import { addDevices } from "../../archive/devices.ts";
+import { LayerTree } from "../../archive/layer-tree.ts";
+import type { LayerContent } from "../../package-source.ts";
+import type { EvaluatedPackage } from "../evaluation/evaluation.ts";
+import type { StorePathInfo } from "../store/nix-store.ts";
+import type { TreeEntry } from "../store/read-tree.ts";
 import { type LinkCollision, linkTree } from "./link-tree.ts";
-import type { StorePathInfo } from "./nix-store.ts";
 import type { LinkEntry } from "./output-links.ts";
-import type { TreeEntry } from "./read-tree.ts";
 
 /** What the layer of links is made of. */
 export interface LinkedOutputs {

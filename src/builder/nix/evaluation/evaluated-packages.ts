@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { SourceLedger } from "../../metadata/ports/source-ledger.ts";
-import { digestOf } from "../../oci/digest.ts";
+import type { SourceLedger } from "../../../metadata/ports/source-ledger.ts";
+import { digestOf } from "../../../oci/digest.ts";
 import { type EvaluatedPackage, type EvaluationRequest, EXPRESSION } from "./evaluation.ts";
 
 const ANSWERS = "nix/answer";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, setDefaultTimeout } from "bun:test";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { mustRun } from "../../../test/support/command.ts";
-import { eventually } from "../../../test/support/eventually.ts";
+import { mustRun } from "../../../../test/support/command.ts";
+import { eventually } from "../../../../test/support/eventually.ts";
 import {
   HAS_NIX,
   makeRemovable,
@@ -10,14 +10,14 @@ import {
   openNixSource,
   type TestSource,
   type TestSourceOptions,
-} from "../../../test/support/nix.ts";
-import { describeWith } from "../../../test/support/requirements.ts";
-import { stepContext } from "../../../test/support/step-context.ts";
-import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
-import type { MetadataStore } from "../../metadata/ports/metadata-store.ts";
-import { type Digest, digestOf } from "../../oci/digest.ts";
-import { parseTag } from "../../oci/reference.ts";
-import { type Resolution, ResolutionOutdated } from "../package-source.ts";
+} from "../../../../test/support/nix.ts";
+import { describeWith } from "../../../../test/support/requirements.ts";
+import { stepContext } from "../../../../test/support/step-context.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../../../test/support/temporary-folder.ts";
+import type { MetadataStore } from "../../../metadata/ports/metadata-store.ts";
+import { type Digest, digestOf } from "../../../oci/digest.ts";
+import { parseTag } from "../../../oci/reference.ts";
+import { type Resolution, ResolutionOutdated } from "../../package-source.ts";
 
 const AMD64 = { os: "linux", architecture: "amd64" };
 /** A safety net: some tests build packages. */

@@ -1,4 +1,4 @@
-import type { SourceLedger } from "../../metadata/ports/source-ledger.ts";
+import type { SourceLedger } from "../../../metadata/ports/source-ledger.ts";
 import type { StorePathInfo } from "./nix-store.ts";
 import type { TreeEntry } from "./read-tree.ts";
 

@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { Semaphore } from "../../concurrency/semaphore.ts";
-import { RegistryError } from "../../oci/registry-error.ts";
-import { CommandTimeout } from "../process/command-runner.ts";
+import { Semaphore } from "../../../concurrency/semaphore.ts";
+import { RegistryError } from "../../../oci/registry-error.ts";
+import { CommandTimeout } from "../../process/command-runner.ts";
+import { evaluationReason, packagesFailed } from "../nix-failure.ts";
+import type { NixStore } from "../store/nix-store.ts";
 import { nearestNames } from "./nearest-names.ts";
-import { evaluationReason, packagesFailed } from "./nix-failure.ts";
-import type { NixStore } from "./nix-store.ts";
 
 /** A package that a name means. */
 export interface EvaluatedPackage {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "bun:test";
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { mustRun } from "../../../test/support/command.ts";
-import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import { mustRun } from "../../../../test/support/command.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { readTree } from "./read-tree.ts";
 import { StorePathDamaged } from "./store-path.ts";
 

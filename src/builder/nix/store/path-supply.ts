@@ -1,9 +1,9 @@
-import type { Logger } from "../../log.ts";
-import { RegistryError } from "../../oci/registry-error.ts";
-import { ResolutionOutdated } from "../package-source.ts";
+import type { Logger } from "../../../log.ts";
+import { RegistryError } from "../../../oci/registry-error.ts";
+import { ResolutionOutdated } from "../../package-source.ts";
+import type { EvaluatedPackage } from "../evaluation/evaluation.ts";
+import type { NixHost } from "../nix-host.ts";
 import { outputNameOf } from "./derivation-file.ts";
-import type { EvaluatedPackage } from "./evaluation.ts";
-import type { NixHost } from "./nix-host.ts";
 import { StoreIncomplete, type StorePathInfo } from "./nix-store.ts";
 import type { RecordedPath, StoreLedger } from "./store-ledger.ts";
 
