@@ -26,7 +26,8 @@ export class SourceTable {
 
   /** Whether a name stands for an image to build. Looks only at the text. A digest never does: it names stored content. */
   claims(repository: RepositoryName, reference: Reference): boolean {
-    return !isDigestReference(reference) && this.#find(repository) !== undefined;
+    if (isDigestReference(reference)) return false;
+    return this.#root !== undefined || this.#named(repository) !== undefined;
   }
 
   /**
@@ -35,17 +36,16 @@ export class SourceTable {
    * @throws {RegistryError} what {@link PackageSource.read} throws
    */
   read(repository: RepositoryName, tag: Tag, defaultPlatform: Platform): SourceRequest {
-    const found = this.#find(repository);
-    if (found === undefined) throw new Error(`no source serves ${repository}`);
-    const { source, components } = found;
+    const named = this.#named(repository);
+    const source = named ?? this.#root;
+    if (source === undefined) throw new Error(`no source serves ${repository}`);
+    const components = repository.split("/").slice(named === undefined ? 0 : 1);
     return { source, request: source.read(components, tag, defaultPlatform) };
   }
 
-  /** The source by the name's first component, or else the one that serves all other names. */
-  #find(repository: RepositoryName) {
-    const [first = "", ...rest] = repository.split("/");
-    const source = rest.length === 0 ? undefined : this.#sources.get(first);
-    if (source !== undefined) return { source, components: rest };
-    return this.#root && { source: this.#root, components: [first, ...rest] };
+  /** The source that a name's first component names, if anything follows it. Every pull by a tag asks for this. */
+  #named(repository: RepositoryName): PackageSource | undefined {
+    const end = repository.indexOf("/");
+    return end < 0 ? undefined : this.#sources.get(repository.slice(0, end));
   }
 }

@@ -106,16 +106,10 @@ export class PathSupply implements AsyncDisposable {
   ): Promise<readonly StorePathInfo[] | undefined> {
     const { store } = this.#parts.host;
     // At the same time: each command of Nix takes longer to start than to answer.
-    const [isThere, closure] = await Promise.all([
-      store.confirm(outputs, signal),
-      store.closure(outputs, signal).catch((cause: unknown) => {
-        signal.throwIfAborted();
-        return cause;
-      }),
-    ]);
-    if (!isThere) return undefined;
-    if (Array.isArray(closure)) return closure as readonly StorePathInfo[];
-    throw closure;
+    const listing = store.closure(outputs, signal);
+    // It fails if a path was removed, which the other one tells.
+    listing.catch(() => {});
+    return (await store.confirm(outputs, signal)) ? await listing : undefined;
   }
 
   /** Makes paths by their own derivations, so that nothing is made that only their users need. */
