@@ -1,28 +1,23 @@
 import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
-import { IndexUpkeep } from "./builder/index-upkeep.ts";
 import type { OnDemandBuilder } from "./builder/on-demand-builder.ts";
 import type { PackageIndex } from "./builder/package-index.ts";
-import { SYSTEM_CLOCK } from "./clock.ts";
 import { type BuildSource, createBuilder, createPackageIndex, describeSource } from "./compose/builder.ts";
+import { startHttp } from "./compose/http.ts";
 import { openLinks } from "./compose/links.ts";
+import { createRegistry } from "./compose/registry.ts";
 import { createBlobStore, openLocks, openStores, withSmallBlobs } from "./compose/storage.ts";
+import { startUpkeep } from "./compose/upkeep.ts";
 import type { Config } from "./config/schema.ts";
 import type { UploadPatience } from "./content/upload-turns.ts";
-import { BodyMemory } from "./http/body-memory.ts";
-import { MemoryRoom } from "./http/memory-room.ts";
-import { type HttpServer, startHttpServer } from "./http/server.ts";
+import type { HttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
 import type { StorageError } from "./oci/storage-error.ts";
 import { type AccessPolicy, OPEN_ACCESS } from "./registry/access-policy.ts";
 import type { ImageStore } from "./registry/image-store.ts";
-import { startLeftoverReport } from "./registry/leftover-report.ts";
 import { ManifestPulls } from "./registry/manifest-pulls.ts";
-import { ManifestThread } from "./registry/manifest-thread.ts";
-import { startPresenceWatch } from "./registry/presence-watch.ts";
-import { Registry } from "./registry/registry.ts";
 import { RegistryImageStore } from "./registry/registry-image-store.ts";
-import { startUploadExpiry } from "./registry/upload-expiry.ts";
+import { startPresenceWatch } from "./upkeep/presence-watch.ts";
 
 /** A whole registry, ready to serve. */
 export interface Slipway extends AsyncDisposable {
@@ -72,22 +67,9 @@ export async function compose(
   const store = createBlobStore(driver, { locks, ...(patience && { patience }) }, opened, log);
   const links = await openLinks(config, metadata, engine, opened, log);
   const provider = withSmallBlobs(config, store);
-  const registry = new Registry({
-    ledger: metadata,
-    links,
-    provider,
-    locator: config.content.driver === "s3" && config.content.redirect ? store : undefined,
-    ingester: store,
-    policy,
-    rules: config.registry,
-    manifestThread: opened.use(
-      new ManifestThread((err) => log.error({ err }, "the thread that reads manifests failed")),
-    ),
-    log: log.child({ area: "registry" }),
-  });
+  const registry = createRegistry(config, { metadata, links, store, provider }, policy, opened, log);
   const images = new RegistryImageStore(store, provider, links, registry.manifests);
-  const builderLog = log.child({ area: "builder" });
-  const building = { store: images, ledger: metadata, locks, log: builderLog };
+  const building = { store: images, ledger: metadata, locks, log: log.child({ area: "builder" }) };
   const builder = await createBuilder(config, data, building, opened);
   const packageIndex = createPackageIndex(config, builder, { ledger: metadata, locks });
   const pulls = new ManifestPulls(registry.manifests, builder);
@@ -103,16 +85,9 @@ export async function compose(
       builder === undefined ? [] : await Promise.all(builder.sources.map(describeSource)),
     serve() {
       all.use(startPresenceWatch([engine, driver, locks], lost.resolve));
-      const registryLog = log.child({ area: "registry" });
-      const { uploadExpirySeconds } = config.registry;
-      all.use(startUploadExpiry(registry.uploads, uploadExpirySeconds, registryLog));
-      all.use(startLeftoverReport({ content: store, ledger: metadata }, uploadExpirySeconds, registryLog));
-      if (packageIndex) all.use(new IndexUpkeep(packageIndex, SYSTEM_CLOCK, builderLog));
-      const limits = { ...config.http, deletes: config.registry.deletes };
-      const { bodyMemoryBytes, memoryTargetBytes } = config.http;
-      const bodies = new BodyMemory(bodyMemoryBytes, new MemoryRoom(memoryTargetBytes));
-      const services = { registry, pulls, limits, bodies };
-      return startHttpServer(services, config.http, log.child({ area: "http" }));
+      const kept = { uploads: registry.uploads, content: store, ledger: metadata, packageIndex, locks };
+      all.use(startUpkeep(config, kept, log));
+      return startHttp(config, registry, pulls, log);
     },
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };

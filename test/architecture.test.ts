@@ -23,7 +23,7 @@ const ALLOWED_READINGS: Readonly<Record<string, string>> = {
   "src/builder/apt/apt-workspace.test.ts": "the safety net of a request",
   "src/http/memory-room.test.ts": "it replaces the reading of memory",
   "src/metadata/folder-locks.test.ts": "a program that holds a lock lives until it is killed",
-  "src/registry/leftovers.test.ts": "it compares with times of files, an hour away",
+  "src/upkeep/leftovers.test.ts": "it compares with times of files, an hour away",
   "src/registry/uploads.test.ts": "it compares with times of files, a minute away",
   "test/architecture.test.ts": "it tests the rule",
   "test/architecture/gate-verdicts.ts": "it has the rule",

@@ -16,6 +16,7 @@ import { Uploads } from "./uploads.ts";
 
 const REPOSITORY = parseRepositoryName("team/app");
 const PATIENT = { waitMs: 60_000, silenceMs: 60_000 };
+const NEVER = new AbortController().signal;
 const EARLIER = new Date(Date.now() - 60_000);
 const later = () => new Date(Date.now() + 60_000);
 const fail = (error: unknown) => {
@@ -45,9 +46,9 @@ async function uploadsInStore(): Promise<number> {
 
 it("drops expired sessions with their bytes, and leaves those that are young", async () => {
   const { id } = await uploads.start(REPOSITORY);
-  expect(await uploads.purge(EARLIER, fail)).toBe(0);
+  expect(await uploads.purge(EARLIER, fail, NEVER)).toBe(0);
   expect((await uploads.status(REPOSITORY, id)).size).toBe(0);
-  expect(await uploads.purge(later(), fail)).toBe(1);
+  expect(await uploads.purge(later(), fail, NEVER)).toBe(1);
   expect(await uploadsInStore()).toBe(0);
   await expect(uploads.status(REPOSITORY, id)).rejects.toMatchObject({ fault: "upload-unknown" });
 });
@@ -59,9 +60,9 @@ it("drops what a process that ended in the middle of a push left without a sessi
       yield new Uint8Array(1000);
     })(),
   );
-  expect(await uploads.purge(EARLIER, fail)).toBe(0);
+  expect(await uploads.purge(EARLIER, fail, NEVER)).toBe(0);
   expect(await uploadsInStore()).toBe(1);
-  expect(await uploads.purge(later(), fail)).toBe(1);
+  expect(await uploads.purge(later(), fail, NEVER)).toBe(1);
   expect(await uploadsInStore()).toBe(0);
 });
 
@@ -75,7 +76,7 @@ it("drops expired sessions once, without failures, when two processes do so at o
   };
   const processes = [await open(), await open()];
   const ids = await Promise.all(Array.from({ length: 40 }, () => uploads.start(REPOSITORY)));
-  await Promise.all(processes.map((each) => each.uploads.purge(later(), fail)));
+  await Promise.all(processes.map((each) => each.uploads.purge(later(), fail, NEVER)));
   expect(await uploadsInStore()).toBe(0);
   for (const { id } of ids)
     await expect(uploads.status(REPOSITORY, id)).rejects.toMatchObject({ fault: "upload-unknown" });

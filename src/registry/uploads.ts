@@ -176,8 +176,14 @@ export class Uploads {
    * Drops every session started before `startedBefore`, and every upload without a session that has not changed since
    * then, which killed processes leave behind. Resolves to the number. Failures are passed to `onFailure` and retried
    * the next time.
+   *
+   * @throws the signal's reason soon after it is aborted
    */
-  async purge(startedBefore: Date, onFailure: (error: unknown) => void): Promise<number> {
+  async purge(
+    startedBefore: Date,
+    onFailure: (error: unknown) => void,
+    signal: AbortSignal,
+  ): Promise<number> {
     const drop = async (id: UploadId) => {
       const upload = await this.#ingester.resume(id);
       await upload?.cancel().catch(onFailure);
@@ -186,6 +192,7 @@ export class Uploads {
     for (let stale = PURGE_BATCH; stale === PURGE_BATCH; purged += stale) {
       const sessions = await this.#ledger.listStaleUploads(startedBefore, PURGE_BATCH);
       for (const { id } of sessions) {
+        signal.throwIfAborted();
         await this.#endSession(id);
         await drop(id);
       }
@@ -193,6 +200,7 @@ export class Uploads {
     }
     // A session is older than its upload, so the session of an upload this old is gone by now.
     for await (const { id, modifiedAt } of this.#ingester.listUploads()) {
+      signal.throwIfAborted();
       if (modifiedAt >= startedBefore) continue;
       await drop(id);
       purged += 1;

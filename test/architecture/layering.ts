@@ -26,8 +26,19 @@ interface Layer {
 /** Folders at the bottom, which nearly everyone may import: how to wait, what bytes are, threads. */
 const BOTTOM: readonly string[] = ["concurrency", "bytes", "threads", "oci"];
 
-// Downwards only: concurrency, bytes, threads <- oci <- content, metadata, cache <- registry <- builder, http <- compose <- cli.
+/** Rooms that no file is in yet, so that their first file finds its rule: see ARCHITECTURE.md, "Rooms to come". */
+const ROOMS_TO_COME: Readonly<Record<string, Layer>> = {
+  access: { folders: [...BOTTOM, "registry"], ports: "all" },
+  mirror: { folders: [...BOTTOM, "registry"], ports: "all" },
+  events: { folders: [...BOTTOM, "registry"], ports: "all" },
+  api: { folders: [...BOTTOM, "registry", "builder", "events", "http"], ports: "all" },
+  ui: { folders: [] },
+  page: { folders: [...BOTTOM, "registry", "http", "ui"], ports: "all" },
+};
+
+// Downwards only; ARCHITECTURE.md draws it.
 const LAYERS: Readonly<Record<string, Layer>> = {
+  ...ROOMS_TO_COME,
   clock: { folders: [] },
   log: { folders: [] },
   version: { folders: ["package.json"] },
@@ -35,16 +46,19 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   bytes: { folders: [] },
   threads: { folders: [] },
   oci: { folders: ["bytes", "concurrency"] },
-  ui: { folders: [] },
   config: { folders: ["oci"] },
   content: { folders: BOTTOM, ports: "types" },
   metadata: { folders: BOTTOM, ports: "types" },
   cache: { folders: BOTTOM, ports: "types" },
   registry: { folders: BOTTOM, ports: "all" },
   builder: { folders: [...BOTTOM, "registry"], ports: "all" },
-  http: { folders: [...BOTTOM, "registry", "ui"], ports: "all" },
+  http: { folders: [...BOTTOM, "registry"], ports: "all" },
+  upkeep: { folders: [...BOTTOM, "registry", "builder", "events"], ports: "all" },
   compose: {
-    folders: [...BOTTOM, "config", "content", "metadata", "cache", "registry", "builder", "http", "ui"],
+    folders: [
+      ...[...BOTTOM, "config", ...STORAGE, "registry", "builder", "http", "upkeep"],
+      ...Object.keys(ROOMS_TO_COME),
+    ],
   },
   cli: { folders: [...BOTTOM, "config", "registry", "builder", "http", "compose"], ports: "all" },
 };

@@ -9,7 +9,7 @@ import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
-import { startLeftoverReport } from "./leftover-report.ts";
+import { leftoverReport } from "./leftover-report.ts";
 import { countLeftovers } from "./leftovers.ts";
 
 const REPOSITORY = parseRepositoryName("team/app");
@@ -81,7 +81,7 @@ it("stops when it is told to", async () => {
 
 it("is logged in one line when a server starts", async () => {
   const { promise: line, resolve } = Promise.withResolvers<string>();
-  using _report = startLeftoverReport(parts(), HOUR_MS / 1000, pino({}, { write: resolve }));
+  await leftoverReport(parts(), HOUR_MS / 1000, pino({}, { write: resolve })).run(never);
   expect(JSON.parse(await line)).toMatchObject({
     msg: "leftovers of interrupted uploads",
     blobs: { count: 2, bytes: 16 },

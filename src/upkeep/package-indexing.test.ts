@@ -4,8 +4,10 @@ import { eventually } from "../../test/support/eventually.ts";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { HAS_APT, openSearchable } from "../../test/support/searchable-packages.ts";
-import { IndexUpkeep } from "./index-upkeep.ts";
-import type { PackageIndex } from "./package-index.ts";
+import type { PackageIndex } from "../builder/package-index.ts";
+import { KeyedLock } from "../concurrency/keyed-lock.ts";
+import { packageIndexing } from "./package-indexing.ts";
+import { Upkeep } from "./upkeep.ts";
 
 /** A safety net. */
 const LONG_MS = 120_000;
@@ -18,11 +20,13 @@ function start(index: PackageIndex) {
   const clock = new ManualClock();
   const logged: string[] = [];
   const log = pino({}, { write: (line) => void logged.push(JSON.parse(line).msg) });
-  const upkeep = new IndexUpkeep(index, clock, log);
-  /** Turns the clock, and waits until the upkeep waits again. */
+  const upkeep = new Upkeep({ locks: new KeyedLock(), clock, log });
+  const jobs = packageIndexing(index, log);
+  for (const job of jobs) upkeep.start(job);
+  /** Turns the clock, and waits until every job waits again. */
   const pass = async (minutes: number) => {
     await clock.advance(minutes * MINUTE_MS);
-    await eventually(() => clock.waiting === 1);
+    await eventually(() => clock.waiting === jobs.length);
   };
   return { upkeep, clock, logged, pass };
 }
