@@ -21,7 +21,7 @@ const SOURCES = CODE.filter(({ path }) => path.startsWith("src/"));
 const ALLOWED_READINGS: Readonly<Record<string, string>> = {
   "src/builder/apt/apt-source.test.ts": "the safety net of a request",
   "src/builder/apt/apt-workspace.test.ts": "the safety net of a request",
-  "src/http/memory-room.test.ts": "it replaces the reading of memory",
+  "src/http/bodies/memory-room.test.ts": "it replaces the reading of memory",
   "src/metadata/folder-locks.test.ts": "a program that holds a lock lives until it is killed",
   "src/upkeep/leftovers.test.ts": "it compares with times of files, an hour away",
   "src/registry/uploads.test.ts": "it compares with times of files, a minute away",

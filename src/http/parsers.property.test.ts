@@ -2,10 +2,10 @@ import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRanges } from "./byte-ranges.ts";
-import { isNotModified } from "./conditional.ts";
-import { parseContentRange } from "./content-range.ts";
-import { nextPageLink, parsePageQuery } from "./pagination.ts";
-import { parseRoute, ROUTE_PATHS, type RouteKind } from "./route.ts";
+import { isNotModified } from "./entity-tags.ts";
+import { parseContentRange } from "./v2/content-range.ts";
+import { nextPageLink, parsePageQuery } from "./v2/pagination.ts";
+import { parseRoute, ROUTE_PATHS, type RouteKind } from "./v2/route.ts";
 
 /** What `work` gives, or the fault it ends with; anything else thrown fails the test. */
 function outcome<Result>(work: () => Result): Result | string {

@@ -1,6 +1,4 @@
-import type { BlobDescriptor } from "../content/blob-services.ts";
-import type { Digest } from "../oci/digest.ts";
-import type { LinkedBlobs } from "../registry/linked-blobs.ts";
+import type { StoredFile } from "./reply.ts";
 
 /** Shorter answers are passed to the system before anyone could shorten the file. */
 const WATCHED_BYTES = 256 * 1024;
@@ -15,7 +13,9 @@ export interface Connections {
 }
 
 interface SentFile {
-  readonly blob: BlobDescriptor;
+  readonly file: StoredFile;
+  /** Called when the answer has ended. */
+  readonly onEnd: ((isComplete: boolean) => void) | undefined;
   isDamaged: boolean;
 }
 
@@ -28,21 +28,24 @@ interface SentFile {
  * twice a second.
  */
 export class SentFiles implements Disposable {
-  readonly #blobs: Pick<LinkedBlobs, "holds">;
   readonly #connections: Connections;
   readonly #sent = new Map<Request, SentFile>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(blobs: Pick<LinkedBlobs, "holds">, connections: Connections) {
-    this.#blobs = blobs;
+  constructor(connections: Connections) {
     this.#connections = connections;
   }
 
-  /** Watches the answer to `request`, which sends `length` bytes of a blob's file. */
-  watch(request: Request, blob: BlobDescriptor, length: number): void {
-    if (length < WATCHED_BYTES) return;
-    this.#sent.set(request, { blob, isDamaged: false });
+  /**
+   * Watches the answer to `request`, which sends `length` bytes of a file. Calls `onEnd` when it has ended.
+   *
+   * @returns false if the answer is too short to be watched; `onEnd` is never called then
+   */
+  watch(request: Request, file: StoredFile, length: number, onEnd?: SentFile["onEnd"]): boolean {
+    if (length < WATCHED_BYTES) return false;
+    this.#sent.set(request, { file, onEnd, isDamaged: false });
     if (this.#timer === undefined) this.#schedule();
+    return true;
   }
 
   /** Ends watching. */
@@ -57,28 +60,30 @@ export class SentFiles implements Disposable {
   }
 
   async #check(): Promise<void> {
-    const held = new Map<Digest, boolean>();
+    const whole = new Map<string, boolean>();
     let brokeOff = false;
     for (const [request, sent] of this.#sent) {
       // Ask this first: a file that is complete now was complete when the answer ended.
       const isOver = this.#connections.isOver(request);
-      const { digest } = sent.blob;
-      if (!held.has(digest)) held.set(digest, await this.#holds(sent.blob));
-      sent.isDamaged ||= held.get(digest) === false;
-      if (isOver) this.#sent.delete(request);
-      brokeOff ||= isOver && sent.isDamaged;
+      const { digest } = sent.file;
+      if (!whole.has(digest)) whole.set(digest, await isWhole(sent.file));
+      sent.isDamaged ||= whole.get(digest) === false;
+      if (!isOver) continue;
+      this.#sent.delete(request);
+      brokeOff ||= sent.isDamaged;
+      sent.onEnd?.(!sent.isDamaged && !request.signal.aborted);
     }
     if (brokeOff) this.#connections.closeIdle();
     this.#timer = undefined;
     if (this.#sent.size > 0) this.#schedule();
   }
+}
 
-  /** If the store cannot tell, close nothing. */
-  async #holds(blob: BlobDescriptor): Promise<boolean> {
-    try {
-      return await this.#blobs.holds(blob);
-    } catch {
-      return true;
-    }
+/** If the store cannot tell, close nothing. */
+async function isWhole(file: StoredFile): Promise<boolean> {
+  try {
+    return await file.isWhole();
+  } catch {
+    return true;
   }
 }

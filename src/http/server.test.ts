@@ -7,7 +7,7 @@ import { startHttpServer } from "./server.ts";
 it("does not share its port: a second server on it does not start", async () => {
   await using registry = await startRegistry();
   const { http } = ConfigSchema.parse({ http: { port: Number(new URL(registry.url).port) } });
-  const start = () => startHttpServer({ registry: {} } as never, http, createLogger("silent"));
+  const start = () => startHttpServer({ routers: [] } as never, http, createLogger("silent"));
   expect(start).toThrow(
     `cannot listen on 127.0.0.1:${http.port}: the port is in use; change http.port (SLIPWAY_HTTP_PORT)`,
   );
@@ -15,7 +15,7 @@ it("does not share its port: a second server on it does not start", async () => 
 
 it("names the setting if the address is not this machine's", () => {
   const { http } = ConfigSchema.parse({ http: { host: "192.0.2.1", port: 0 } });
-  expect(() => startHttpServer({ registry: {} } as never, http, createLogger("silent"))).toThrow(
+  expect(() => startHttpServer({ routers: [] } as never, http, createLogger("silent"))).toThrow(
     "this machine does not have the address; change http.host (SLIPWAY_HTTP_HOST)",
   );
 });

@@ -1,9 +1,14 @@
-import http from "node:http";
 import type { Logger } from "../log.ts";
-import { createDispatcher, refuseUnrouted } from "./dispatcher.ts";
-import { internalError } from "./error-response.ts";
-import type { Connection, HttpServices } from "./exchange.ts";
-import { rawPathRoutes } from "./raw-paths.ts";
+import type { AccessControl } from "../registry/access-control.ts";
+import type { BodyMemory } from "./bodies/body-memory.ts";
+import { allowHeaderBytes, isOver, rawPathRoutes } from "./bun-quirks.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { ErrorMapper } from "./error-mapper.ts";
+import { internalError } from "./error-reply.ts";
+import type { Connection } from "./request-context.ts";
+import { Responder } from "./responder.ts";
+import type { ResponseObserver } from "./response-observer.ts";
+import type { Router } from "./router.ts";
 import { SentFiles } from "./sent-files.ts";
 
 /**
@@ -11,8 +16,16 @@ import { SentFiles } from "./sent-files.ts";
  */
 const MAX_HEAD_BYTES = 32 * 1024;
 
-// Bun's servers take the limit from Node's setting, which Node itself does not let anyone change.
-Object.assign(http, { maxHeaderSize: MAX_HEAD_BYTES });
+allowHeaderBytes(MAX_HEAD_BYTES);
+
+/** What a server serves, and to whom. */
+export interface HttpServices {
+  readonly routers: readonly Router[];
+  readonly access: AccessControl;
+  /** The memory for the bodies of all requests. */
+  readonly bodies: BodyMemory;
+  readonly observer?: ResponseObserver | undefined;
+}
 
 /** The connection of one request. It outlives the request, but a pause of its idle timeout must not. */
 class RequestConnection implements Connection {
@@ -90,28 +103,34 @@ function listenProblem(code: string, message: string, { host, port }: HttpOption
 }
 
 function listen(services: HttpServices, options: HttpOptions, log: Logger): HttpServer {
-  const sentFiles = new SentFiles(services.registry.blobs, {
-    isOver: (request) => server.requestIP(request) === null,
+  const sentFiles = new SentFiles({
+    isOver: (request) => isOver(server, request),
     closeIdle: () => server.closeIdleConnections(),
   });
-  const dispatch = createDispatcher(services, sentFiles, log);
+  const responder = new Responder(sentFiles, services.observer);
+  const dispatcher = new Dispatcher({ ...services, errors: new ErrorMapper(log), responder });
+  const { idleTimeoutSeconds } = options;
+  const routes = services.routers.map((router) =>
+    rawPathRoutes(router.prefix, (request, path, server) =>
+      dispatcher.dispatch(router, request, path, new RequestConnection(server, request, idleTimeoutSeconds)),
+    ),
+  );
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
     // Otherwise Bun would answer an error with a page that shows the code.
     development: false,
-    idleTimeout: options.idleTimeoutSeconds,
+    idleTimeout: idleTimeoutSeconds,
     // Blobs may have any size; each handler limits what it holds in memory.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     // Otherwise a second server could use the same port, and each would answer every other request.
     reusePort: false,
-    routes: rawPathRoutes((request, path, server) =>
-      dispatch(request, path, new RequestConnection(server, request, options.idleTimeoutSeconds)),
-    ),
-    fetch: (request) => refuseUnrouted(request),
+    routes: Object.assign({}, ...routes),
+    fetch: (request) => dispatcher.refuse(request),
     error: (error) => {
       log.error({ err: error }, "response failed");
-      return internalError();
+      const { status, headers, body } = internalError();
+      return new Response(body as string, { status, headers });
     },
   });
   return {

@@ -22,3 +22,28 @@ export function streamOf(source: ByteSource): ReadableStream<Uint8Array> {
     { highWaterMark: 0 },
   );
 }
+
+/** The same stream; `onEnd` is told how many bytes were read from it, and whether that was all. */
+export function observedStream(
+  stream: ReadableStream<Uint8Array>,
+  onEnd: (readBytes: number, isComplete: boolean) => void,
+): ReadableStream<Uint8Array> {
+  return streamOf(counted(stream, onEnd));
+}
+
+async function* counted(
+  stream: ReadableStream<Uint8Array>,
+  onEnd: (readBytes: number, isComplete: boolean) => void,
+): AsyncGenerator<Uint8Array> {
+  let readBytes = 0;
+  let isComplete = false;
+  try {
+    for await (const chunk of stream) {
+      yield chunk;
+      readBytes += chunk.byteLength;
+    }
+    isComplete = true;
+  } finally {
+    onEnd(readBytes, isComplete);
+  }
+}

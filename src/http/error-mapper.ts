@@ -1,0 +1,36 @@
+import type { Logger } from "../log.ts";
+import { storageFailure } from "../oci/storage-error.ts";
+import { errorReply, internalError } from "./error-reply.ts";
+import { FailureLog } from "./failure-log.ts";
+import type { Reply } from "./reply.ts";
+import { pathOf } from "./request-head.ts";
+
+/** Turns whatever a request fails with into a reply, and logs what is not the client's fault. */
+export class ErrorMapper {
+  readonly #failures: FailureLog;
+
+  constructor(log: Logger) {
+    this.#failures = new FailureLog(log);
+  }
+
+  /** The reply for an error. Storage failures have their reason; other unexpected errors show no details. */
+  replyTo(error: unknown, request: Request): Reply {
+    return errorReply(error) ?? this.#unexpected(error, request);
+  }
+
+  /** If a client disconnects during an upload, nothing failed, and nobody reads the reply. */
+  #unexpected(error: unknown, request: Request): Reply {
+    const place = { method: request.method, path: pathOf(request.url) };
+    const storage = storageFailure(error);
+    if (storage !== undefined) {
+      this.#failures.storageFailed(storage, place);
+      return errorReply(storage.error) ?? internalError();
+    }
+    if (request.signal.aborted || (error instanceof Error && error.name === "AbortError")) {
+      this.#failures.clientWentAway(place);
+    } else {
+      this.#failures.requestFailed(error, place);
+    }
+    return internalError();
+  }
+}

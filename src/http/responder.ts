@@ -1,0 +1,79 @@
+import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
+import { LOOP_TURNS } from "../concurrency/loop-turns.ts";
+import type { Reply } from "./reply.ts";
+import type { ResponseObserver } from "./response-observer.ts";
+import type { SentFiles } from "./sent-files.ts";
+import { observedStream } from "./stream-of.ts";
+
+/** Bytes of a file that the system accepts at once. */
+const SENT_AT_ONCE_BYTES = 2.5 * 1024 * 1024;
+const SENT_BYTES_PER_MS = 4 * 1024 * 1024;
+
+/** A request that has arrived. */
+export interface Arrival {
+  readonly request: Request;
+  /** The decoded path. */
+  readonly path: string;
+  /** When it arrived, in milliseconds of the clock; 0 if nobody observes responses. */
+  readonly at: number;
+}
+
+/** Hands replies to the server, and follows what becomes of them. */
+export class Responder {
+  readonly #sentFiles: SentFiles;
+  readonly #observer: ResponseObserver | undefined;
+  readonly #clock: Clock;
+
+  constructor(sentFiles: SentFiles, observer?: ResponseObserver, clock: Clock = SYSTEM_CLOCK) {
+    this.#sentFiles = sentFiles;
+    this.#observer = observer;
+    this.#clock = clock;
+  }
+
+  /** Notes that a request has arrived. */
+  arrived(request: Request, path: string): Arrival {
+    return { request, path, at: this.#observer === undefined ? 0 : this.#clock.now() };
+  }
+
+  /** The response that the server sends for `reply`. */
+  respond(reply: Reply, arrival: Arrival): Response {
+    const { status, headers, body } = reply;
+    if (body instanceof Blob) {
+      LOOP_TURNS.spend(Math.min(body.size, SENT_AT_ONCE_BYTES) / SENT_BYTES_PER_MS);
+    }
+    const sent = this.#followed(reply, arrival);
+    return new Response(sent as Exclude<typeof sent, Uint8Array> | Uint8Array<ArrayBuffer>, {
+      status,
+      headers,
+    });
+  }
+
+  /** The reply's body. Sees to it that somebody is told of its end. */
+  #followed({ status, body, file }: Reply, { request, path, at }: Arrival): Reply["body"] {
+    const observer = this.#observer;
+    if (observer === undefined) {
+      if (file !== undefined) this.#sentFiles.watch(request, file, (body as Blob).size);
+      return body;
+    }
+    const end = (sentBytes: number | undefined, isComplete: boolean) =>
+      observer.ended({
+        ...{ method: request.method, path, status, sentBytes, isComplete },
+        durationMs: this.#clock.now() - at,
+      });
+    if (body instanceof ReadableStream) return observedStream(body, end);
+    const size = sizeOf(body);
+    const isWatched =
+      file !== undefined &&
+      this.#sentFiles.watch(request, file, size, (isComplete) =>
+        end(isComplete ? size : undefined, isComplete),
+      );
+    if (!isWatched) end(size, true);
+    return body;
+  }
+}
+
+function sizeOf(body: Uint8Array | string | Blob | null): number {
+  if (body === null) return 0;
+  if (typeof body === "string") return Buffer.byteLength(body);
+  return body instanceof Blob ? body.size : body.byteLength;
+}

@@ -1,0 +1,33 @@
+import type { Awaitable } from "../concurrency/awaitable.ts";
+import type { RepositoryName } from "../oci/repository-name.ts";
+import type { RepositoryAction } from "../registry/access-policy.ts";
+import type { Reply } from "./reply.ts";
+import type { RequestContext } from "./request-context.ts";
+
+/** What a caller must be allowed to do. */
+export interface Permission {
+  readonly action: RepositoryAction;
+  readonly repository: RepositoryName;
+}
+
+/** One method of one route, for the path of a request. */
+export interface Call {
+  /** Checked before {@link handle} is called; absent if the handler itself decides what the caller may see. */
+  readonly needs?: Permission | undefined;
+  handle(context: RequestContext): Awaitable<Reply>;
+}
+
+/** The routes below one prefix. The server sends it only paths that are exactly what the client sent. */
+export interface Router {
+  /** The first part of its paths, such as `/v2`. No two routers have the same one. */
+  readonly prefix: string;
+  /**
+   * Finds what a request asks for.
+   *
+   * @param path the decoded path
+   * @throws {RegistryError} `route-unknown`, `method-not-allowed`, `name-invalid`
+   */
+  match(path: string, method: string): Call;
+  /** Whether a route has this path, before any of its parts is checked. */
+  knows(path: string): boolean;
+}

@@ -1,0 +1,42 @@
+import type { Socket } from "node:net";
+import { openConnection } from "./raw-http.ts";
+
+/** A client that reads the head of an answer, and the rest once it is told to. */
+export class SlowReader {
+  readonly #socket: Socket;
+  /** Resolves when the connection is closed, by either side. */
+  readonly closed: Promise<void>;
+  /** Bytes so far, with the head. */
+  received = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
+  }
+
+  /** Asks for a path of the server at `url`; resolves when the answer begins. */
+  static async open(url: string, path: string, headers = ""): Promise<SlowReader> {
+    const socket = await openConnection(url);
+    const reader = new SlowReader(socket);
+    const first = new Promise<void>((resolve) => {
+      socket.on("data", (chunk: Buffer) => {
+        if (reader.received === 0) socket.pause();
+        reader.received += chunk.byteLength;
+        resolve();
+      });
+    });
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: registry\r\n${headers}\r\n`);
+    await first;
+    return reader;
+  }
+
+  /** Reads the rest. */
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Goes away. */
+  end(): void {
+    this.#socket.destroy();
+  }
+}
