@@ -1,16 +1,7 @@
-import type { FileHandle } from "node:fs/promises";
-import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { AppendFile } from "./append-file.ts";
+import { EarlyFlush, type SyncData } from "./early-flush.ts";
 import type { GatherBuffers } from "./gather-buffers.ts";
-
-/** Bytes between two early flushes, so that the disk works while bytes still arrive. */
-const FLUSH_INTERVAL = 16 << 20;
-
-/** Makes a file's bytes and size durable; rejects if the disk fails. */
-export type SyncData = (handle: FileHandle) => Promise<void>;
-
-/** Gets bytes before they are written. They do not change until it resolves. */
-export type Tap = (piece: Uint8Array) => Awaitable<void>;
+import { type Tap, WriteQueue } from "./write-queue.ts";
 
 /** The parts of a {@link FileAppender}. */
 export interface FileAppenderParts {
@@ -30,34 +21,27 @@ export interface FileAppenderParts {
  * size of the chunks, and a short wait for the disk or the tap does not stop the source.
  */
 export class FileAppender {
-  readonly #file: AppendFile;
-  readonly #syncData: SyncData;
   readonly #buffers: GatherBuffers;
-  readonly #tap: Tap;
-  #position: number;
-  #gathering: Uint8Array | undefined;
-  #gathered = 0;
-  #writing: Promise<void> = Promise.resolve();
-  /** Resolves when everything submitted is written and tapped. */
-  #done: Promise<unknown> = Promise.resolve();
-  /** Resolves when the last submitted buffer is released. Buffers are released in order. */
-  #released: Promise<void> = Promise.resolve();
-  #flushedBytes = 0;
-  #flushing: Promise<void> | undefined;
-  #flushFailure: { readonly cause: unknown } | undefined;
-  #failed = false;
+  readonly #queue: WriteQueue;
+  readonly #flush: EarlyFlush;
+  /** The buffer that is being filled, and how many of its bytes are. */
+  #buffer: Uint8Array | undefined;
+  #filled = 0;
 
   constructor({ file, position, buffers, tap, syncData }: FileAppenderParts) {
-    this.#file = file;
-    this.#position = position;
     this.#buffers = buffers;
-    this.#tap = tap;
-    this.#syncData = syncData;
+    this.#flush = new EarlyFlush(file, syncData);
+    const write = async (bytes: Uint8Array, at: number) => {
+      const count = await file.write(bytes, at);
+      this.#flush.afterWrite();
+      return count;
+    };
+    this.#queue = new WriteQueue(position, write, tap);
   }
 
-  /** Whether a flush failed. The system may then have dropped bytes it had accepted, and reports that only once. */
+  /** Whether a flush failed: bytes that were accepted may be lost. */
   get flushFailed(): boolean {
-    return this.#flushFailure !== undefined;
+    return this.#flush.hasFailed;
   }
 
   /**
@@ -65,8 +49,8 @@ export class FileAppender {
    * Rejects if a write failed.
    */
   write(chunk: Uint8Array): Promise<void> | undefined {
-    if (this.#gathering !== undefined && chunk.byteLength < this.#buffers.size - this.#gathered) {
-      this.#gather(this.#gathering, chunk);
+    if (this.#buffer !== undefined && chunk.byteLength < this.#buffers.size - this.#filled) {
+      this.#gather(this.#buffer, chunk);
       return undefined;
     }
     return this.#writeThrough(chunk);
@@ -74,82 +58,36 @@ export class FileAppender {
 
   /** Writes what is gathered, and waits for all that is in flight. */
   async finish(): Promise<void> {
-    try {
-      this.#submit();
-      await this.#done;
-    } finally {
-      await this.#released;
-      await this.#flushing;
-    }
-    if (this.#flushFailure !== undefined) throw this.#flushFailure.cause;
+    this.#submit();
+    await this.#queue.idle();
+    await this.#flush.idle();
+    this.#queue.throwIfFailed();
+    this.#flush.throwIfFailed();
   }
 
   async #writeThrough(chunk: Uint8Array): Promise<void> {
     const { size } = this.#buffers;
     for (let taken = 0; taken < chunk.byteLength; ) {
-      this.#gathering ??= await this.#buffers.take();
-      if (this.#failed) await this.#done;
-      const part = chunk.subarray(taken, taken + size - this.#gathered);
-      this.#gather(this.#gathering, part);
+      this.#buffer ??= await this.#buffers.take();
+      this.#queue.throwIfFailed();
+      const part = chunk.subarray(taken, taken + size - this.#filled);
+      this.#gather(this.#buffer, part);
       taken += part.byteLength;
-      if (this.#gathered === size) this.#submit();
+      if (this.#filled === size) this.#submit();
     }
   }
 
   #gather(buffer: Uint8Array, part: Uint8Array): void {
-    buffer.set(part, this.#gathered);
-    this.#gathered += part.byteLength;
+    buffer.set(part, this.#filled);
+    this.#filled += part.byteLength;
   }
 
+  /** Hands what is gathered to the queue. */
   #submit(): void {
-    const buffer = this.#gathering;
+    const buffer = this.#buffer;
     if (buffer === undefined) return;
-    const length = this.#gathered;
-    this.#gathering = undefined;
-    this.#gathered = 0;
-    const tapped = this.#tapped(buffer.subarray(0, length));
-    const written = this.#writing.then(() => this.#writeAll(buffer, length));
-    this.#writing = written;
-    this.#done = Promise.all([this.#done, written, tapped]);
-    // The next write, or the finish, reports the failure. Until then nobody awaits this promise.
-    this.#done.catch(() => {
-      this.#failed = true;
-    });
-    this.#released = Promise.allSettled([written, tapped]).then(() => this.#buffers.release(buffer));
+    this.#queue.push(buffer.subarray(0, this.#filled), () => this.#buffers.release(buffer));
+    this.#buffer = undefined;
+    this.#filled = 0;
   }
-
-  /** A tap that throws is treated like one that rejects: the buffer is released too. */
-  #tapped(piece: Uint8Array): Awaitable<void> {
-    try {
-      return this.#tap(piece);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  async #writeAll(buffer: Uint8Array, length: number): Promise<void> {
-    for (let written = 0; written < length; ) {
-      const count = await this.#file.write(buffer.subarray(written, length), this.#position);
-      written += count;
-      this.#position += count;
-    }
-    const unflushed = this.#file.cachedBytes - this.#flushedBytes;
-    if (unflushed >= FLUSH_INTERVAL && this.#flushing === undefined) this.#flush();
-  }
-
-  #flush(): void {
-    this.#flushedBytes = this.#file.cachedBytes;
-    this.#flushing = this.#syncData(this.#file.handle)
-      .catch((cause: unknown) => {
-        this.#flushFailure ??= { cause };
-      })
-      .finally(() => {
-        this.#flushing = undefined;
-      });
-  }
-}
-
-/** Waits until the file's bytes and size are on the disk. */
-export function syncData(handle: FileHandle): Promise<void> {
-  return handle.datasync();
 }

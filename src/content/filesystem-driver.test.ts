@@ -15,7 +15,7 @@ import { digestOf } from "../oci/digest.ts";
 import { blobKey } from "./blob-paths.ts";
 import { StorageError } from "./content-driver.ts";
 import { syncFolder } from "./durable-folders.ts";
-import { syncData } from "./file-appender.ts";
+import { syncData } from "./early-flush.ts";
 import { FilesystemDriver } from "./filesystem-driver.ts";
 
 async function createStore() {

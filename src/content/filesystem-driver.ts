@@ -7,7 +7,7 @@ import type { Digest } from "../oci/digest.ts";
 import { UPLOADS_PREFIX } from "./blob-paths.ts";
 import type { ContentDriver, ListedUpload, StoredBlob, UploadId, UploadState } from "./content-driver.ts";
 import { DurableFolders, type SyncFolder, syncFolder } from "./durable-folders.ts";
-import { type SyncData, syncData } from "./file-appender.ts";
+import { type SyncData, syncData } from "./early-flush.ts";
 import { FilesystemBlobs } from "./filesystem-blobs.ts";
 import { FilesystemUploads } from "./filesystem-uploads.ts";
 import { RootFolder } from "./root-folder.ts";
