@@ -73,7 +73,7 @@ export async function compose(
   const links = await openLinks(config, metadata, engine, opened, log);
   const provider = withSmallBlobs(config, store);
   const registry = new Registry({
-    ledger: metadata,
+    metadata,
     links,
     provider,
     locator: config.content.driver === "s3" && config.content.redirect ? store : undefined,
@@ -87,9 +87,9 @@ export async function compose(
   });
   const images = new RegistryImageStore(store, provider, links, registry.manifests);
   const builderLog = log.child({ area: "builder" });
-  const building = { store: images, ledger: metadata, locks, log: builderLog };
+  const building = { store: images, metadata, locks, log: builderLog };
   const builder = await createBuilder(config, data, building, opened);
-  const packageIndex = createPackageIndex(config, builder, { ledger: metadata, locks });
+  const packageIndex = createPackageIndex(config, builder, { ledger: metadata.packageIndex, locks });
   const pulls = new ManifestPulls(registry.manifests, builder);
   const all = opened.move();
   const lost = Promise.withResolvers<StorageError>();
@@ -106,7 +106,8 @@ export async function compose(
       const registryLog = log.child({ area: "registry" });
       const { uploadExpirySeconds } = config.registry;
       all.use(startUploadExpiry(registry.uploads, uploadExpirySeconds, registryLog));
-      all.use(startLeftoverReport({ content: store, ledger: metadata }, uploadExpirySeconds, registryLog));
+      const contentParts = { content: store, ledger: metadata.content };
+      all.use(startLeftoverReport(contentParts, uploadExpirySeconds, registryLog));
       if (packageIndex) all.use(new IndexUpkeep(packageIndex, SYSTEM_CLOCK, builderLog));
       const limits = { ...config.http, deletes: config.registry.deletes };
       const { bodyMemoryBytes, memoryTargetBytes } = config.http;
