@@ -35,8 +35,8 @@ export async function requireConditionOf(
 }
 
 /**
- * Checks the condition of a removal of `reference`; false if there is a condition and nothing to remove, because an
- * absent reference meets every condition. Lock the repository first.
+ * Checks the condition of a removal of `reference`. False if there is a condition but nothing to remove: then the
+ * condition does not matter. Lock the repository first.
  *
  * @throws {RegistryError} `precondition-failed`
  */

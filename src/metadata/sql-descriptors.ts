@@ -9,8 +9,8 @@ import { readPieces, writePieces } from "./sql-pieces.ts";
 import { chunksOf, inList } from "./statement-chunks.ts";
 
 /**
- * Maximum bytes of a descriptor that is stored whole, and of small descriptors to read together, before other requests
- * get their turn.
+ * Maximum bytes of a descriptor that is stored whole. Small descriptors are read together up to this size, before other
+ * requests get their turn.
  */
 const SMALL_BYTES = 16 * 1024;
 

@@ -134,3 +134,17 @@ it.each([
   await store.manifests.putManifest(REPOSITORY, manifest, []);
   expect((await stored()).equals(bytes)).toBe(true);
 });
+
+it("answers from memory without a promise until something is committed", async () => {
+  await using folder = await temporaryFolder("sql-manifests");
+  await using store = await openMetadataStore(await openSqliteEngine(`${folder.path}/metadata.db`));
+  const { manifests } = store;
+  const manifest = sampleManifest("cached");
+  await manifests.putManifest(REPOSITORY, manifest, [tagName("latest")]);
+  const find = () => manifests.findManifest(REPOSITORY, tagName("latest"));
+  expect(find()).toBeInstanceOf(Promise);
+  const found = await find();
+  expect(find()).toBe(found);
+  await manifests.deleteTag(REPOSITORY, tagName("latest"));
+  expect(await find()).toBeUndefined();
+});

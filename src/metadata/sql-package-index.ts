@@ -9,9 +9,9 @@ import type { SqlEngine, SqlSession, SqlValue } from "./sql-engine.ts";
 import { searchPackages } from "./sql-package-search.ts";
 import { chunksOf, valuesList } from "./statement-chunks.ts";
 
-/** Complete indexes that are kept of each source. */
+/** Complete indexes to keep of each source. */
 const KEPT_INDEXES = 2;
-/** Packages that one transaction writes, so that other writers wait for a few milliseconds at most. */
+/** Packages that one transaction writes. Few, so that other writers wait for a few milliseconds at most. */
 const ROWS_AT_ONCE = 128;
 
 interface IndexRow {
@@ -145,7 +145,7 @@ export class SqlPackageIndex implements PackageIndexLedger {
   }
 }
 
-/** The first of the next numbers. @throws {Error} if the index was removed */
+/** Reserves `count` numbers of an index; returns the first. @throws {Error} if the index was removed */
 async function takeNumbers(session: SqlSession, id: PackageIndexId, count: number): Promise<number> {
   const [row] = await session.query<{ last_number: number }>(
     `UPDATE package_indexes SET last_number = last_number + $2
@@ -162,7 +162,7 @@ function rowOf(id: PackageIndexId, number: number, one: IndexedPackage): readonl
   return [id, number, name, version, description, homepage, license, mainProgram, searched];
 }
 
-/** Marks the indexes that are not kept: those beyond the newest, and older ones of the same state. */
+/** Marks indexes as removed: all but the newest {@link KEPT_INDEXES}, and older ones of the same state. */
 async function removeOthers(session: SqlSession, source: string): Promise<void> {
   const complete = await session.query<{ id: number; state: string }>(
     "SELECT id, state FROM package_indexes WHERE source = $1 AND status = 'complete' ORDER BY place DESC",

@@ -2,9 +2,9 @@ import { WorkSlices } from "../concurrency/work-slices.ts";
 import type { FoundPackage, PackageMatch } from "./ports/package-index-ledger.ts";
 import type { SqlSession } from "./sql-engine.ts";
 
-/** Packages that one statement of a search looks at. */
+/** Packages that one statement of a search reads. */
 const PAGE_ROWS = 500;
-/** Comes after every character of a name. */
+/** Sorts after every character of a name. */
 const LAST_CHARACTER = "\u{10ffff}";
 
 /** A complete package index. */
@@ -32,7 +32,7 @@ export async function searchPackages(
   word: string,
   limit: number,
 ): Promise<readonly FoundPackage[]> {
-  // The name itself is the first of those that begin with it.
+  // A package whose name is the word itself sorts first.
   const leading = await session.query<PackageRow>(
     `SELECT ${COLUMNS} FROM indexed_packages WHERE index_id = $1 AND name >= $2 AND name < $3
      ORDER BY name LIMIT $4`,
@@ -42,7 +42,10 @@ export async function searchPackages(
   return [...leading, ...others].map((row) => found(row, word));
 }
 
-/** Packages that have the word, but not at the beginning of their name: first those that have it in their name. */
+/**
+ * Reads the whole index for packages with the word elsewhere than at the beginning of their name. Those with the word in
+ * their name come first.
+ */
 async function scan(session: SqlSession, index: SearchedIndex, word: string, limit: number) {
   let named: readonly PackageRow[] = [];
   let described: readonly PackageRow[] = [];
