@@ -69,9 +69,9 @@ export async function compose(
   const provider = withSmallBlobs(config, store);
   const registry = createRegistry(config, { metadata, links, store, provider }, policy, opened, log);
   const images = new RegistryImageStore(store, provider, links, registry.manifests);
-  const building = { store: images, ledger: metadata, locks, log: log.child({ area: "builder" }) };
+  const building = { store: images, metadata, locks, log: log.child({ area: "builder" }) };
   const builder = await createBuilder(config, data, building, opened);
-  const packageIndex = createPackageIndex(config, builder, { ledger: metadata, locks });
+  const packageIndex = createPackageIndex(config, builder, { ledger: metadata.packageIndex, locks });
   const pulls = new ManifestPulls(registry.manifests, builder);
   const all = opened.move();
   const lost = Promise.withResolvers<StorageError>();
@@ -85,7 +85,13 @@ export async function compose(
       builder === undefined ? [] : await Promise.all(builder.sources.map(describeSource)),
     serve() {
       all.use(startPresenceWatch([engine, driver, locks], lost.resolve));
-      const kept = { uploads: registry.uploads, content: store, ledger: metadata, packageIndex, locks };
+      const kept = {
+        uploads: registry.uploads,
+        content: store,
+        ledger: metadata.content,
+        packageIndex,
+        locks,
+      };
       all.use(startUpkeep(config, kept, log));
       return startHttp(config, registry, pulls, log);
     },

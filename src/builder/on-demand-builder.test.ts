@@ -14,6 +14,7 @@ import {
   type DebianRepository,
   type TestPackage,
 } from "../../test/support/debian-repository.ts";
+import { delegating } from "../../test/support/delegating.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { blobKey } from "../content/blob-paths.ts";
@@ -104,12 +105,14 @@ async function digestOfImage({ store }: BuildRegistry, name: string): Promise<st
 }
 
 /** The lock that refers to a stored image. */
-async function lockOf({ store, ledger }: BuildRegistry, name: string) {
+async function lockOf({ store, metadata }: BuildRegistry, name: string) {
   const repository = parseRepositoryName(name);
   const subject = await store.findManifest(repository, LATEST);
   if (subject === undefined) throw new Error("the image is not there");
   const filter = { artifactType: MediaType.slipwayLock };
-  const [referrer] = await ledger.listReferrers(repository, subject.digest, filter, { limit: 10 });
+  const [referrer] = await metadata.referrers.listReferrers(repository, subject.digest, filter, {
+    limit: 10,
+  });
   if (referrer === undefined) throw new Error("nothing refers to the image");
   const artifact = await store.findManifest(repository, referrer.digest);
   const { layers } = JSON.parse(new TextDecoder().decode(artifact?.bytes)) as {
@@ -300,20 +303,19 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     });
     await slow.builder.ensure(contested, LATEST, SOMEBODY);
     expect((await registry.store.findManifest(contested, LATEST))?.mediaType).toBe(MediaType.ociIndex);
-    expect(await registry.ledger.findBuiltImage(contested, LATEST)).toBeUndefined();
+    expect(await registry.metadata.builds.findBuiltImage(contested, LATEST)).toBeUndefined();
   });
 
   it("look once only for what was built where a client pushed", async () => {
     let lookCount = 0;
     await using counting = await open("one", {
       change: ({ ledger }) => ({
-        ledger: {
-          ...ledger,
+        ledger: delegating(ledger, {
           findBuiltImage(repository, tag) {
             lookCount += 1;
             return ledger.findBuiltImage(repository, tag);
           },
-        },
+        }),
       }),
     });
     const pushed = name("apt/pushed/once");
@@ -333,17 +335,17 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     expect((await faultOf(failing.builder.ensure(broken, LATEST, SOMEBODY))).fault).toBe("build-failed");
     expect(await digestOfImage(registry, broken)).toBeUndefined();
     await registry.builder.ensure(broken, LATEST, SOMEBODY);
-    expect(await registry.ledger.findBuiltImage(broken, LATEST)).toBeDefined();
+    expect(await registry.metadata.builds.findBuiltImage(broken, LATEST)).toBeDefined();
   });
 
   it("are whole again after a refresh when a client deleted a part of them", async () => {
     const damaged = name("apt/git/curl");
     const [layer] = await layersOf(registry, damaged);
     const digest = parseDigest(layer?.digest ?? "");
-    expect(await registry.ledger.unlinkBlob(damaged, digest)).toBe(true);
+    expect(await registry.metadata.links.unlinkBlob(damaged, digest)).toBe(true);
     await using impatient = await open("one", { refreshSeconds: 0 });
     await impatient.builder.ensure(damaged, LATEST, SOMEBODY);
-    expect(await registry.ledger.findLinkedBlob(damaged, digest)).toBeDefined();
+    expect(await registry.metadata.links.findLinkedBlob(damaged, digest)).toBeDefined();
     expect(await digestOfImage(registry, damaged)).toBe(await digestOfImage(registry, "apt/curl/git"));
   });
 

@@ -45,7 +45,8 @@ export interface OnDemandOptions {
 export interface OnDemandParts {
   readonly sources: readonly PackageSource[];
   readonly store: ImageStore;
-  readonly ledger: BuildLedger & Pick<BlobLinks, "findLinkedBlob">;
+  readonly ledger: BuildLedger;
+  readonly links: Pick<BlobLinks, "findLinkedBlob">;
   readonly log: Logger;
   /** Compress layers. */
   readonly gzip: GzipThreads;
@@ -76,11 +77,11 @@ export class OnDemandBuilder implements ImageBuilder {
   readonly #loggedAt = new Map<string, number>();
 
   constructor(parts: OnDemandParts, options: OnDemandOptions) {
-    const { sources, store, ledger, log } = parts;
+    const { sources, store, ledger, links, log } = parts;
     this.#parts = parts;
     this.#sources = new SourceTable(sources);
     this.#options = options;
-    this.#stored = new StoredImages(store, ledger, options.refreshSeconds);
+    this.#stored = new StoredImages(store, ledger, links, options.refreshSeconds);
     const layers = new LayerBuilder(store, ledger, parts.gzip);
     const publisher = new ImagePublisher(store, ledger, this.#stored);
     this.#maker = new ImageMaker({ layers, stored: this.#stored, publisher, log }, options.layerRules);

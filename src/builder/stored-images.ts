@@ -25,7 +25,8 @@ const WHOLE_FOR_MS = 10_000;
 /** Finds what is stored under a name, and whether a built image is fresh and complete. */
 export class StoredImages {
   readonly #store: Pick<ImageStore, "findManifest" | "holds">;
-  readonly #ledger: Pick<BuildLedger, "findBuiltImage"> & Pick<BlobLinks, "findLinkedBlob">;
+  readonly #ledger: Pick<BuildLedger, "findBuiltImage">;
+  readonly #links: Pick<BlobLinks, "findLinkedBlob">;
   readonly #refreshSeconds: number;
   /** By name: a warm pull reads no built image from the database. */
   readonly #remembered = new Map<string, RememberedState>();
@@ -33,11 +34,13 @@ export class StoredImages {
   /** @param refreshSeconds a built image is stale when it was resolved longer ago */
   constructor(
     store: Pick<ImageStore, "findManifest" | "holds">,
-    ledger: Pick<BuildLedger, "findBuiltImage"> & Pick<BlobLinks, "findLinkedBlob">,
+    ledger: Pick<BuildLedger, "findBuiltImage">,
+    links: Pick<BlobLinks, "findLinkedBlob">,
     refreshSeconds: number,
   ) {
     this.#store = store;
     this.#ledger = ledger;
+    this.#links = links;
     this.#refreshSeconds = refreshSeconds;
   }
 
@@ -68,7 +71,7 @@ export class StoredImages {
     if (stored === undefined) return false;
     const images = manifestsOf(stored.bytes).map((image) => this.#holdsAll(repository, image.digest));
     const blobs = blobsOf(stored.bytes).map(async (blob) => {
-      const linked = await this.#ledger.findLinkedBlob(repository, blob.digest);
+      const linked = await this.#links.findLinkedBlob(repository, blob.digest);
       return linked !== undefined && (await this.#store.holds(linked));
     });
     return !(await Promise.all([...images, ...blobs])).includes(false);

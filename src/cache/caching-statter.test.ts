@@ -5,8 +5,8 @@ import {
   LINKED_ALIAS as ALIAS,
   LINKED_BLOB as BLOB,
   createAuthority,
-  delegating,
 } from "../../test/support/blob-authority.ts";
+import { delegating } from "../../test/support/delegating.ts";
 import { eventually } from "../../test/support/eventually.ts";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { nextTurn } from "../concurrency/next-turn.ts";

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, expect, it } from "bun:test";
 import { join } from "node:path";
 import { REPOSITORY, sampleBlob } from "../../test/contracts/metadata-store-samples.ts";
+import { delegating } from "../../test/support/delegating.ts";
 import { eventually } from "../../test/support/eventually.ts";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { createLogger } from "../log.ts";
-import type { BlobLinks, UnlinkLog } from "../metadata/ports/blob-ledger.ts";
+import type { UnlinkLog } from "../metadata/ports/blob-ledger.ts";
 import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
@@ -33,15 +34,15 @@ afterEach(async () => {
 /** An instance's view of the store, and how often it asked the authority; `log` replaces methods of its log. */
 function openInstance(log: Partial<UnlinkLog> = {}) {
   let asked = 0;
-  const counting = {
-    ...store,
-    ...log,
-    findLinkedBlob: (...link: Parameters<BlobLinks["findLinkedBlob"]>) => {
+  const authority = delegating(store.links, {
+    findLinkedBlob(...link) {
       asked += 1;
-      return store.findLinkedBlob(...link);
+      return store.links.findLinkedBlob(...link);
     },
-  };
-  const links = new SharedLinks({ authority: counting, shared: undefined, maxEntries: 100, log: LOG, clock });
+  });
+  const unlinks = delegating(store.unlinks, log);
+  const parts = { authority, unlinks, shared: undefined, maxEntries: 100, log: LOG, clock };
+  const links = new SharedLinks(parts);
   /** The answer, and whether the authority was asked for it. */
   const ask = async (digest = BLOB.digest) => {
     const before = asked;
@@ -65,7 +66,7 @@ async function outlast<Result>(work: Promise<Result>): Promise<Result> {
 }
 
 it("answers without the authority once it has heard the log", async () => {
-  await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
+  await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   using instance = openInstance();
   expect(await instance.ask()).toEqual({ found: BLOB, asked: true });
   await warm(instance);
@@ -76,7 +77,7 @@ it("serves nothing that another instance deleted, from the moment the delete res
   using one = openInstance();
   using other = openInstance();
   for (let round = 0; round < 5; round += 1) {
-    await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
+    await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
     await Promise.all([warm(one), warm(other)]);
     expect(await other.ask()).toEqual({ found: BLOB, asked: false });
     expect(await outlast(one.links.unlinkBlob(REPOSITORY, BLOB.digest))).toBe(true);
@@ -86,40 +87,40 @@ it("serves nothing that another instance deleted, from the moment the delete res
 });
 
 it("serves nothing that was deleted while its look at the log hung, from the moment the delete resolves", async () => {
-  await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
+  await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   let hangs = false;
   using hung = openInstance({
-    latestUnlink: () => (hangs ? new Promise(() => {}) : store.latestUnlink()),
+    latestUnlink: () => (hangs ? new Promise(() => {}) : store.unlinks.latestUnlink()),
   });
   using one = openInstance();
   await warm(hung);
   hangs = true;
   const deleting = one.links.unlinkBlob(REPOSITORY, BLOB.digest);
-  await eventually(async () => (await store.findLinkedBlob(REPOSITORY, BLOB.digest)) === undefined);
+  await eventually(async () => (await store.links.findLinkedBlob(REPOSITORY, BLOB.digest)) === undefined);
   expect(await hung.ask()).toEqual({ found: BLOB, asked: false });
   expect(await outlast(deleting)).toBe(true);
   expect(await hung.ask()).toEqual({ found: undefined, asked: true });
 });
 
 it("serves nothing that an instance deleted which died before it could tell", async () => {
-  await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
+  await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   using survivor = openInstance();
   await warm(survivor);
-  await store.unlinkBlob(REPOSITORY, BLOB.digest);
+  await store.links.unlinkBlob(REPOSITORY, BLOB.digest);
   expect(await survivor.ask()).toEqual({ found: BLOB, asked: false });
   await clock.advance(TRUST_MS);
   expect(await survivor.ask()).toEqual({ found: undefined, asked: true });
 });
 
 it("asks the authority while it cannot hear the log", async () => {
-  await store.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
+  await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   let isReachable = true;
   using instance = openInstance({
-    latestUnlink: () => (isReachable ? store.latestUnlink() : Promise.reject(new Error("away"))),
+    latestUnlink: () => (isReachable ? store.unlinks.latestUnlink() : Promise.reject(new Error("away"))),
   });
   await warm(instance);
   isReachable = false;
-  await store.unlinkBlob(REPOSITORY, BLOB.digest);
+  await store.links.unlinkBlob(REPOSITORY, BLOB.digest);
   await clock.advance(TRUST_MS - 1);
   expect(await instance.ask()).toEqual({ found: BLOB, asked: false });
   await clock.advance(1);
@@ -135,11 +136,11 @@ it("forgets everything when the log no longer reaches back to where it stopped",
       after < held ? [{ number: held, repository: REPOSITORY, digest: sampleBlob("b").digest }] : [],
   });
   for (const blob of [BLOB, kept]) {
-    await store.linkBlob(REPOSITORY, blob, [blob.digest]);
+    await store.links.linkBlob(REPOSITORY, blob, [blob.digest]);
     await warm(instance, blob.digest);
   }
   held = 20_000;
-  await store.unlinkBlob(REPOSITORY, BLOB.digest);
+  await store.links.unlinkBlob(REPOSITORY, BLOB.digest);
   expect(await instance.ask()).toEqual({ found: BLOB, asked: false });
   await clock.advance(TRUST_MS / 2);
   expect(await instance.ask()).toEqual({ found: undefined, asked: true });

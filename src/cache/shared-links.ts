@@ -12,7 +12,9 @@ import { UnlinkFeed, type UnlinkListener } from "./unlink-feed.ts";
 
 /** The parts of shared links. */
 export interface SharedLinksParts {
-  readonly authority: BlobLinks & UnlinkLog;
+  readonly authority: BlobLinks;
+  /** The authority's log of unlinks. */
+  readonly unlinks: UnlinkLog;
   /** The authority, with a shared cache in front if there is one. */
   readonly shared: CachingStatter | undefined;
   /** The cache in this process. */
@@ -40,7 +42,7 @@ export class SharedLinks implements BlobLinks, Disposable {
   #near: MemoryDescriptorCache;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ authority, shared, maxEntries, log, clock = SYSTEM_CLOCK }: SharedLinksParts) {
+  constructor({ authority, unlinks, shared, maxEntries, log, clock = SYSTEM_CLOCK }: SharedLinksParts) {
     this.#authority = authority;
     this.#shared = shared;
     this.#clock = clock;
@@ -56,7 +58,7 @@ export class SharedLinks implements BlobLinks, Disposable {
       },
       onFailure: (error) => this.#failed(error, log),
     };
-    this.#feed = new UnlinkFeed(authority, listener, clock);
+    this.#feed = new UnlinkFeed(unlinks, listener, clock);
   }
 
   findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined> {

@@ -6,7 +6,7 @@ import type { PackageSource } from "../builder/package-source.ts";
 import { openChosenPlan } from "../builder/plan/chosen-plan.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log.ts";
-import type { SourceLedger } from "../metadata/ports/source-ledger.ts";
+import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { openPackageSources } from "./package-sources.ts";
 
 /** This host's platform, as image configs name it. */
@@ -24,18 +24,29 @@ export interface BuildSource {
   readonly example: string;
 }
 
+/** The parts that a builder works with, besides those that the configuration says. */
+interface BuilderParts extends Pick<OnDemandParts, "store" | "locks" | "log"> {
+  readonly metadata: Pick<MetadataStore, "builds" | "links" | "sources">;
+}
+
 /** The builder with its package sources; `undefined` if it is disabled or has none. */
 export async function createBuilder(
   { builder }: Config,
   data: string,
-  parts: Omit<OnDemandParts, "sources" | "gzip"> & { readonly ledger: SourceLedger },
+  { metadata, ...parts }: BuilderParts,
   opened: AsyncDisposableStack,
 ): Promise<OnDemandBuilder | undefined> {
   if (!builder.enabled) return undefined;
-  const sources = openPackageSources(builder, data, parts, opened);
+  const sources = openPackageSources(builder, data, { ledger: metadata.sources, log: parts.log }, opened);
   if (sources.length === 0) return undefined;
   return new OnDemandBuilder(
-    { ...parts, sources, gzip: opened.use(createGzipThreads(parts.log)) },
+    {
+      ...parts,
+      sources,
+      ledger: metadata.builds,
+      links: metadata.links,
+      gzip: opened.use(createGzipThreads(parts.log)),
+    },
     {
       platform: HOST_PLATFORM,
       layerRules: { plan: await openChosenPlan(builder, parts.log), budget: builder.maxLayers },

@@ -17,19 +17,19 @@ const CACHE_PROBE_MS = 500;
 /** The links from repositories to blobs, with the descriptor cache that the configuration asks for in front. */
 export async function openLinks(
   { cache }: Config,
-  authority: MetadataStore,
+  { links: authority, unlinks }: Pick<MetadataStore, "links" | "unlinks">,
   engine: SqlEngine,
   opened: AsyncDisposableStack,
   log: Logger,
 ): Promise<BlobLinks> {
   const area = log.child({ area: "cache" });
-  const shared = { authority, shared: undefined, log: area };
+  const parts = { authority, unlinks, log: area };
   switch (cache.driver) {
     case "none":
       return authority;
     case "memory": {
       if (engine.name === "postgres")
-        return opened.use(new SharedLinks({ ...shared, maxEntries: cache.maxEntries }));
+        return opened.use(new SharedLinks({ ...parts, shared: undefined, maxEntries: cache.maxEntries }));
       const memory = new MemoryDescriptorCache({ maxEntries: cache.maxEntries, epoch: () => engine.epoch() });
       return opened.use(new CachingStatter(authority, memory, area));
     }
@@ -38,7 +38,7 @@ export async function openLinks(
       const circuit = { deadlineMs: cache.deadlineMs, probeIntervalMs: CACHE_PROBE_MS };
       const statter = opened.use(new CachingStatter(authority, redis, area, circuit));
       await statter.start();
-      return opened.use(new SharedLinks({ ...shared, shared: statter, maxEntries: NEAR_ENTRIES }));
+      return opened.use(new SharedLinks({ ...parts, shared: statter, maxEntries: NEAR_ENTRIES }));
     }
   }
 }

@@ -27,7 +27,7 @@ export function createRegistry(
 ): Registry {
   const onFailure = (err: Error) => log.error({ err }, "the thread that reads manifests failed");
   return new Registry({
-    ledger: metadata,
+    metadata,
     links,
     provider,
     locator: config.content.driver === "s3" && config.content.redirect ? store : undefined,

@@ -44,7 +44,7 @@ export async function openStores(
       ...(mayRefuse && { beforeCreation: () => refuseNewMetadata(driver) }),
     }),
   );
-  if (mayRefuse) await refuseMissingContent(metadata, driver);
+  if (mayRefuse) await refuseMissingContent(metadata.content, driver);
   return { engine, metadata, driver };
 }
 

@@ -9,9 +9,9 @@ import { DatabaseTooNewError, migrate } from "./migrate.ts";
 import { openPostgresEngine } from "./postgres-engine.ts";
 import { MIGRATIONS, type Migration } from "./schema.ts";
 import type { SqlEngine } from "./sql-engine.ts";
-import { readManifest } from "./sql-manifests.ts";
+import { SqlManifests } from "./sql-manifests.ts";
 import { openMetadataStore } from "./sql-metadata-store.ts";
-import { listReferrers, readDescriptors } from "./sql-referrers.ts";
+import { SqlReferrers } from "./sql-referrers.ts";
 import { openSqliteEngine } from "./sqlite-engine.ts";
 
 const LATER: Migration = (types) => [`CREATE TABLE later (id ${types.identity})`];
@@ -83,9 +83,10 @@ async function describedAfterMigration(engine: SqlEngine): Promise<unknown> {
   );
   await migrate(engine);
   const repository = parseRepositoryName("a");
-  const referrers = await listReferrers(engine, repository, "subject" as Digest, {}, { limit: 10 });
-  const list = await textOf(readDescriptors(engine, repository, referrers));
-  expect(await textOf(readManifest(engine, repository, "three" as Digest))).toBe(LARGE.toString());
+  const [manifests, referrers] = [new SqlManifests(engine, 0), new SqlReferrers(engine)];
+  const found = await referrers.listReferrers(repository, "subject" as Digest, {}, { limit: 10 });
+  const list = await textOf(referrers.readDescriptors(repository, found));
+  expect(await textOf(manifests.readManifest(repository, "three" as Digest))).toBe(LARGE.toString());
   return JSON.parse(`[${list}]`);
 }
 

@@ -78,7 +78,9 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
         writing.abort();
         await Promise.all(writers);
       }
-      const found = acknowledged.map((seed) => store.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest));
+      const found = acknowledged.map((seed) =>
+        store.links.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest),
+      );
       expect(await Promise.all(found)).toEqual(acknowledged.map(sampleBlob));
     }
   }, 180_000);
@@ -87,7 +89,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
     await using store = await openMetadataStore(await openPostgresEngine(await server.createDatabase()));
     const digest = await linkSample(store, "a");
     await server.stop("fast");
-    const reads = Array.from({ length: 20 }, () => store.findLinkedBlob(REPOSITORY, digest));
+    const reads = Array.from({ length: 20 }, () => store.links.findLinkedBlob(REPOSITORY, digest));
     await server.start();
     expect(await Promise.all(reads)).toEqual(reads.map(() => sampleBlob("a")));
   }, 60_000);

@@ -8,41 +8,68 @@ import { claimRepository, lockRepository } from "./sql-repositories.ts";
 import { recordUnlink } from "./sql-unlink-log.ts";
 
 /** Blob links in SQL: one row for each digest by which a repository knows a blob. */
-export function sqlBlobLinks(engine: SqlEngine): BlobLinks {
-  return {
-    findLinkedBlob: (repository, digest) => findLinkedBlob(engine, repository, digest),
-    linkBlob: (repository, blob, digests) => linkBlob(engine, repository, blob, digests),
-    unlinkBlob: (repository, digest) => unlinkBlob(engine, repository, digest),
-    listRepositoriesLinking: (digest, page) => listRepositoriesLinking(engine, digest, page),
-  };
-}
+export class SqlBlobLinks implements BlobLinks {
+  readonly #engine: SqlEngine;
 
-/** Whether any repository links a blob. */
-export async function linksBlobs(engine: SqlEngine): Promise<boolean> {
-  return (await engine.query("SELECT 1 AS found FROM blob_links LIMIT 1")).length > 0;
-}
+  constructor(engine: SqlEngine) {
+    this.#engine = engine;
+  }
 
-async function findLinkedBlob(
-  engine: SqlEngine,
-  repository: RepositoryName,
-  digest: Digest,
-): Promise<BlobDescriptor | undefined> {
-  const [row] = await engine.query<BlobDescriptor>(
-    `SELECT blobs.digest, blobs.size
-     FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
-     WHERE blob_links.repository = $1 AND blob_links.digest = $2`,
-    [repository, digest],
-  );
-  return row;
-}
+  async findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+    const [row] = await this.#engine.query<BlobDescriptor>(
+      `SELECT blobs.digest, blobs.size
+       FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
+       WHERE blob_links.repository = $1 AND blob_links.digest = $2`,
+      [repository, digest],
+    );
+    return row;
+  }
 
-async function linkBlob(
-  engine: SqlEngine,
-  repository: RepositoryName,
-  blob: BlobDescriptor,
-  digests: readonly Digest[],
-): Promise<void> {
-  await engine.transaction((session) => recordLinks(session, repository, blob, digests), { durable: true });
+  async linkBlob(
+    repository: RepositoryName,
+    blob: BlobDescriptor,
+    digests: readonly Digest[],
+  ): Promise<void> {
+    await this.#engine.transaction((session) => recordLinks(session, repository, blob, digests), {
+      durable: true,
+    });
+  }
+
+  async unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    return this.#engine.transaction(
+      async (session) => {
+        if (!(await lockRepository(session, repository))) return false;
+        const removed = await session.query<{ digest: Digest; blob_id: number }>(
+          `DELETE FROM blob_links
+           WHERE repository = $1
+             AND blob_id = (SELECT blob_id FROM blob_links WHERE repository = $1 AND digest = $2)
+           RETURNING digest, blob_id`,
+          [repository, digest],
+        );
+        const [first] = removed;
+        if (first === undefined) return false;
+        const [blob] = await session.query<{ digest: Digest }>("SELECT digest FROM blobs WHERE id = $1", [
+          first.blob_id,
+        ]);
+        await recordUnlink(session, repository, blob?.digest ?? first.digest);
+        return true;
+      },
+      { durable: true },
+    );
+  }
+
+  async listRepositoriesLinking(
+    digest: Digest,
+    page: PageRequest<RepositoryName>,
+  ): Promise<readonly RepositoryName[]> {
+    const rows = await this.#engine.query<{ repository: RepositoryName }>(
+      `SELECT repository FROM blob_links
+       WHERE digest = $1 AND repository > $2
+       ORDER BY repository LIMIT $3`,
+      [digest, page.after ?? "", page.limit],
+    );
+    return rows.map((row) => row.repository);
+  }
 }
 
 /** Records a blob and a repository's links to it as part of a transaction, which must be durable. */
@@ -67,41 +94,4 @@ export async function recordLinks(
       [repository, digest, stored.id],
     );
   }
-}
-
-async function unlinkBlob(engine: SqlEngine, repository: RepositoryName, digest: Digest): Promise<boolean> {
-  return engine.transaction(
-    async (session) => {
-      if (!(await lockRepository(session, repository))) return false;
-      const removed = await session.query<{ digest: Digest; blob_id: number }>(
-        `DELETE FROM blob_links
-         WHERE repository = $1
-           AND blob_id = (SELECT blob_id FROM blob_links WHERE repository = $1 AND digest = $2)
-         RETURNING digest, blob_id`,
-        [repository, digest],
-      );
-      const [first] = removed;
-      if (first === undefined) return false;
-      const [blob] = await session.query<{ digest: Digest }>("SELECT digest FROM blobs WHERE id = $1", [
-        first.blob_id,
-      ]);
-      await recordUnlink(session, repository, blob?.digest ?? first.digest);
-      return true;
-    },
-    { durable: true },
-  );
-}
-
-async function listRepositoriesLinking(
-  engine: SqlEngine,
-  digest: Digest,
-  page: PageRequest<RepositoryName>,
-): Promise<readonly RepositoryName[]> {
-  const rows = await engine.query<{ repository: RepositoryName }>(
-    `SELECT repository FROM blob_links
-     WHERE digest = $1 AND repository > $2
-     ORDER BY repository LIMIT $3`,
-    [digest, page.after ?? "", page.limit],
-  );
-  return rows.map((row) => row.repository);
 }

@@ -26,90 +26,70 @@ interface CachedLayerRow {
 const BUILT_IMAGE_COLUMNS = "repository, tag, manifest_digest, lock_digest, resolved_at";
 
 /** The layer cache and the built images in SQL. */
-export function sqlBuilds(engine: SqlEngine): BuildLedger {
-  return {
-    findLayers: (keys) => findLayers(engine, keys),
-    putLayer: (layer) => putLayer(engine, layer),
-    findBuiltImage: (repository, tag) => findBuiltImage(engine, repository, tag),
-    findImageByLock: (lockDigest) => findImageByLock(engine, lockDigest),
-    publishBuiltImage: (image, replaces) => publishBuiltImage(engine, image, replaces),
-  };
-}
+export class SqlBuilds implements BuildLedger {
+  readonly #engine: SqlEngine;
 
-async function findLayers(
-  engine: SqlEngine,
-  keys: readonly string[],
-): Promise<ReadonlyMap<string, CachedLayer>> {
-  const found = new Map<string, CachedLayer>();
-  for (const chunk of chunksOf(keys)) {
-    const rows = await engine.query<CachedLayerRow>(
-      `SELECT key, descriptor, diff_id, facts FROM layer_cache WHERE key IN ${inList(1)}`,
-      chunk,
-    );
-    for (const row of rows) {
-      const descriptor: Descriptor = JSON.parse(row.descriptor);
-      found.set(row.key, { key: row.key, descriptor, diffId: row.diff_id, facts: row.facts });
-    }
+  constructor(engine: SqlEngine) {
+    this.#engine = engine;
   }
-  return found;
-}
 
-async function putLayer(engine: SqlEngine, layer: CachedLayer): Promise<void> {
-  await engine.transaction(
-    (session) =>
-      session.query(
-        `INSERT INTO layer_cache (key, digest, descriptor, diff_id, facts, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (key) DO NOTHING`,
-        [
-          layer.key,
-          layer.descriptor.digest,
-          JSON.stringify(layer.descriptor),
-          layer.diffId,
-          layer.facts,
-          Date.now(),
-        ],
-      ),
-    { durable: true },
-  );
-}
+  async findLayers(keys: readonly string[]): Promise<ReadonlyMap<string, CachedLayer>> {
+    const found = new Map<string, CachedLayer>();
+    for (const chunk of chunksOf(keys)) {
+      const rows = await this.#engine.query<CachedLayerRow>(
+        `SELECT key, descriptor, diff_id, facts FROM layer_cache WHERE key IN ${inList(1)}`,
+        chunk,
+      );
+      for (const row of rows) {
+        const descriptor: Descriptor = JSON.parse(row.descriptor);
+        found.set(row.key, { key: row.key, descriptor, diffId: row.diff_id, facts: row.facts });
+      }
+    }
+    return found;
+  }
 
-async function findBuiltImage(
-  engine: SqlEngine,
-  repository: RepositoryName,
-  tag: Tag,
-): Promise<BuiltImage | undefined> {
-  const [row] = await engine.query<BuiltImageRow>(
-    `SELECT ${BUILT_IMAGE_COLUMNS} FROM built_images WHERE repository = $1 AND tag = $2`,
-    [repository, tag],
-  );
-  return row && builtImage(row);
-}
+  async putLayer({ key, descriptor, diffId, facts }: CachedLayer): Promise<void> {
+    await this.#engine.transaction(
+      (session) =>
+        session.query(
+          `INSERT INTO layer_cache (key, digest, descriptor, diff_id, facts, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT (key) DO NOTHING`,
+          [key, descriptor.digest, JSON.stringify(descriptor), diffId, facts, Date.now()],
+        ),
+      { durable: true },
+    );
+  }
 
-async function findImageByLock(engine: SqlEngine, lockDigest: Digest): Promise<BuiltImage | undefined> {
-  const [row] = await engine.query<BuiltImageRow>(
-    `SELECT ${BUILT_IMAGE_COLUMNS} FROM built_images
-     WHERE lock_digest = $1 ORDER BY repository, tag LIMIT 1`,
-    [lockDigest],
-  );
-  return row && builtImage(row);
-}
+  async findBuiltImage(repository: RepositoryName, tag: Tag): Promise<BuiltImage | undefined> {
+    const [row] = await this.#engine.query<BuiltImageRow>(
+      `SELECT ${BUILT_IMAGE_COLUMNS} FROM built_images WHERE repository = $1 AND tag = $2`,
+      [repository, tag],
+    );
+    return row && builtImage(row);
+  }
 
-async function publishBuiltImage(
-  engine: SqlEngine,
-  image: BuiltImage,
-  replaces: Digest | undefined,
-): Promise<boolean> {
-  const { repository, tag, manifestDigest } = image;
-  return engine.transaction(
-    async (session) => {
-      if (!(await lockRepository(session, repository))) return false;
-      if (!(await moveTag(session, repository, tag, manifestDigest, replaces))) return false;
-      await writeBuiltImage(session, image);
-      return true;
-    },
-    { durable: true },
-  );
+  async findImageByLock(lockDigest: Digest): Promise<BuiltImage | undefined> {
+    const [row] = await this.#engine.query<BuiltImageRow>(
+      `SELECT ${BUILT_IMAGE_COLUMNS} FROM built_images
+       WHERE lock_digest = $1 ORDER BY repository, tag LIMIT 1`,
+      [lockDigest],
+    );
+    return row && builtImage(row);
+  }
+
+  async publishBuiltImage(image: BuiltImage, replaces: Digest | undefined): Promise<boolean> {
+    const { repository, tag, manifestDigest } = image;
+    return this.#engine.transaction(
+      async (session) => {
+        if (!(await lockRepository(session, repository))) return false;
+        if (!(await moveTag(session, repository, tag, manifestDigest, replaces))) return false;
+        await writeBuiltImage(session, image);
+        return true;
+      },
+      { durable: true },
+    );
+  }
 }
 
 async function writeBuiltImage(session: SqlSession, image: BuiltImage): Promise<void> {

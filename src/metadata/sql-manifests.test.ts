@@ -95,18 +95,18 @@ it("removes a manifest with any number of tags and references, a few rows in eac
   const tags = Array.from({ length: MANY }, (_, index) => tagName(`tag-${index}`));
   const tagged = sampleManifest("tagged");
   const referring = sampleManifest("referring", { references });
-  await store.putManifest(REPOSITORY, tagged, tags);
-  await store.putManifest(REPOSITORY, referring, []);
-  const again = await engine.mostIn(() => store.putManifest(REPOSITORY, referring, []));
+  await store.manifests.putManifest(REPOSITORY, tagged, tags);
+  await store.manifests.putManifest(REPOSITORY, referring, []);
+  const again = await engine.mostIn(() => store.manifests.putManifest(REPOSITORY, referring, []));
   expect(again).toBeWithin(1, ROWS_IN_A_TURN);
   for (const { digest } of [tagged, referring]) {
     const most = await engine.mostIn(async () => {
-      expect(await store.deleteManifest(REPOSITORY, digest)).toBe(true);
+      expect(await store.manifests.deleteManifest(REPOSITORY, digest)).toBe(true);
     });
     expect(most).toBeWithin(1, ROWS_IN_A_TURN);
-    expect(await store.findManifest(REPOSITORY, digest)).toBeUndefined();
+    expect(await store.manifests.findManifest(REPOSITORY, digest)).toBeUndefined();
   }
-  expect(await store.listTags(REPOSITORY, { limit: 1 })).toEqual([]);
+  expect(await store.listings.listTags(REPOSITORY, { limit: 1 })).toEqual([]);
 }, 60_000);
 
 it.each([
@@ -120,15 +120,31 @@ it.each([
   const manifest = sampleManifest("damaged", { bytes });
   const stored = async () =>
     Buffer.concat(
-      await Array.fromAsync(store.readManifest(REPOSITORY, manifest.digest), (piece) => piece.slice()),
+      await Array.fromAsync(store.manifests.readManifest(REPOSITORY, manifest.digest), (piece) =>
+        piece.slice(),
+      ),
     );
-  await store.putManifest(REPOSITORY, manifest, []);
+  await store.manifests.putManifest(REPOSITORY, manifest, []);
   {
     using database = new Database(file);
     database.run("UPDATE manifests SET bytes = zeroblob(length(bytes))");
     database.run("UPDATE manifest_pieces SET bytes = zeroblob(length(bytes)) WHERE number = 1");
     database.run("DELETE FROM manifest_pieces WHERE number = 2");
   }
-  await store.putManifest(REPOSITORY, manifest, []);
+  await store.manifests.putManifest(REPOSITORY, manifest, []);
   expect((await stored()).equals(bytes)).toBe(true);
+});
+
+it("answers from memory without a promise until something is committed", async () => {
+  await using folder = await temporaryFolder("sql-manifests");
+  await using store = await openMetadataStore(await openSqliteEngine(`${folder.path}/metadata.db`));
+  const { manifests } = store;
+  const manifest = sampleManifest("cached");
+  await manifests.putManifest(REPOSITORY, manifest, [tagName("latest")]);
+  const find = () => manifests.findManifest(REPOSITORY, tagName("latest"));
+  expect(find()).toBeInstanceOf(Promise);
+  const found = await find();
+  expect(find()).toBe(found);
+  await manifests.deleteTag(REPOSITORY, tagName("latest"));
+  expect(await find()).toBeUndefined();
 });

@@ -15,12 +15,12 @@ interface PieceRow {
 }
 
 /**
- * A large value in pieces, each read when it is asked for. They share one buffer: copy a piece to keep it.
+ * Reads a large value in pieces, each only when it is asked for; none if the first piece is absent. The pieces share
+ * one buffer: copy a piece to keep it.
  *
- * `sql` takes repository, digest and number of the piece, and has the columns of {@link PieceRow}. There is nothing if
- * its first piece is absent.
+ * `sql` takes repository, digest and number of the piece, and returns the columns of {@link PieceRow}.
  *
- * @throws {Error} if the value is deleted or replaced before it was read to its end
+ * @throws {Error} if the value is deleted or replaced before all of it is read
  */
 export async function* readPieces(
   session: SqlSession,
@@ -54,7 +54,7 @@ const WRITE_PIECE = `INSERT INTO manifest_pieces (manifest_id, part, number, byt
   ON CONFLICT (manifest_id, part, number) DO UPDATE SET bytes = excluded.bytes
   WHERE manifest_pieces.bytes <> excluded.bytes`;
 
-/** Stores a value in pieces, and lets other requests in between. Pieces that are there and differ are replaced. */
+/** Stores a value in pieces, and lets other requests in between. Replaces stored pieces that differ. */
 export async function writePieces(
   session: SqlSession,
   manifestId: number,

@@ -1,5 +1,4 @@
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { PageRequest } from "./ports/page-request.ts";
 import type { SqlSession } from "./sql-engine.ts";
 
 /**
@@ -35,24 +34,4 @@ export async function countManifests(
     "UPDATE repositories SET manifest_count = manifest_count + $2, pushed = 1 WHERE name = $1",
     [repository, difference],
   );
-}
-
-/** Whether a manifest was ever pushed to the repository. */
-export async function wasPushed(session: SqlSession, repository: RepositoryName): Promise<boolean> {
-  const rows = await session.query("SELECT name FROM repositories WHERE name = $1 AND pushed = 1", [
-    repository,
-  ]);
-  return rows.length > 0;
-}
-
-/** A page of the repositories that have a manifest. */
-export async function listRepositories(
-  session: SqlSession,
-  page: PageRequest,
-): Promise<readonly RepositoryName[]> {
-  const rows = await session.query<{ name: RepositoryName }>(
-    "SELECT name FROM repositories WHERE manifest_count > 0 AND name > $1 ORDER BY name LIMIT $2",
-    [page.after ?? "", page.limit],
-  );
-  return rows.map((row) => row.name);
 }

@@ -16,53 +16,51 @@ const PUT = `${INSERT} VALUES ($1, $2, $3, $4)
 const FORGET = "DELETE FROM source_facts WHERE kind = $1 AND written_at < $2";
 
 /** What package sources remember, in SQL. */
-export function sqlSources(engine: SqlEngine): SourceLedger {
-  return {
-    findFacts: (kind, keys) => findFacts(engine, kind, keys),
-    addFacts: (kind, facts) => addFacts(engine, kind, facts),
-    putFacts: (kind, facts) => putFacts(engine, kind, facts),
-    async forgetFacts(kind, writtenBefore) {
-      const parameters = [kind, writtenBefore.getTime()];
-      await engine.transaction((session) => session.query(FORGET, parameters), { durable: false });
-    },
-  };
-}
+export class SqlSources implements SourceLedger {
+  readonly #engine: SqlEngine;
 
-async function findFacts(
-  engine: SqlEngine,
-  kind: string,
-  keys: readonly string[],
-): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>();
-  for (const chunk of chunksOf(keys)) {
-    for (const { key, value } of await engine.query<FactRow>(FIND, [kind, ...chunk])) found.set(key, value);
+  constructor(engine: SqlEngine) {
+    this.#engine = engine;
   }
-  return found;
+
+  async findFacts(kind: string, keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const found = new Map<string, string>();
+    for (const chunk of chunksOf(keys)) {
+      const rows = await this.#engine.query<FactRow>(FIND, [kind, ...chunk]);
+      for (const { key, value } of rows) found.set(key, value);
+    }
+    return found;
+  }
+
+  async addFacts(kind: string, facts: ReadonlyMap<string, string>): Promise<void> {
+    if (facts.size === 0) return;
+    await this.#engine.transaction(
+      async (session) => {
+        for (const chunk of chunksOf(inOrder(facts)))
+          await session.query(ADD, [kind, Date.now(), ...chunk.flat()]);
+      },
+      { durable: false },
+    );
+  }
+
+  async putFacts(kind: string, facts: ReadonlyMap<string, string>): Promise<void> {
+    if (facts.size === 0) return;
+    await this.#engine.transaction(
+      async (session) => {
+        for (const [key, value] of inOrder(facts)) await session.query(PUT, [kind, key, value, Date.now()]);
+      },
+      { durable: false },
+    );
+  }
+
+  async forgetFacts(kind: string, writtenBefore: Date): Promise<void> {
+    await this.#engine.transaction((session) => session.query(FORGET, [kind, writtenBefore.getTime()]), {
+      durable: false,
+    });
+  }
 }
 
-async function addFacts(engine: SqlEngine, kind: string, facts: ReadonlyMap<string, string>): Promise<void> {
-  if (facts.size === 0) return;
-  await engine.transaction(
-    async (session) => {
-      // In one order, so that two transactions never wait for each other.
-      for (const chunk of chunksOf([...facts].toSorted(byKey)))
-        await session.query(ADD, [kind, Date.now(), ...chunk.flat()]);
-    },
-    { durable: false },
-  );
-}
-
-async function putFacts(engine: SqlEngine, kind: string, facts: ReadonlyMap<string, string>): Promise<void> {
-  if (facts.size === 0) return;
-  await engine.transaction(
-    async (session) => {
-      for (const [key, value] of [...facts].toSorted(byKey))
-        await session.query(PUT, [kind, key, value, Date.now()]);
-    },
-    { durable: false },
-  );
-}
-
-function byKey([left]: readonly [string, string], [right]: readonly [string, string]): number {
-  return left < right ? -1 : 1;
+/** The facts in ascending order of key. All transactions write in this order, so that no two wait for each other. */
+function inOrder(facts: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
+  return [...facts].toSorted(([left], [right]) => (left < right ? -1 : 1));
 }

@@ -1,11 +1,23 @@
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { requireCondition, type WriteCondition } from "../oci/write-condition.ts";
-import type { PageRequest } from "./ports/page-request.ts";
-import { findCurrent } from "./sql-conditions.ts";
-import type { SqlEngine, SqlSession } from "./sql-engine.ts";
-import { lockRepository, wasPushed } from "./sql-repositories.ts";
+import type { SqlSession } from "./sql-engine.ts";
+
+/** Points a tag at a manifest, wherever it pointed before. Lock the repository first. */
+export async function writeTag(
+  session: SqlSession,
+  repository: RepositoryName,
+  tag: Tag,
+  manifestId: number,
+  digest: Digest,
+): Promise<void> {
+  await session.query(
+    `INSERT INTO tags (repository, name, manifest_id, digest, updated_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (repository, name) DO UPDATE SET
+       manifest_id = excluded.manifest_id, digest = excluded.digest, updated_at = excluded.updated_at`,
+    [repository, tag, manifestId, digest, Date.now()],
+  );
+}
 
 /**
  * Points a tag at the manifest `digest` if the tag still points at `replaces`, or does not exist if `replaces` is
@@ -39,41 +51,11 @@ export async function moveTag(
   return written.length > 0;
 }
 
-/** Removes a tag and keeps its manifest; false if there is none. */
-export async function deleteTag(
-  engine: SqlEngine,
-  repository: RepositoryName,
-  tag: Tag,
-  condition?: WriteCondition,
-): Promise<boolean> {
-  return engine.transaction(
-    async (session) => {
-      if (!(await lockRepository(session, repository))) return false;
-      if (condition !== undefined) {
-        const current = await findCurrent(session, repository, tag);
-        if (current === undefined) return false;
-        requireCondition(condition, tag, current);
-      }
-      const removed = await session.query(
-        "DELETE FROM tags WHERE repository = $1 AND name = $2 RETURNING name",
-        [repository, tag],
-      );
-      return removed.length > 0;
-    },
-    { durable: true },
-  );
-}
-
-/** A page of tags; `undefined` if no manifest was ever pushed to the repository. */
-export async function listTags(
-  engine: SqlEngine,
-  repository: RepositoryName,
-  page: PageRequest,
-): Promise<readonly Tag[] | undefined> {
-  const rows = await engine.query<{ name: Tag }>(
-    "SELECT name FROM tags WHERE repository = $1 AND name > $2 ORDER BY name LIMIT $3",
-    [repository, page.after ?? "", page.limit],
-  );
-  if (rows.length === 0 && !(await wasPushed(engine, repository))) return undefined;
-  return rows.map((row) => row.name);
+/** Removes a tag and keeps its manifest; false if there is none. Lock the repository first. */
+export async function removeTag(session: SqlSession, repository: RepositoryName, tag: Tag): Promise<boolean> {
+  const removed = await session.query("DELETE FROM tags WHERE repository = $1 AND name = $2 RETURNING name", [
+    repository,
+    tag,
+  ]);
+  return removed.length > 0;
 }

@@ -1,27 +1,38 @@
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { Unlink, UnlinkLog } from "./ports/blob-ledger.ts";
-import type { SqlEngine, SqlSession } from "./sql-engine.ts";
+import type { SqlSession } from "./sql-engine.ts";
 
-/** Number of unlinks to keep; an instance that is further behind forgets everything. */
+/** Number of unlinks to keep. An instance that is further behind forgets everything it cached. */
 const KEPT = 10_000;
 
 /** The log of removed blob links in SQL, numbered in the order of their commits. */
-export function sqlUnlinkLog(engine: SqlEngine): UnlinkLog {
-  return {
-    latestUnlink: () => latestUnlink(engine),
-    listUnlinks: (after, limit) =>
-      engine.query<Unlink>(
-        "SELECT number, repository, digest FROM unlinks WHERE number > $1 ORDER BY number LIMIT $2",
-        [after, limit],
-      ),
-  };
+export class SqlUnlinkLog implements UnlinkLog {
+  readonly #session: SqlSession;
+
+  constructor(session: SqlSession) {
+    this.#session = session;
+  }
+
+  async latestUnlink(): Promise<number> {
+    const [counter] = await this.#session.query<{ value: number }>(
+      "SELECT value FROM counters WHERE name = 'unlinks'",
+    );
+    return counter?.value ?? 0;
+  }
+
+  listUnlinks(after: number, limit: number): Promise<readonly Unlink[]> {
+    return this.#session.query<Unlink>(
+      "SELECT number, repository, digest FROM unlinks WHERE number > $1 ORDER BY number LIMIT $2",
+      [after, limit],
+    );
+  }
 }
 
 /**
  * Records an unlink, in the transaction that removes the link.
  *
- * Call it last: until the commit no other unlink can be recorded, so that no number becomes visible before a smaller
+ * Call it last. From here to the commit no other unlink can be recorded, so no number becomes visible before a smaller
  * one.
  */
 export async function recordUnlink(
@@ -39,11 +50,4 @@ export async function recordUnlink(
     digest,
   ]);
   await session.query("DELETE FROM unlinks WHERE number <= $1", [counter.value - KEPT]);
-}
-
-async function latestUnlink(engine: SqlEngine): Promise<number> {
-  const [counter] = await engine.query<{ value: number }>(
-    "SELECT value FROM counters WHERE name = 'unlinks'",
-  );
-  return counter?.value ?? 0;
 }

@@ -11,77 +11,64 @@ interface UploadRow {
 }
 
 /** Upload sessions as rows. They survive the process, but not always a power cut: a client then starts again. */
-export function sqlUploads(engine: SqlEngine): UploadLedger {
-  return {
-    addUpload: (upload) => addUpload(engine, upload),
-    findUpload: (repository, id) => findUpload(engine, repository, id),
-    removeUpload: (id) => removeUpload(engine, id),
-    finishUpload: (upload) => finishUpload(engine, upload),
-    listStaleUploads: (startedBefore, limit) => listStaleUploads(engine, startedBefore, limit),
-  };
-}
+export class SqlUploads implements UploadLedger {
+  readonly #engine: SqlEngine;
 
-async function addUpload(engine: SqlEngine, upload: UploadRecord): Promise<void> {
-  await engine.transaction(
-    (session) =>
-      session.query("INSERT INTO uploads (id, repository, started_at) VALUES ($1, $2, $3)", [
-        upload.id,
-        upload.repository,
-        upload.startedAt.getTime(),
-      ]),
-    { durable: false },
-  );
-}
+  constructor(engine: SqlEngine) {
+    this.#engine = engine;
+  }
 
-async function findUpload(
-  engine: SqlEngine,
-  repository: RepositoryName,
-  id: UploadId,
-): Promise<UploadRecord | undefined> {
-  const [row] = await engine.query<UploadRow>(
-    "SELECT id, repository, started_at FROM uploads WHERE id = $1 AND repository = $2",
-    [id, repository],
-  );
-  return row && uploadRecord(row);
-}
+  async addUpload(upload: UploadRecord): Promise<void> {
+    await this.#engine.transaction(
+      (session) =>
+        session.query("INSERT INTO uploads (id, repository, started_at) VALUES ($1, $2, $3)", [
+          upload.id,
+          upload.repository,
+          upload.startedAt.getTime(),
+        ]),
+      { durable: false },
+    );
+  }
 
-async function removeUpload(engine: SqlEngine, id: UploadId): Promise<boolean> {
-  const removed = await engine.transaction(
-    (session) => session.query("DELETE FROM uploads WHERE id = $1 RETURNING id", [id]),
-    { durable: false },
-  );
-  return removed.length > 0;
-}
+  async findUpload(repository: RepositoryName, id: UploadId): Promise<UploadRecord | undefined> {
+    const [row] = await this.#engine.query<UploadRow>(
+      "SELECT id, repository, started_at FROM uploads WHERE id = $1 AND repository = $2",
+      [id, repository],
+    );
+    return row && uploadRecord(row);
+  }
 
-async function finishUpload(
-  engine: SqlEngine,
-  { id, repository, blob, digests }: FinishedUpload,
-): Promise<boolean> {
-  return engine.transaction(
-    async (session) => {
-      const ended = await session.query(
-        "DELETE FROM uploads WHERE id = $1 AND repository = $2 RETURNING id",
-        [id, repository],
-      );
-      if (ended.length === 0) return false;
-      await recordLinks(session, repository, blob, digests);
-      return true;
-    },
-    { durable: true },
-  );
-}
+  async removeUpload(id: UploadId): Promise<boolean> {
+    const removed = await this.#engine.transaction(
+      (session) => session.query("DELETE FROM uploads WHERE id = $1 RETURNING id", [id]),
+      { durable: false },
+    );
+    return removed.length > 0;
+  }
 
-async function listStaleUploads(
-  engine: SqlEngine,
-  startedBefore: Date,
-  limit: number,
-): Promise<readonly UploadRecord[]> {
-  const rows = await engine.query<UploadRow>(
-    `SELECT id, repository, started_at FROM uploads
-     WHERE started_at < $1 ORDER BY started_at, id LIMIT $2`,
-    [startedBefore.getTime(), limit],
-  );
-  return rows.map(uploadRecord);
+  async finishUpload({ id, repository, blob, digests }: FinishedUpload): Promise<boolean> {
+    return this.#engine.transaction(
+      async (session) => {
+        const ended = await session.query(
+          "DELETE FROM uploads WHERE id = $1 AND repository = $2 RETURNING id",
+          [id, repository],
+        );
+        if (ended.length === 0) return false;
+        await recordLinks(session, repository, blob, digests);
+        return true;
+      },
+      { durable: true },
+    );
+  }
+
+  async listStaleUploads(startedBefore: Date, limit: number): Promise<readonly UploadRecord[]> {
+    const rows = await this.#engine.query<UploadRow>(
+      `SELECT id, repository, started_at FROM uploads
+       WHERE started_at < $1 ORDER BY started_at, id LIMIT $2`,
+      [startedBefore.getTime(), limit],
+    );
+    return rows.map(uploadRecord);
+  }
 }
 
 function uploadRecord(row: UploadRow): UploadRecord {

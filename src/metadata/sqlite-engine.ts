@@ -1,35 +1,18 @@
-import { Database } from "bun:sqlite";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
-import { type CheckpointError, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
-import { SqliteConnection } from "./sqlite-connection.ts";
+import { CheckpointSchedule } from "./sqlite-checkpoint-schedule.ts";
+import { openReader, openWriter, type SqliteConnection } from "./sqlite-connection.ts";
 import { sqliteFailure } from "./sqlite-errors.ts";
 import { SqliteFiles } from "./sqlite-files.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
-
-/** How long a writer waits for other processes to finish their transactions before it gives up. */
-const WRITE_LOCK_TIMEOUT_MS = 30_000;
-
-/** A checkpoint starts when this many pages of 4 KiB are in the log but not in the file. */
-const CHECKPOINT_PAGES = 1000;
-/** With this many pages in the log, writers wait for a moment so that the log can restart. */
-const RESTART_PAGES = 4000;
-/**
- * With this many pages in the log, SQLite itself runs a checkpoint on our thread. It happens only if our checkpoints
- * fail.
- */
-const LAST_RESORT_PAGES = 32_000;
 
 /**
  * How long an epoch is assumed to be current, in milliseconds. It takes at least as long until another process's
  * commit is synced and acknowledged, and its client's next request arrives.
  */
 const EPOCH_AGE_MS = 0.05;
-
-/** SQLite's error codes of a failed sync; the shorter one does not say which I/O failed. */
-const SYNC_FAILED = /^SQLITE_IOERR(_FSYNC|_DIR_FSYNC)?$/;
 
 /**
  * Opens the SQLite database in the file at `path`; creates it and its folders if needed.
@@ -53,51 +36,19 @@ export async function openSqliteEngine(
 
 async function open(path: string, onWarning: (error: Error) => void): Promise<SqlEngine> {
   await mkdir(dirname(path), { recursive: true });
-  const writer = new SqliteConnection(new Database(path, { create: true, readwrite: true, strict: true }));
+  const writer = openWriter(path);
   let reader: SqliteConnection | undefined;
   try {
-    prepareWriter(writer);
-    reader = new SqliteConnection(new Database(path, { readonly: true, strict: true }));
-    prepareReader(reader);
-    const checkpointer = new SqliteCheckpointer({ path, restartPages: RESTART_PAGES });
+    reader = openReader(path);
     const files = new SqliteFiles(path);
-    return new SqliteEngine({
-      path,
-      files,
-      writer,
-      reader,
-      log: await WriteAheadLog.open(path),
-      checkpointer,
-      onWarning,
-    });
+    const log = await WriteAheadLog.open(path);
+    const checkpoints = new CheckpointSchedule({ path, writer, log, onWarning });
+    return new SqliteEngine({ path, files, writer, reader, log, checkpoints });
   } catch (error) {
     reader?.close();
     writer.close();
     throw error;
   }
-}
-
-function prepareWriter(writer: SqliteConnection): void {
-  // Only for these first statements. Transactions wait without blocking the event loop.
-  writer.run("PRAGMA busy_timeout = 10000");
-  writer.run("PRAGMA journal_mode = WAL");
-  // We sync the log, once for many commits. SQLite syncs it at checkpoints.
-  writer.run("PRAGMA synchronous = NORMAL");
-  writer.run("PRAGMA foreign_keys = ON");
-  writer.run("PRAGMA cache_size = -4096");
-  writer.run("PRAGMA temp_store = MEMORY");
-  writer.run("PRAGMA journal_size_limit = 67108864");
-  writer.run(`PRAGMA wal_autocheckpoint = ${LAST_RESORT_PAGES}`);
-  // Opens the log. Nobody removes it while we have it open.
-  writer.run("SELECT name FROM sqlite_schema LIMIT 1");
-  writer.run("PRAGMA busy_timeout = 0");
-}
-
-function prepareReader(reader: SqliteConnection): void {
-  // A reader waits only while another process recovers the log after a crash.
-  reader.run("PRAGMA busy_timeout = 10000");
-  reader.run("PRAGMA cache_size = -4096");
-  reader.run("PRAGMA temp_store = MEMORY");
 }
 
 /** The parts of an engine, which closes them. */
@@ -107,8 +58,7 @@ interface EngineParts {
   readonly writer: SqliteConnection;
   readonly reader: SqliteConnection;
   readonly log: WriteAheadLog;
-  readonly checkpointer: SqliteCheckpointer;
-  readonly onWarning: (error: Error) => void;
+  readonly checkpoints: CheckpointSchedule;
 }
 
 class SqliteEngine implements SqlEngine {
@@ -118,22 +68,19 @@ class SqliteEngine implements SqlEngine {
   readonly #writer: SqliteConnection;
   readonly #reader: SqliteConnection;
   readonly #log: WriteAheadLog;
-  readonly #checkpointer: SqliteCheckpointer;
-  readonly #onWarning: (error: Error) => void;
-  #hasWarned = false;
+  readonly #checkpoints: CheckpointSchedule;
   readonly #writing = new Semaphore({ places: 1 });
   #closing: Promise<void> | undefined;
   #epoch: number | undefined;
   #epochReadAt = 0;
 
-  constructor({ path, files, writer, reader, log, checkpointer, onWarning }: EngineParts) {
+  constructor({ path, files, writer, reader, log, checkpoints }: EngineParts) {
     this.#path = path;
     this.#files = files;
     this.#writer = writer;
     this.#reader = reader;
     this.#log = log;
-    this.#checkpointer = checkpointer;
-    this.#onWarning = onWarning;
+    this.#checkpoints = checkpoints;
   }
 
   async query<Row = SqlRow>(sql: string, parameters: readonly SqlValue[] = []): Promise<readonly Row[]> {
@@ -192,7 +139,7 @@ class SqliteEngine implements SqlEngine {
 
   async #commit<T>(work: (session: SqlSession) => Promise<T>): Promise<T> {
     const writer = this.#writer;
-    await beginWriting(writer);
+    await writer.begin();
     try {
       const result = await work({
         query: async <Row>(sql: string, parameters: readonly SqlValue[] = []) =>
@@ -200,7 +147,7 @@ class SqliteEngine implements SqlEngine {
       });
       writer.run("COMMIT");
       this.#epoch = undefined;
-      this.#checkpointWhenDue();
+      this.#checkpoints.startIfDue();
       return result;
     } catch (error) {
       // After some errors, such as a full disk, it is rolled back already.
@@ -209,31 +156,9 @@ class SqliteEngine implements SqlEngine {
     }
   }
 
-  /** Runs once per {@link CHECKPOINT_PAGES} of commits, on another thread. Nobody waits for it. */
-  #checkpointWhenDue(): void {
-    if (this.#checkpointer.isRunning || this.#writer.pagesToCheckpoint() < CHECKPOINT_PAGES) return;
-    this.#checkpointer.checkpoint().then(
-      () => {
-        this.#hasWarned = false;
-      },
-      (error: CheckpointError) => this.#checkpointFailed(error),
-    );
-  }
-
-  /**
-   * If a checkpoint could not sync, our next sync may succeed although data is lost. After any other failure, such as
-   * a full disk, the commits are safe in the log, and the next commit tries again.
-   */
-  #checkpointFailed(error: CheckpointError): void {
-    if (SYNC_FAILED.test(error.code)) this.#log.distrust(error);
-    const failure = sqliteFailure("checkpoint", this.#path, error);
-    if (!this.#hasWarned) this.#onWarning(failure instanceof Error ? failure : error);
-    this.#hasWarned = true;
-  }
-
   async #close(): Promise<void> {
     await this.#writing.run(async () => {});
-    await this.#checkpointer.close();
+    await this.#checkpoints.close();
     await this.#log.close();
     // SQLite removes the log by its name when the last connection closes. If the files were replaced, that would be
     // the log of another database, so leave the connections open until the process ends.
@@ -250,22 +175,4 @@ class SqliteEngine implements SqlEngine {
       return false;
     }
   }
-}
-
-/** Takes the write lock of the file. Waits with timers, because SQLite's own waiting would block the event loop. */
-async function beginWriting(writer: SqliteConnection): Promise<void> {
-  const giveUpAt = performance.now() + WRITE_LOCK_TIMEOUT_MS;
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 20)) {
-    try {
-      writer.run("BEGIN IMMEDIATE");
-      return;
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > giveUpAt) throw error;
-    }
-    await Bun.sleep(pauseMs * (0.5 + Math.random()));
-  }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY");
 }

@@ -18,7 +18,7 @@ const CALLS_BETWEEN_CUTS = 997;
 async function expectAcknowledged(folder: string, seeds: readonly string[]): Promise<void> {
   await using store = await openMetadataStore(await openSqliteEngine(join(folder, "metadata.db")));
   const found = await Promise.all(
-    seeds.map((seed) => store.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest)),
+    seeds.map((seed) => store.links.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest)),
   );
   expect(seeds.filter((_, index) => found[index] === undefined)).toEqual([]);
 }

@@ -22,7 +22,7 @@ function seedsIn(output: string): readonly string[] {
 
 async function expectLinked(store: MetadataStore, seeds: readonly string[]): Promise<void> {
   for (const seed of seeds) {
-    expect(await store.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest)).toEqual(sampleBlob(seed));
+    expect(await store.links.findLinkedBlob(REPOSITORY, sampleBlob(seed).digest)).toEqual(sampleBlob(seed));
   }
 }
 

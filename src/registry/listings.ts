@@ -1,4 +1,4 @@
-import type { ManifestLedger } from "../metadata/ports/manifest-ledger.ts";
+import type { ListingLedger } from "../metadata/ports/listing-ledger.ts";
 import type { Tag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -8,10 +8,10 @@ import { collectPage, type Page } from "./page.ts";
 
 /** Lists of tags and repositories; each page is a range of an index in the metadata. */
 export class Listings {
-  readonly #ledger: ManifestLedger;
+  readonly #ledger: ListingLedger;
   readonly #access: AccessControl;
 
-  constructor(ledger: ManifestLedger, access: AccessControl) {
+  constructor(ledger: ListingLedger, access: AccessControl) {
     this.#ledger = ledger;
     this.#access = access;
   }

@@ -1,7 +1,7 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { WorkSlices } from "../concurrency/work-slices.ts";
-import type { ManifestLedger, Referrer } from "../metadata/ports/manifest-ledger.ts";
+import type { Referrer, ReferrerLedger } from "../metadata/ports/referrer-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import { referrersTag } from "../oci/referrers-tag.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -45,12 +45,12 @@ interface KnownReferrers {
  * in its fallback tag. Pages are remembered until the next commit.
  */
 export class Referrers {
-  readonly #ledger: ManifestLedger;
+  readonly #ledger: ReferrerLedger;
   readonly #manifests: Manifests;
   readonly #pages: KnownReferrersPages;
   readonly #assembling = new Semaphore({ places: PAGES_AT_ONCE });
 
-  constructor(ledger: ManifestLedger, manifests: Manifests) {
+  constructor(ledger: ReferrerLedger, manifests: Manifests) {
     this.#ledger = ledger;
     this.#manifests = manifests;
     this.#pages = new KnownReferrersPages(() => ledger.epoch());
@@ -99,7 +99,7 @@ export class Referrers {
     { artifactType, after, limit }: ReferrersQuery,
     upTo: Digest | undefined,
   ): Promise<KnownReferrers> {
-    const fallback = await this.#ledger.findManifest(repository, referrersTag(subject));
+    const fallback = await this.#manifests.find(repository, referrersTag(subject));
     if (fallback === undefined) return { entries: [] };
     const listed = await this.#manifests.entriesAfter(repository, fallback, after, MAX_CANDIDATES);
     const candidates =

@@ -1,8 +1,7 @@
 import type { BlobIngester, BlobLocator, BlobProvider } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
 import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
-import type { ManifestLedger } from "../metadata/ports/manifest-ledger.ts";
-import type { UploadLedger } from "../metadata/ports/upload-ledger.ts";
+import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { AccessControl } from "./access-control.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 import { BlobPresence } from "./blob-presence.ts";
@@ -15,7 +14,7 @@ import { Uploads } from "./uploads.ts";
 
 /** The parts of a registry. */
 export interface RegistryParts {
-  readonly ledger: ManifestLedger & UploadLedger;
+  readonly metadata: Pick<MetadataStore, "manifests" | "referrers" | "listings" | "uploads">;
   /** Blob links, with the descriptor cache in front if there is one. */
   readonly links: BlobLinks;
   readonly provider: BlobProvider;
@@ -39,13 +38,13 @@ export class Registry {
   readonly referrers: Referrers;
 
   constructor(parts: RegistryParts) {
-    const { ledger, links, provider, ingester } = parts;
+    const { metadata, links, provider, ingester } = parts;
     const presence = new BlobPresence(provider, parts.log);
     this.access = new AccessControl(parts.policy);
     this.blobs = new LinkedBlobs(provider, parts.locator, links, this.access, presence);
-    this.uploads = new Uploads({ ingester, provider, ledger, links });
-    this.manifests = new Manifests(ledger, links, presence, parts.rules, parts.manifestThread);
-    this.listings = new Listings(ledger, this.access);
-    this.referrers = new Referrers(ledger, this.manifests);
+    this.uploads = new Uploads({ ingester, provider, ledger: metadata.uploads, links });
+    this.manifests = new Manifests(metadata.manifests, links, presence, parts.rules, parts.manifestThread);
+    this.listings = new Listings(metadata.listings, this.access);
+    this.referrers = new Referrers(metadata.referrers, this.manifests);
   }
 }

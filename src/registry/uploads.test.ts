@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "bun:test";
 import { join } from "node:path";
+import { delegating } from "../../test/support/delegating.ts";
 import { eventually } from "../../test/support/eventually.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { KeyedLock } from "../concurrency/keyed-lock.ts";
@@ -32,7 +33,12 @@ beforeAll(async () => {
   folder = await temporaryFolder("uploads");
   metadata = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
   store = new BlobStore(await FilesystemDriver.open({ root: join(folder.path, "content") }));
-  uploads = new Uploads({ ingester: store, provider: store, ledger: metadata, links: metadata });
+  uploads = new Uploads({
+    ingester: store,
+    provider: store,
+    ledger: metadata.uploads,
+    links: metadata.links,
+  });
 });
 
 afterAll(async () => {
@@ -71,8 +77,9 @@ it("drops expired sessions once, without failures, when two processes do so at o
   const open = async () => {
     const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
     const ingester = new BlobStore(driver, { locks: await FolderLocks.open(locks), patience: PATIENT });
-    const ledger = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
-    return { ledger, driver, uploads: new Uploads({ ingester, provider: ingester, ledger, links: ledger }) };
+    const opened = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
+    const { uploads: ledger, links } = opened;
+    return { opened, driver, uploads: new Uploads({ ingester, provider: ingester, ledger, links }) };
   };
   const processes = [await open(), await open()];
   const ids = await Promise.all(Array.from({ length: 40 }, () => uploads.start(REPOSITORY)));
@@ -80,25 +87,21 @@ it("drops expired sessions once, without failures, when two processes do so at o
   expect(await uploadsInStore()).toBe(0);
   for (const { id } of ids)
     await expect(uploads.status(REPOSITORY, id)).rejects.toMatchObject({ fault: "upload-unknown" });
-  for (const { ledger, driver } of processes) {
-    await ledger[Symbol.asyncDispose]();
+  for (const { opened, driver } of processes) {
+    await opened[Symbol.asyncDispose]();
     await driver[Symbol.asyncDispose]();
   }
 });
 
 /** The ledger, which records the end of an upload only once `released`; tells when it was asked to. */
 function slowLedger(asked: () => void, released: Promise<void>): UploadLedger {
-  return {
-    addUpload: (session) => metadata.addUpload(session),
-    findUpload: (repository, id) => metadata.findUpload(repository, id),
-    removeUpload: (id) => metadata.removeUpload(id),
-    listStaleUploads: (before, limit) => metadata.listStaleUploads(before, limit),
+  return delegating(metadata.uploads, {
     async finishUpload(finished) {
       asked();
       await released;
-      return metadata.finishUpload(finished);
+      return metadata.uploads.finishUpload(finished);
     },
-  };
+  });
 }
 
 /** Locks that tell how often they were asked for. */
@@ -119,7 +122,7 @@ it.each(["without a last chunk", "with one"])(
     const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
     const locks = new CountingLocks();
     const ingester = new BlobStore(driver, { locks, patience: PATIENT });
-    const slow = new Uploads({ ingester, provider: ingester, ledger, links: metadata });
+    const slow = new Uploads({ ingester, provider: ingester, ledger, links: metadata.links });
     const content = new TextEncoder().encode(how);
     const blob = { digest: digestOf(content), size: content.byteLength };
     const hasChunk = how === "with one";
@@ -147,7 +150,7 @@ it("a finish that is repeated while the first is being recorded for long is told
   const published = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
   const ledger = slowLedger(published.resolve, released.promise);
-  const slow = new Uploads({ ingester: impatient, provider: impatient, ledger, links: metadata });
+  const slow = new Uploads({ ingester: impatient, provider: impatient, ledger, links: metadata.links });
   const { id } = await slow.start(REPOSITORY);
   const end = { source: undefined, digest: digestOf(""), mayPull: true };
   const first = slow.finish(REPOSITORY, id, end);

@@ -1,5 +1,5 @@
 import type { ContentDriver } from "../content/content-driver.ts";
-import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
+import type { ContentLedger } from "../metadata/ports/blob-ledger.ts";
 
 /** Half of the data is missing: it is lost, or the configuration points elsewhere. */
 class PartialDataError extends Error {
@@ -27,10 +27,10 @@ export async function refuseNewMetadata(content: ContentDriver): Promise<void> {
  * @throws {PartialDataError}
  */
 export async function refuseMissingContent(
-  metadata: Pick<MetadataStore, "linksBlobs">,
+  ledger: Pick<ContentLedger, "linksBlobs">,
   content: ContentDriver,
 ): Promise<void> {
-  if (!(await metadata.linksBlobs()) || (await holdsBlobs(content))) return;
+  if (!(await ledger.linksBlobs()) || (await holdsBlobs(content))) return;
   throw new PartialDataError(
     `the metadata lists blobs, but the content (${content.name}) holds none: a file system may not be ` +
       `mounted, or the bucket may be the wrong one. Mount or restore the content, or correct the configuration. ${WAY_OUT}`,

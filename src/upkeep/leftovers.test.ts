@@ -25,15 +25,15 @@ beforeAll(async () => {
   metadata = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
   store = new BlobStore(await FilesystemDriver.open({ root: join(folder.path, "content") }));
   const linked = await storeBlob("linked");
-  await metadata.linkBlob(REPOSITORY, linked, [linked.digest]);
+  await metadata.links.linkBlob(REPOSITORY, linked, [linked.digest]);
   await storeBlob("lost");
   await storeBlob("lost as well");
   const known = await store.create();
   await known.append(chunks(["known"]));
-  await metadata.addUpload({ id: known.id, repository: REPOSITORY, startedAt: new Date() });
+  await metadata.uploads.addUpload({ id: known.id, repository: REPOSITORY, startedAt: new Date() });
   await (await store.create()).append(chunks(["nobody's"]));
   const startedAt = new Date(Date.now() - 2 * HOUR_MS);
-  await metadata.addUpload({ id: "expired" as typeof known.id, repository: REPOSITORY, startedAt });
+  await metadata.uploads.addUpload({ id: "expired" as typeof known.id, repository: REPOSITORY, startedAt });
 });
 
 afterAll(async () => {
@@ -47,7 +47,7 @@ async function storeBlob(text: string) {
   return await upload.commitUnclaimed();
 }
 
-const parts = () => ({ content: store, ledger: metadata });
+const parts = () => ({ content: store, ledger: metadata.content });
 const never = new AbortController().signal;
 
 it("counts blobs without a record, uploads without a session and sessions that have expired", async () => {

@@ -16,9 +16,9 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     name: "finds a linked blob with its size, in the repository that links it and in no other",
     async run({ store }) {
       const digest = await linkSample(store, "a");
-      expect(await store.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
-      expect(await store.findLinkedBlob(ELSEWHERE, digest)).toBeUndefined();
-      expect(await store.findLinkedBlob(REPOSITORY, sampleDigest("b"))).toBeUndefined();
+      expect(await store.links.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
+      expect(await store.links.findLinkedBlob(ELSEWHERE, digest)).toBeUndefined();
+      expect(await store.links.findLinkedBlob(REPOSITORY, sampleDigest("b"))).toBeUndefined();
     },
   },
   {
@@ -26,20 +26,20 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const blob = sampleBlob("a");
       const sha512 = sampleDigest("a", "sha512");
-      await store.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
-      await store.linkBlob(ELSEWHERE, blob, [sha512]);
-      expect(await store.findLinkedBlob(REPOSITORY, sha512)).toEqual(blob);
-      expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(blob);
-      expect(await store.findLinkedBlob(ELSEWHERE, sha512)).toEqual(blob);
-      expect(await store.findLinkedBlob(ELSEWHERE, blob.digest)).toBeUndefined();
+      await store.links.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
+      await store.links.linkBlob(ELSEWHERE, blob, [sha512]);
+      expect(await store.links.findLinkedBlob(REPOSITORY, sha512)).toEqual(blob);
+      expect(await store.links.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(blob);
+      expect(await store.links.findLinkedBlob(ELSEWHERE, sha512)).toEqual(blob);
+      expect(await store.links.findLinkedBlob(ELSEWHERE, blob.digest)).toBeUndefined();
     },
   },
   {
     name: "keeps the size of a blob beyond 32 bits",
     async run({ store }) {
       const blob = { digest: sampleDigest("huge"), size: 5_000_000_000_000 };
-      await store.linkBlob(REPOSITORY, blob, [blob.digest]);
-      expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(blob);
+      await store.links.linkBlob(REPOSITORY, blob, [blob.digest]);
+      expect(await store.links.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(blob);
     },
   },
   {
@@ -47,9 +47,9 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       await linkSample(store, "a");
       const digest = await linkSample(store, "a");
-      expect(await store.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
-      expect(await store.unlinkBlob(REPOSITORY, digest)).toBe(true);
-      expect(await store.findLinkedBlob(REPOSITORY, digest)).toBeUndefined();
+      expect(await store.links.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
+      expect(await store.links.unlinkBlob(REPOSITORY, digest)).toBe(true);
+      expect(await store.links.findLinkedBlob(REPOSITORY, digest)).toBeUndefined();
     },
   },
   {
@@ -57,28 +57,28 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const blob = sampleBlob("a");
       const sha512 = sampleDigest("a", "sha512");
-      await store.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
-      await store.linkBlob(ELSEWHERE, blob, [blob.digest, sha512]);
-      expect(await store.unlinkBlob(REPOSITORY, sha512)).toBe(true);
-      expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toBeUndefined();
-      expect(await store.findLinkedBlob(REPOSITORY, sha512)).toBeUndefined();
-      expect(await store.findLinkedBlob(ELSEWHERE, sha512)).toEqual(blob);
-      expect(await store.unlinkBlob(REPOSITORY, blob.digest)).toBe(false);
+      await store.links.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
+      await store.links.linkBlob(ELSEWHERE, blob, [blob.digest, sha512]);
+      expect(await store.links.unlinkBlob(REPOSITORY, sha512)).toBe(true);
+      expect(await store.links.findLinkedBlob(REPOSITORY, blob.digest)).toBeUndefined();
+      expect(await store.links.findLinkedBlob(REPOSITORY, sha512)).toBeUndefined();
+      expect(await store.links.findLinkedBlob(ELSEWHERE, sha512)).toEqual(blob);
+      expect(await store.links.unlinkBlob(REPOSITORY, blob.digest)).toBe(false);
     },
   },
   {
     name: "does not take a manifest for a blob",
     async run({ store }) {
       const manifest = await pushSample(store, "a");
-      expect(await store.findLinkedBlob(REPOSITORY, manifest.digest)).toBeUndefined();
-      expect(await store.unlinkBlob(REPOSITORY, manifest.digest)).toBe(false);
+      expect(await store.links.findLinkedBlob(REPOSITORY, manifest.digest)).toBeUndefined();
+      expect(await store.links.unlinkBlob(REPOSITORY, manifest.digest)).toBe(false);
     },
   },
   {
     name: "says false to unlinking from a repository that is not there, and does not make it",
     async run({ store }) {
-      expect(await store.unlinkBlob(REPOSITORY, sampleDigest("a"))).toBe(false);
-      expect(await store.listTags(REPOSITORY, { limit: 1 })).toBeUndefined();
+      expect(await store.links.unlinkBlob(REPOSITORY, sampleDigest("a"))).toBe(false);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 1 })).toBeUndefined();
     },
   },
   {
@@ -89,40 +89,42 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
       for (const name of names.toReversed()) await linkSample(store, "a", name);
       await linkSample(store, "b", repositoryName("a"));
       const digest = sampleDigest("a");
-      expect(await store.listRepositoriesLinking(digest, { limit: 3 })).toEqual(names.slice(0, 3));
+      expect(await store.links.listRepositoriesLinking(digest, { limit: 3 })).toEqual(names.slice(0, 3));
       const after = repositoryName("a/b");
-      expect(await store.listRepositoriesLinking(digest, { limit: 100, after })).toEqual(names.slice(3));
-      expect(await store.listRepositoriesLinking(sampleDigest("c"), { limit: 100 })).toEqual([]);
+      expect(await store.links.listRepositoriesLinking(digest, { limit: 100, after })).toEqual(
+        names.slice(3),
+      );
+      expect(await store.links.listRepositoriesLinking(sampleDigest("c"), { limit: 100 })).toEqual([]);
     },
   },
   {
     name: "shows at once to another instance what one has done",
     async run({ store, other }) {
       const digest = await linkSample(store, "a");
-      expect(await other.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
-      await other.unlinkBlob(REPOSITORY, digest);
-      expect(await store.findLinkedBlob(REPOSITORY, digest)).toBeUndefined();
+      expect(await other.links.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
+      await other.links.unlinkBlob(REPOSITORY, digest);
+      expect(await store.links.findLinkedBlob(REPOSITORY, digest)).toBeUndefined();
     },
   },
   {
     name: "numbers unlinks one by one, by canonical digest, whichever digest was asked for and whoever did it",
     async run({ store, other }) {
-      expect(await store.latestUnlink()).toBe(0);
+      expect(await store.unlinks.latestUnlink()).toBe(0);
       const blob = sampleBlob("a");
       const sha512 = sampleDigest("a", "sha512");
-      await store.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
+      await store.links.linkBlob(REPOSITORY, blob, [blob.digest, sha512]);
       const second = await linkSample(store, "b");
-      await other.unlinkBlob(REPOSITORY, sha512);
-      await store.unlinkBlob(REPOSITORY, sha512);
-      await store.unlinkBlob(REPOSITORY, second);
-      expect(await store.latestUnlink()).toBe(2);
+      await other.links.unlinkBlob(REPOSITORY, sha512);
+      await store.links.unlinkBlob(REPOSITORY, sha512);
+      await store.links.unlinkBlob(REPOSITORY, second);
+      expect(await store.unlinks.latestUnlink()).toBe(2);
       const unlinks = [
         { number: 1, repository: REPOSITORY, digest: blob.digest },
         { number: 2, repository: REPOSITORY, digest: second },
       ];
-      expect(await other.listUnlinks(0, 10)).toEqual(unlinks);
-      expect(await other.listUnlinks(1, 10)).toEqual(unlinks.slice(1));
-      expect(await other.listUnlinks(0, 1)).toEqual(unlinks.slice(0, 1));
+      expect(await other.unlinks.listUnlinks(0, 10)).toEqual(unlinks);
+      expect(await other.unlinks.listUnlinks(1, 10)).toEqual(unlinks.slice(1));
+      expect(await other.unlinks.listUnlinks(0, 1)).toEqual(unlinks.slice(0, 1));
     },
   },
 ];

@@ -25,7 +25,7 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
         const { digest } = await pushSample(store, seed);
         return {
           reference: requires("manifest", digest),
-          remove: () => other.deleteManifest(REPOSITORY, digest),
+          remove: () => other.manifests.deleteManifest(REPOSITORY, digest),
         };
       }),
   },
@@ -34,7 +34,10 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
     run: (stores) =>
       raceRemovals(stores, async ({ store, other }, seed) => {
         const digest = await linkSample(store, seed);
-        return { reference: requires("layer", digest), remove: () => other.unlinkBlob(REPOSITORY, digest) };
+        return {
+          reference: requires("layer", digest),
+          remove: () => other.links.unlinkBlob(REPOSITORY, digest),
+        };
       }),
   },
   {
@@ -44,14 +47,14 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
       const manifests = await Promise.all(
         seeds.map((seed, index) => pushSample(index % 2 === 0 ? store : other, seed, ["latest"])),
       );
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
       const deletions = manifests.flatMap(({ digest }) =>
-        [store, other].map((each) => each.deleteManifest(REPOSITORY, digest)),
+        [store, other].map((each) => each.manifests.deleteManifest(REPOSITORY, digest)),
       );
       const deleted = await Promise.all(deletions);
       expect(deleted.filter(Boolean)).toHaveLength(seeds.length);
-      expect(await store.listRepositories({ limit: 10 })).toEqual([]);
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([]);
+      expect(await store.listings.listRepositories({ limit: 10 })).toEqual([]);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toEqual([]);
     },
   },
   {
@@ -60,7 +63,7 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
       const names = Array.from({ length: 30 }, (_, index) => repositoryName(`r${10 + index}`));
       const link = (name: (typeof names)[number], each: MetadataStore) => linkSample(each, "a", name);
       await Promise.all(names.flatMap((name) => [link(name, store), link(name, other)]));
-      expect(await store.listRepositoriesLinking(sampleDigest("a"), { limit: 100 })).toEqual(names);
+      expect(await store.links.listRepositoriesLinking(sampleDigest("a"), { limit: 100 })).toEqual(names);
     },
   },
   {
@@ -74,23 +77,23 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
           const manifest = await pushSample(store, `m ${round}`, ["latest", `v${round}`]);
           const seen = looks + 2;
           await eventually(() => isOver || looks >= seen);
-          if (round % 3 > 0) await store.deleteManifest(REPOSITORY, manifest.digest);
+          if (round % 3 > 0) await store.manifests.deleteManifest(REPOSITORY, manifest.digest);
         }
       };
       const listed = async () => {
-        const tags = (await other.listTags(REPOSITORY, { limit: 100 })) ?? [];
+        const tags = (await other.listings.listTags(REPOSITORY, { limit: 100 })) ?? [];
         return tags.filter((tag) => tag !== "latest");
       };
       const look = async () => {
         const missing = [];
         for (const tag of await listed()) {
-          const found = await other.findManifest(REPOSITORY, tag);
+          const found = await other.manifests.findManifest(REPOSITORY, tag);
           if (found === undefined) missing.push(tag);
           else expect(found.digest).toBe(sampleManifest(`m ${tag.slice(1)}`).digest);
         }
         const stillThere = new Set(await listed());
         expect(missing.filter((tag) => stillThere.has(tag))).toEqual([]);
-        const latest = await other.findManifest(REPOSITORY, tagName("latest"));
+        const latest = await other.manifests.findManifest(REPOSITORY, tagName("latest"));
         if (latest !== undefined) expect(digestOf(latest.bytes ?? "")).toBe(latest.digest);
         looks += 1;
         await nextTurn();
@@ -123,13 +126,14 @@ async function raceRemovals(
   for (let round = 0; round < 25; round += 1) {
     const { reference, remove } = await addPart(stores, `part ${round}`);
     const manifest = sampleManifest(`whole ${round}`, { references: [reference] });
-    const isStored = async () => (await store.findManifest(REPOSITORY, manifest.digest)) !== undefined;
+    const isStored = async () =>
+      (await store.manifests.findManifest(REPOSITORY, manifest.digest)) !== undefined;
     const removeThenLook = async () => {
       expect(await remove()).toBe(true);
       return isStored();
     };
     const [missing, cameFirst] = await Promise.all([
-      store.putManifest(REPOSITORY, manifest, [tagName("whole")]),
+      store.manifests.putManifest(REPOSITORY, manifest, [tagName("whole")]),
       removeThenLook(),
     ]);
     expect(missing).toEqual(cameFirst ? [] : [reference]);

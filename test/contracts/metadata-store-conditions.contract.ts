@@ -24,15 +24,19 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       expect(await put(store, "a", PRESENT)).toBe("precondition-failed");
       expect(await put(store, "a", { ifMatch: [sampleManifest("a").digest] })).toBe("precondition-failed");
-      expect(await store.findManifest(REPOSITORY, sampleManifest("a").digest)).toBeUndefined();
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toBeUndefined();
+      expect(await store.manifests.findManifest(REPOSITORY, sampleManifest("a").digest)).toBeUndefined();
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toBeUndefined();
       expect(await put(store, "a", ABSENT)).toBe("stored");
       expect(await put(store, "b", ABSENT)).toBe("precondition-failed");
       expect(await current(store)).toBe(sampleManifest("a").digest);
-      expect(await store.findManifest(REPOSITORY, sampleManifest("b").digest)).toBeUndefined();
+      expect(await store.manifests.findManifest(REPOSITORY, sampleManifest("b").digest)).toBeUndefined();
       const { bytes, digest } = sampleManifest("a");
       const sha512 = digestOf(bytes, "sha512");
-      await store.putManifest(REPOSITORY, { ...sampleManifest("a"), digests: [digest, sha512] }, []);
+      await store.manifests.putManifest(
+        REPOSITORY,
+        { ...sampleManifest("a"), digests: [digest, sha512] },
+        [],
+      );
       expect(await put(store, "b", { ifNoneMatch: [sha512] })).toBe("precondition-failed");
       expect(await put(store, "b", { ifMatch: [sampleDigest("x")] })).toBe("precondition-failed");
       expect(await put(store, "b", { ifMatch: [] })).toBe("precondition-failed");
@@ -47,10 +51,10 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const { digest } = await pushSample(store, "a", ["v1"]);
       const failures = [
-        store.putManifest(REPOSITORY, sampleManifest("b"), [tagName("new"), V1], ABSENT),
-        store.deleteTag(REPOSITORY, V1, { ifMatch: [sampleDigest("x")] }),
-        store.deleteManifest(REPOSITORY, digest, { ifNoneMatch: [digest] }),
-        store.putManifest(REPOSITORY, sampleManifest("b"), [tagName("none")], PRESENT),
+        store.manifests.putManifest(REPOSITORY, sampleManifest("b"), [tagName("new"), V1], ABSENT),
+        store.manifests.deleteTag(REPOSITORY, V1, { ifMatch: [sampleDigest("x")] }),
+        store.manifests.deleteManifest(REPOSITORY, digest, { ifNoneMatch: [digest] }),
+        store.manifests.putManifest(REPOSITORY, sampleManifest("b"), [tagName("none")], PRESENT),
       ].map((write) => write.then(undefined, (error: RegistryError) => error.detail));
       expect(await Promise.all(failures)).toEqual([
         { condition: "If-None-Match", reference: V1, current: digest },
@@ -65,7 +69,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const { digest } = await pushSample(store, "a", ["v1"]);
       expect(await put(store, "b", ABSENT, ["new", "v1"])).toBe("precondition-failed");
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([V1]);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toEqual([V1]);
       expect(await put(store, "a", ABSENT, ["new"])).toBe("stored");
       expect(await put(store, "b", { ifMatch: [digest] }, ["new", "v1"])).toBe("stored");
       expect(await put(store, "b", ABSENT, [])).toBe("precondition-failed");
@@ -79,23 +83,27 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       await pushSample(store, "a", ["v1"]);
       const manifest = sampleManifest("b", { references: [requires("layer", sampleDigest("absent"))] });
-      const pushed = store.putManifest(REPOSITORY, manifest, [V1], ABSENT);
+      const pushed = store.manifests.putManifest(REPOSITORY, manifest, [V1], ABSENT);
       expect(await faultOf(pushed)).toBe("precondition-failed");
-      expect(await store.putManifest(REPOSITORY, manifest, [tagName("new")], ABSENT)).toHaveLength(1);
+      expect(await store.manifests.putManifest(REPOSITORY, manifest, [tagName("new")], ABSENT)).toHaveLength(
+        1,
+      );
     },
   },
   {
     name: "deletes only where the condition holds, and finds nothing where nothing is",
     async run({ store }) {
       const a = await pushSample(store, "a", ["v1"]);
-      expect(await faultOf(store.deleteTag(REPOSITORY, V1, ABSENT))).toBe("precondition-failed");
+      expect(await faultOf(store.manifests.deleteTag(REPOSITORY, V1, ABSENT))).toBe("precondition-failed");
       expect(await current(store)).toBe(a.digest);
-      expect(await store.deleteTag(REPOSITORY, V1, { ifMatch: [a.digest] })).toBe(true);
-      expect(await store.deleteTag(REPOSITORY, V1, PRESENT)).toBe(false);
+      expect(await store.manifests.deleteTag(REPOSITORY, V1, { ifMatch: [a.digest] })).toBe(true);
+      expect(await store.manifests.deleteTag(REPOSITORY, V1, PRESENT)).toBe(false);
       const other = { ifMatch: [sampleDigest("x")] };
-      expect(await faultOf(store.deleteManifest(REPOSITORY, a.digest, other))).toBe("precondition-failed");
-      expect(await store.deleteManifest(REPOSITORY, a.digest, PRESENT)).toBe(true);
-      expect(await store.deleteManifest(REPOSITORY, a.digest, PRESENT)).toBe(false);
+      expect(await faultOf(store.manifests.deleteManifest(REPOSITORY, a.digest, other))).toBe(
+        "precondition-failed",
+      );
+      expect(await store.manifests.deleteManifest(REPOSITORY, a.digest, PRESENT)).toBe(true);
+      expect(await store.manifests.deleteManifest(REPOSITORY, a.digest, PRESENT)).toBe(false);
     },
   },
   {
@@ -125,7 +133,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
         const seen = { ifMatch: [(await pushSample(store, `before ${round}`, ["v1"])).digest] };
         const [moved, deleted] = await Promise.all([
           put(store, `after ${round}`, seen),
-          other.deleteTag(REPOSITORY, V1, seen).catch(() => false),
+          other.manifests.deleteTag(REPOSITORY, V1, seen).catch(() => false),
         ]);
         expect(deleted).toBe(moved !== "stored");
         const left = deleted ? undefined : sampleManifest(`after ${round}`).digest;
@@ -139,7 +147,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
       for (let round = 0; round < 10; round += 1) {
         const { digest } = await pushSample(store, `a ${round}`, ["v1"]);
         const deletions = Array.from({ length: 6 }, (_, index) =>
-          (index % 2 === 0 ? store : other)
+          (index % 2 === 0 ? store : other).manifests
             .deleteTag(REPOSITORY, V1, { ifMatch: [digest] })
             .catch(() => false),
         );
@@ -172,7 +180,7 @@ async function put(
   tags: readonly string[] = ["v1"],
 ): Promise<string> {
   try {
-    await store.putManifest(REPOSITORY, sampleManifest(seed), tags.map(tagName), condition);
+    await store.manifests.putManifest(REPOSITORY, sampleManifest(seed), tags.map(tagName), condition);
     return "stored";
   } catch (error) {
     if (error instanceof RegistryError) return error.fault;
@@ -181,7 +189,7 @@ async function put(
 }
 
 async function current(store: MetadataStore, tag = "v1") {
-  return (await store.findManifest(REPOSITORY, tagName(tag)))?.digest;
+  return (await store.manifests.findManifest(REPOSITORY, tagName(tag)))?.digest;
 }
 
 /** Many writers push manifests of their own under one tag; resolves to the digest of the one that may. */

@@ -17,12 +17,12 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     name: "finds an upload session in its own repository until it is removed",
     async run({ store, other }) {
       const upload = { id: uploadId("u-1"), repository: REPOSITORY, startedAt: new Date(1_700_000_000_123) };
-      await store.addUpload(upload);
-      expect(await other.findUpload(REPOSITORY, upload.id)).toEqual(upload);
-      expect(await store.findUpload(ELSEWHERE, upload.id)).toBeUndefined();
-      expect(await other.removeUpload(upload.id)).toBe(true);
-      expect(await store.removeUpload(upload.id)).toBe(false);
-      expect(await store.findUpload(REPOSITORY, upload.id)).toBeUndefined();
+      await store.uploads.addUpload(upload);
+      expect(await other.uploads.findUpload(REPOSITORY, upload.id)).toEqual(upload);
+      expect(await store.uploads.findUpload(ELSEWHERE, upload.id)).toBeUndefined();
+      expect(await other.uploads.removeUpload(upload.id)).toBe(true);
+      expect(await store.uploads.removeUpload(upload.id)).toBe(false);
+      expect(await store.uploads.findUpload(REPOSITORY, upload.id)).toBeUndefined();
     },
   },
   {
@@ -31,18 +31,18 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
       const id = uploadId("u-1");
       const blob = { digest: sampleDigest("blob"), size: 7 };
       const upload = { id, repository: REPOSITORY, blob, digests: [blob.digest, sampleDigest("name")] };
-      expect(await store.finishUpload(upload)).toBe(false);
-      await store.addUpload({ id, repository: REPOSITORY, startedAt: new Date() });
-      expect(await store.finishUpload({ ...upload, repository: ELSEWHERE })).toBe(false);
-      expect(await other.findUpload(REPOSITORY, id)).toBeDefined();
-      expect(await store.findLinkedBlob(ELSEWHERE, blob.digest)).toBeUndefined();
-      expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toBeUndefined();
-      expect(await store.finishUpload(upload)).toBe(true);
-      expect(await other.findUpload(REPOSITORY, id)).toBeUndefined();
+      expect(await store.uploads.finishUpload(upload)).toBe(false);
+      await store.uploads.addUpload({ id, repository: REPOSITORY, startedAt: new Date() });
+      expect(await store.uploads.finishUpload({ ...upload, repository: ELSEWHERE })).toBe(false);
+      expect(await other.uploads.findUpload(REPOSITORY, id)).toBeDefined();
+      expect(await store.links.findLinkedBlob(ELSEWHERE, blob.digest)).toBeUndefined();
+      expect(await store.links.findLinkedBlob(REPOSITORY, blob.digest)).toBeUndefined();
+      expect(await store.uploads.finishUpload(upload)).toBe(true);
+      expect(await other.uploads.findUpload(REPOSITORY, id)).toBeUndefined();
       for (const digest of upload.digests) {
-        expect(await other.findLinkedBlob(REPOSITORY, digest)).toEqual(blob);
+        expect(await other.links.findLinkedBlob(REPOSITORY, digest)).toEqual(blob);
       }
-      expect(await other.finishUpload(upload)).toBe(false);
+      expect(await other.uploads.finishUpload(upload)).toBe(false);
     },
   },
   {
@@ -51,13 +51,15 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
       for (let round = 0; round < 25; round += 1) {
         const id = uploadId(`u-${round}`);
         const blob = { digest: sampleDigest(`blob ${round}`), size: 7 };
-        await store.addUpload({ id, repository: REPOSITORY, startedAt: new Date() });
+        await store.uploads.addUpload({ id, repository: REPOSITORY, startedAt: new Date() });
         const [isFinished, isRemoved] = await Promise.all([
-          store.finishUpload({ id, repository: REPOSITORY, blob, digests: [blob.digest] }),
-          other.removeUpload(id),
+          store.uploads.finishUpload({ id, repository: REPOSITORY, blob, digests: [blob.digest] }),
+          other.uploads.removeUpload(id),
         ]);
         expect(isFinished).toBe(!isRemoved);
-        expect(await store.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(isFinished ? blob : undefined);
+        expect(await store.links.findLinkedBlob(REPOSITORY, blob.digest)).toEqual(
+          isFinished ? blob : undefined,
+        );
       }
     },
   },
@@ -69,10 +71,10 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
         repository: REPOSITORY,
         startedAt: new Date(Date.UTC(2020, 0, 1 + day)),
       }));
-      for (const upload of uploads.toReversed()) await store.addUpload(upload);
+      for (const upload of uploads.toReversed()) await store.uploads.addUpload(upload);
       const before = new Date(Date.UTC(2020, 0, 4));
-      expect(await store.listStaleUploads(before, 100)).toEqual(uploads.slice(0, 3));
-      expect(await store.listStaleUploads(before, 2)).toEqual(uploads.slice(0, 2));
+      expect(await store.uploads.listStaleUploads(before, 100)).toEqual(uploads.slice(0, 3));
+      expect(await store.uploads.listStaleUploads(before, 2)).toEqual(uploads.slice(0, 2));
     },
   },
   {
@@ -82,27 +84,31 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
       const ids = Array.from({ length: 70 }, (_, index) => uploadId(`u-${index}`));
       for (const index of [0, 31, 32, 69]) {
         const digest = digests[index] as (typeof digests)[number];
-        await store.linkBlob(REPOSITORY, { digest, size: 1 }, [digest]);
+        await store.links.linkBlob(REPOSITORY, { digest, size: 1 }, [digest]);
         const startedAt = new Date(Date.UTC(2020, 0, 1, 0, 0, index));
-        await store.addUpload({ id: ids[index] as (typeof ids)[number], repository: REPOSITORY, startedAt });
+        await store.uploads.addUpload({
+          id: ids[index] as (typeof ids)[number],
+          repository: REPOSITORY,
+          startedAt,
+        });
       }
       const at = (index: number) => [String(digests[index]), String(ids[index])];
-      const [blobs, uploads] = [await other.findBlobs(digests), await other.findUploads(ids)];
+      const [blobs, uploads] = [await other.content.findBlobs(digests), await other.content.findUploads(ids)];
       expect([...blobs, ...uploads].map(String).sort()).toEqual([0, 31, 32, 69].flatMap(at).sort());
-      expect([...(await store.findBlobs([])), ...(await store.findUploads([]))]).toEqual([]);
-      expect(await store.countUploads(new Date(Date.UTC(2020, 0, 1, 0, 0, 32)))).toBe(2);
+      expect([...(await store.content.findBlobs([])), ...(await store.content.findUploads([]))]).toEqual([]);
+      expect(await store.content.countUploads(new Date(Date.UTC(2020, 0, 1, 0, 0, 32)))).toBe(2);
     },
   },
   {
     name: "finds cached layers among any number of keys, and keeps the first entry of a key",
     async run({ store }) {
       const layers = Array.from({ length: 70 }, (_, index) => sampleLayer(`key ${index}`));
-      for (const layer of layers) await store.putLayer(layer);
-      await store.putLayer({ ...sampleLayer("key 0"), facts: "later" });
+      for (const layer of layers) await store.builds.putLayer(layer);
+      await store.builds.putLayer({ ...sampleLayer("key 0"), facts: "later" });
       const keys = layers.map((layer) => layer.key);
-      const found = await store.findLayers(["absent", ...keys, "key 1"]);
+      const found = await store.builds.findLayers(["absent", ...keys, "key 1"]);
       expect(found).toEqual(new Map(layers.map((layer) => [layer.key, layer])));
-      expect(await store.findLayers([])).toEqual(new Map());
+      expect(await store.builds.findLayers([])).toEqual(new Map());
     },
   },
   {
@@ -110,69 +116,75 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store, other }) {
       const numbered = Array.from({ length: 70 }, (_, index) => [`key ${index}`, `fact ${index}`] as const);
       await Promise.all([
-        store.addFacts("a", new Map(numbered)),
-        other.addFacts("a", new Map(numbered.toReversed())),
+        store.sources.addFacts("a", new Map(numbered)),
+        other.sources.addFacts("a", new Map(numbered.toReversed())),
       ]);
-      await other.addFacts("a", new Map([["key 0", "later"]]));
-      await other.addFacts("b", new Map([["key 1", "of another kind"]]));
-      expect(await store.findFacts("a", ["absent", ...numbered.map(([key]) => key)])).toEqual(
+      await other.sources.addFacts("a", new Map([["key 0", "later"]]));
+      await other.sources.addFacts("b", new Map([["key 1", "of another kind"]]));
+      expect(await store.sources.findFacts("a", ["absent", ...numbered.map(([key]) => key)])).toEqual(
         new Map(numbered),
       );
-      await store.putFacts("a", new Map([["key 0", "instead"]]));
-      expect(await other.findFacts("a", ["key 0", "key 1"])).toEqual(
+      await store.sources.putFacts("a", new Map([["key 0", "instead"]]));
+      expect(await other.sources.findFacts("a", ["key 0", "key 1"])).toEqual(
         new Map([
           ["key 0", "instead"],
           ["key 1", "fact 1"],
         ]),
       );
-      expect(await other.findFacts("b", ["key 0", "key 1"])).toEqual(new Map([["key 1", "of another kind"]]));
-      await store.addFacts("a", new Map());
-      expect(await store.findFacts("a", [])).toEqual(new Map());
+      expect(await other.sources.findFacts("b", ["key 0", "key 1"])).toEqual(
+        new Map([["key 1", "of another kind"]]),
+      );
+      await store.sources.addFacts("a", new Map());
+      expect(await store.sources.findFacts("a", [])).toEqual(new Map());
     },
   },
   {
     name: "forgets the facts of a kind that were written before a time, and no others",
     async run({ store, other }) {
-      for (const kind of ["a", "b"]) await store.addFacts(kind, new Map([["key", kind]]));
-      await other.forgetFacts("a", new Date(Date.UTC(2000, 0)));
-      expect((await store.findFacts("a", ["key"])).size).toBe(1);
-      await other.forgetFacts("a", new Date(Date.UTC(9000, 0)));
-      expect((await store.findFacts("a", ["key"])).size).toBe(0);
-      expect((await store.findFacts("b", ["key"])).size).toBe(1);
+      for (const kind of ["a", "b"]) await store.sources.addFacts(kind, new Map([["key", kind]]));
+      await other.sources.forgetFacts("a", new Date(Date.UTC(2000, 0)));
+      expect((await store.sources.findFacts("a", ["key"])).size).toBe(1);
+      await other.sources.forgetFacts("a", new Date(Date.UTC(9000, 0)));
+      expect((await store.sources.findFacts("a", ["key"])).size).toBe(0);
+      expect((await store.sources.findFacts("b", ["key"])).size).toBe(1);
     },
   },
   {
     name: "finds an image by name and by lock, as it was published last, under its tag",
     async run({ store, other }) {
       const image = await sampleImage(store, "lock a");
-      expect(await store.publishBuiltImage(image, undefined)).toBe(true);
-      expect(await other.findBuiltImage(REPOSITORY, image.tag)).toEqual(image);
-      expect(await store.findBuiltImage(ELSEWHERE, image.tag)).toBeUndefined();
-      expect(await store.findImageByLock(image.lockDigest)).toEqual(image);
-      expect((await other.findManifest(REPOSITORY, image.tag))?.digest).toBe(image.manifestDigest);
+      expect(await store.builds.publishBuiltImage(image, undefined)).toBe(true);
+      expect(await other.builds.findBuiltImage(REPOSITORY, image.tag)).toEqual(image);
+      expect(await store.builds.findBuiltImage(ELSEWHERE, image.tag)).toBeUndefined();
+      expect(await store.builds.findImageByLock(image.lockDigest)).toEqual(image);
+      expect((await other.manifests.findManifest(REPOSITORY, image.tag))?.digest).toBe(image.manifestDigest);
       const rebuilt = await sampleImage(store, "lock b");
-      expect(await other.publishBuiltImage(rebuilt, image.manifestDigest)).toBe(true);
-      expect(await store.findBuiltImage(REPOSITORY, image.tag)).toEqual(rebuilt);
-      expect(await store.findImageByLock(image.lockDigest)).toBeUndefined();
-      expect(await store.findImageByLock(rebuilt.lockDigest)).toEqual(rebuilt);
-      expect((await store.findManifest(REPOSITORY, image.tag))?.digest).toBe(rebuilt.manifestDigest);
+      expect(await other.builds.publishBuiltImage(rebuilt, image.manifestDigest)).toBe(true);
+      expect(await store.builds.findBuiltImage(REPOSITORY, image.tag)).toEqual(rebuilt);
+      expect(await store.builds.findImageByLock(image.lockDigest)).toBeUndefined();
+      expect(await store.builds.findImageByLock(rebuilt.lockDigest)).toEqual(rebuilt);
+      expect((await store.manifests.findManifest(REPOSITORY, image.tag))?.digest).toBe(
+        rebuilt.manifestDigest,
+      );
     },
   },
   {
     name: "publishes no image in the place of another than was expected, nor one that is not stored",
     async run({ store }) {
       const image = await sampleImage(store, "lock a");
-      expect(await store.publishBuiltImage(image, sampleDigest("something"))).toBe(false);
-      expect(await store.publishBuiltImage({ ...image, repository: ELSEWHERE }, undefined)).toBe(false);
+      expect(await store.builds.publishBuiltImage(image, sampleDigest("something"))).toBe(false);
+      expect(await store.builds.publishBuiltImage({ ...image, repository: ELSEWHERE }, undefined)).toBe(
+        false,
+      );
       const absent = { ...image, manifestDigest: sampleDigest("not stored") };
-      expect(await store.publishBuiltImage(absent, undefined)).toBe(false);
-      expect(await store.findManifest(REPOSITORY, image.tag)).toBeUndefined();
+      expect(await store.builds.publishBuiltImage(absent, undefined)).toBe(false);
+      expect(await store.manifests.findManifest(REPOSITORY, image.tag)).toBeUndefined();
       const pushed = await pushSample(store, "pushed", [image.tag]);
-      expect(await store.publishBuiltImage(image, undefined)).toBe(false);
-      expect(await store.publishBuiltImage(image, image.manifestDigest)).toBe(false);
-      expect((await store.findManifest(REPOSITORY, image.tag))?.digest).toBe(pushed.digest);
-      expect(await store.findBuiltImage(REPOSITORY, image.tag)).toBeUndefined();
-      expect(await store.findBuiltImage(ELSEWHERE, image.tag)).toBeUndefined();
+      expect(await store.builds.publishBuiltImage(image, undefined)).toBe(false);
+      expect(await store.builds.publishBuiltImage(image, image.manifestDigest)).toBe(false);
+      expect((await store.manifests.findManifest(REPOSITORY, image.tag))?.digest).toBe(pushed.digest);
+      expect(await store.builds.findBuiltImage(REPOSITORY, image.tag)).toBeUndefined();
+      expect(await store.builds.findBuiltImage(ELSEWHERE, image.tag)).toBeUndefined();
     },
   },
   {
@@ -182,13 +194,17 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
       const { tag } = image;
       for (let round = 0; round < 25; round += 1) {
         const [published, pushed] = await Promise.all([
-          store.publishBuiltImage(image, undefined),
+          store.builds.publishBuiltImage(image, undefined),
           pushSample(other, `pushed ${round}`, [tag]),
         ]);
-        expect((await store.findManifest(REPOSITORY, tag))?.digest).toBe(pushed.digest);
-        if (round === 0) expect((await store.findBuiltImage(REPOSITORY, tag)) !== undefined).toBe(published);
-        await Promise.all([store.publishBuiltImage(image, pushed.digest), other.deleteTag(REPOSITORY, tag)]);
-        expect(await store.findManifest(REPOSITORY, tag)).toBeUndefined();
+        expect((await store.manifests.findManifest(REPOSITORY, tag))?.digest).toBe(pushed.digest);
+        if (round === 0)
+          expect((await store.builds.findBuiltImage(REPOSITORY, tag)) !== undefined).toBe(published);
+        await Promise.all([
+          store.builds.publishBuiltImage(image, pushed.digest),
+          other.manifests.deleteTag(REPOSITORY, tag),
+        ]);
+        expect(await store.manifests.findManifest(REPOSITORY, tag)).toBeUndefined();
       }
     },
   },

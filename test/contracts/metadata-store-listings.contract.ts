@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
-import type { Referrer } from "../../src/metadata/ports/manifest-ledger.ts";
 import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
+import type { Referrer } from "../../src/metadata/ports/referrer-ledger.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import {
@@ -19,32 +19,34 @@ const TAGS_IN_BYTE_ORDER = ["0.9", "1.0", "1.0-rc", "10", "B", "V1", "_x", "a", 
   tagName,
 );
 
-/** Tests of every {@link ManifestLedger}: listings. */
+/** Tests of every {@link ListingLedger} and {@link ReferrerLedger}. */
 export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "lists tags in pages of ascending byte order",
     async run({ store }) {
       await pushSample(store, "a", TAGS_IN_BYTE_ORDER.toReversed());
       await pushSample(store, "a", ["zz"], ELSEWHERE);
-      expect(await store.listTags(REPOSITORY, { limit: 100 })).toEqual(TAGS_IN_BYTE_ORDER);
-      const page = await store.listTags(REPOSITORY, { limit: 3, after: "1.0" });
+      expect(await store.listings.listTags(REPOSITORY, { limit: 100 })).toEqual(TAGS_IN_BYTE_ORDER);
+      const page = await store.listings.listTags(REPOSITORY, { limit: 3, after: "1.0" });
       expect(page).toEqual(TAGS_IN_BYTE_ORDER.slice(2, 5));
       // The entry to continue after does not have to exist.
-      expect(await store.listTags(REPOSITORY, { limit: 1, after: "1.0-" })).toEqual([tagName("1.0-rc")]);
-      expect(await store.listTags(REPOSITORY, { limit: 5, after: "v1.0" })).toEqual([]);
-      expect(await store.listTags(REPOSITORY, { limit: 0 })).toEqual([]);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 1, after: "1.0-" })).toEqual([
+        tagName("1.0-rc"),
+      ]);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 5, after: "v1.0" })).toEqual([]);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 0 })).toEqual([]);
     },
   },
   {
     name: "tells a repository without tags from one that was never pushed to",
     async run({ store }) {
       await linkSample(store, "blob");
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toBeUndefined();
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toBeUndefined();
       const manifest = await pushSample(store, "a");
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([]);
-      await store.deleteManifest(REPOSITORY, manifest.digest);
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([]);
-      expect(await store.listTags(ELSEWHERE, { limit: 10 })).toBeUndefined();
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toEqual([]);
+      await store.manifests.deleteManifest(REPOSITORY, manifest.digest);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toEqual([]);
+      expect(await store.listings.listTags(ELSEWHERE, { limit: 10 })).toBeUndefined();
     },
   },
   {
@@ -54,11 +56,11 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
       for (const name of names.toReversed()) await pushSample(store, "a", [], name);
       const emptied = repositoryName("a/a");
       const manifest = await pushSample(store, "a", [], emptied);
-      await store.deleteManifest(emptied, manifest.digest);
+      await store.manifests.deleteManifest(emptied, manifest.digest);
       await linkSample(store, "blob", repositoryName("aa"));
-      expect(await store.listRepositories({ limit: 100 })).toEqual(names);
-      expect(await store.listRepositories({ limit: 2, after: "a.b" })).toEqual(names.slice(2, 4));
-      expect(await store.listRepositories({ limit: 2, after: "A" })).toEqual(names.slice(0, 2));
+      expect(await store.listings.listRepositories({ limit: 100 })).toEqual(names);
+      expect(await store.listings.listRepositories({ limit: 2, after: "a.b" })).toEqual(names.slice(2, 4));
+      expect(await store.listings.listRepositories({ limit: 2, after: "A" })).toEqual(names.slice(0, 2));
     },
   },
   {
@@ -70,17 +72,17 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
         const artifactType = index % 2 === 0 ? "example/signature" : "example/sbom";
         const annotations = { "org.example.note": `näme "${index}"` };
         const manifest = sampleManifest(`referrer ${index}`, { subject, artifactType, annotations });
-        await store.putManifest(REPOSITORY, manifest, []);
+        await store.manifests.putManifest(REPOSITORY, manifest, []);
         const { mediaType, digest, bytes } = manifest;
         descriptors.push({ mediaType, digest, size: bytes.byteLength, artifactType, annotations });
       }
-      await store.putManifest(ELSEWHERE, sampleManifest("elsewhere", { subject }), []);
+      await store.manifests.putManifest(ELSEWHERE, sampleManifest("elsewhere", { subject }), []);
       await pushSample(store, "no referrer");
       const expected = descriptors.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
       const list = async (filter: { artifactType?: string }, limit: number, after = 0) => {
         const last = expected[after - 1]?.digest;
         const page = last ? { limit, after: last } : { limit };
-        return describe(store, await store.listReferrers(REPOSITORY, subject, filter, page));
+        return describe(store, await store.referrers.listReferrers(REPOSITORY, subject, filter, page));
       };
       expect(await list({}, 100)).toEqual(expected);
       expect(await list({}, 2, 3)).toEqual(expected.slice(3, 5));
@@ -96,8 +98,8 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
       const subject = sampleDigest("subject");
       const text = '{"__proto__":"a","constructor":"b","toString":"c","":"d","\\u0000":"e","0":"f"}';
       const annotations = JSON.parse(text);
-      await store.putManifest(REPOSITORY, sampleManifest("a", { subject, annotations }), []);
-      const listed = await store.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
+      await store.manifests.putManifest(REPOSITORY, sampleManifest("a", { subject, annotations }), []);
+      const listed = await store.referrers.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
       expect(JSON.stringify(await describe(store, listed))).toContain(JSON.stringify(annotations));
     },
   },
@@ -106,12 +108,12 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const subject = sampleDigest("subject");
       const manifest = sampleManifest("a", { subject });
-      await store.putManifest(REPOSITORY, manifest, []);
+      await store.manifests.putManifest(REPOSITORY, manifest, []);
       const { mediaType, digest, bytes } = manifest;
-      const referrers = () => store.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
+      const referrers = () => store.referrers.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
       const listed = await referrers();
       expect(await describe(store, listed)).toEqual([{ mediaType, digest, size: bytes.byteLength }]);
-      await store.deleteManifest(REPOSITORY, digest);
+      await store.manifests.deleteManifest(REPOSITORY, digest);
       expect(await referrers()).toEqual([]);
       expect(await describe(store, listed)).toEqual([]);
     },
@@ -123,13 +125,14 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
       const told = sampleManifest("told", { subject });
       const signature = sampleManifest("signature", { artifactType: "example/signature" });
       const ofAnother = sampleManifest("of another", { subject: sampleDigest("another") });
-      for (const manifest of [told, signature, ofAnother]) await store.putManifest(REPOSITORY, manifest, []);
-      await store.putManifest(ELSEWHERE, sampleManifest("elsewhere"), []);
+      for (const manifest of [told, signature, ofAnother])
+        await store.manifests.putManifest(REPOSITORY, manifest, []);
+      await store.manifests.putManifest(ELSEWHERE, sampleManifest("elsewhere"), []);
       const candidates = [told, signature, ofAnother, sampleManifest("elsewhere")].map(
         ({ digest }) => digest,
       );
       const find = async (filter: { artifactType?: string }, among = candidates) =>
-        (await store.findReferrers(REPOSITORY, subject, filter, among))
+        (await store.referrers.findReferrers(REPOSITORY, subject, filter, among))
           .map(({ digest }) => digest)
           .toSorted();
       expect(await find({})).toEqual([signature.digest, ofAnother.digest].toSorted());
@@ -145,17 +148,17 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
       for (const length of [10, 700_000, 20, 60_000, 60_000, 300_000]) {
         const annotations = { "org.example.note": "é".repeat(length / 2) };
         const manifest = sampleManifest(`${length} ${expected.length}`, { subject, annotations });
-        await store.putManifest(REPOSITORY, manifest, []);
+        await store.manifests.putManifest(REPOSITORY, manifest, []);
         const { mediaType, digest, bytes } = manifest;
         expected.push({ mediaType, digest, size: bytes.byteLength, annotations });
       }
-      const listed = await store.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
+      const listed = await store.referrers.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
       const sorted = expected.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
       expect(listed.map(({ descriptorBytes }) => descriptorBytes)).toEqual(
         sorted.map((descriptor) => Buffer.byteLength(JSON.stringify(descriptor))),
       );
       expect(await describe(store, listed)).toEqual(sorted);
-      for await (const piece of store.readDescriptors(REPOSITORY, listed)) {
+      for await (const piece of store.referrers.readDescriptors(REPOSITORY, listed)) {
         expect(piece.byteLength).toBeLessThanOrEqual(256 * 1024);
       }
     },
@@ -167,7 +170,7 @@ async function describe(
   store: MetadataStore,
   referrers: readonly Referrer[],
 ): Promise<readonly Descriptor[]> {
-  const pieces = await Array.fromAsync(store.readDescriptors(REPOSITORY, referrers), (piece) =>
+  const pieces = await Array.fromAsync(store.referrers.readDescriptors(REPOSITORY, referrers), (piece) =>
     piece.slice(),
   );
   return JSON.parse(`[${Buffer.concat(pieces).toString()}]`);

@@ -22,15 +22,17 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
       const digest = digestOf(bytes);
       const manifest = sampleManifest("", { bytes, digest, digests: [digest] });
-      expect(await store.putManifest(REPOSITORY, manifest, [tagName("v1"), tagName("latest")])).toEqual([]);
+      expect(
+        await store.manifests.putManifest(REPOSITORY, manifest, [tagName("v1"), tagName("latest")]),
+      ).toEqual([]);
       const stored = { digest, mediaType: manifest.mediaType, size: bytes.byteLength, bytes };
       for (const reference of [digest, tagName("v1"), tagName("latest")]) {
-        expect(await store.findManifest(REPOSITORY, reference)).toEqual(stored);
+        expect(await store.manifests.findManifest(REPOSITORY, reference)).toEqual(stored);
       }
-      expect(await store.findManifest(REPOSITORY, tagName("v2"))).toBeUndefined();
-      expect(await store.findManifest(REPOSITORY, sampleDigest("a"))).toBeUndefined();
-      expect(await store.findManifest(ELSEWHERE, digest)).toBeUndefined();
-      expect(await store.findManifest(ELSEWHERE, tagName("v1"))).toBeUndefined();
+      expect(await store.manifests.findManifest(REPOSITORY, tagName("v2"))).toBeUndefined();
+      expect(await store.manifests.findManifest(REPOSITORY, sampleDigest("a"))).toBeUndefined();
+      expect(await store.manifests.findManifest(ELSEWHERE, digest)).toBeUndefined();
+      expect(await store.manifests.findManifest(ELSEWHERE, tagName("v1"))).toBeUndefined();
     },
   },
   {
@@ -39,10 +41,14 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       for (const size of [WHOLE_MANIFEST_BYTES, WHOLE_MANIFEST_BYTES + 1, 3 * WHOLE_MANIFEST_BYTES]) {
         const bytes = new Uint8Array(size).fill(0x61);
         const digest = digestOf(bytes);
-        await store.putManifest(REPOSITORY, sampleManifest("", { bytes, digest, digests: [digest] }), []);
-        const found = await store.findManifest(REPOSITORY, digest);
+        await store.manifests.putManifest(
+          REPOSITORY,
+          sampleManifest("", { bytes, digest, digests: [digest] }),
+          [],
+        );
+        const found = await store.manifests.findManifest(REPOSITORY, digest);
         expect([found?.size, found?.bytes !== undefined]).toEqual([size, size <= WHOLE_MANIFEST_BYTES]);
-        const pieces = await Array.fromAsync(store.readManifest(REPOSITORY, digest), (piece) =>
+        const pieces = await Array.fromAsync(store.manifests.readManifest(REPOSITORY, digest), (piece) =>
           piece.slice(),
         );
         expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
@@ -55,10 +61,14 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const bytes = new Uint8Array(2 * WHOLE_MANIFEST_BYTES);
       const digest = digestOf(bytes);
-      await store.putManifest(REPOSITORY, sampleManifest("", { bytes, digest, digests: [digest] }), []);
-      const pieces = store.readManifest(REPOSITORY, digest)[Symbol.asyncIterator]();
+      await store.manifests.putManifest(
+        REPOSITORY,
+        sampleManifest("", { bytes, digest, digests: [digest] }),
+        [],
+      );
+      const pieces = store.manifests.readManifest(REPOSITORY, digest)[Symbol.asyncIterator]();
       const first = await pieces.next();
-      await store.deleteManifest(REPOSITORY, digest);
+      await store.manifests.deleteManifest(REPOSITORY, digest);
       let size = (first.value as Uint8Array).byteLength;
       const rest = (async () => {
         for (let next = await pieces.next(); !next.done; next = await pieces.next())
@@ -77,12 +87,16 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       const manifest = sampleManifest("a");
       const sha512 = digestOf(manifest.bytes, "sha512");
       const digests = [manifest.digest, sha512];
-      await store.putManifest(REPOSITORY, { ...manifest, digests }, [tagName("short")]);
-      await store.putManifest(REPOSITORY, { ...manifest, digest: sha512, digests }, [tagName("long")]);
-      expect((await store.findManifest(REPOSITORY, sha512))?.digest).toBe(sha512);
-      expect((await store.findManifest(REPOSITORY, manifest.digest))?.digest).toBe(manifest.digest);
-      expect((await store.findManifest(REPOSITORY, tagName("short")))?.digest).toBe(manifest.digest);
-      expect((await store.findManifest(REPOSITORY, tagName("long")))?.digest).toBe(sha512);
+      await store.manifests.putManifest(REPOSITORY, { ...manifest, digests }, [tagName("short")]);
+      await store.manifests.putManifest(REPOSITORY, { ...manifest, digest: sha512, digests }, [
+        tagName("long"),
+      ]);
+      expect((await store.manifests.findManifest(REPOSITORY, sha512))?.digest).toBe(sha512);
+      expect((await store.manifests.findManifest(REPOSITORY, manifest.digest))?.digest).toBe(manifest.digest);
+      expect((await store.manifests.findManifest(REPOSITORY, tagName("short")))?.digest).toBe(
+        manifest.digest,
+      );
+      expect((await store.manifests.findManifest(REPOSITORY, tagName("long")))?.digest).toBe(sha512);
     },
   },
   {
@@ -90,13 +104,13 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const manifest = sampleManifest("a");
       const sha512 = digestOf(manifest.bytes, "sha512");
-      await store.putManifest(REPOSITORY, { ...manifest, digest: sha512, digests: [sha512] }, [
+      await store.manifests.putManifest(REPOSITORY, { ...manifest, digest: sha512, digests: [sha512] }, [
         tagName("v1"),
       ]);
-      await store.putManifest(REPOSITORY, manifest, []);
-      expect(await store.deleteManifest(REPOSITORY, manifest.digest)).toBe(true);
-      expect(await store.findManifest(REPOSITORY, sha512)).toBeUndefined();
-      expect(await store.findManifest(REPOSITORY, tagName("v1"))).toBeUndefined();
+      await store.manifests.putManifest(REPOSITORY, manifest, []);
+      expect(await store.manifests.deleteManifest(REPOSITORY, manifest.digest)).toBe(true);
+      expect(await store.manifests.findManifest(REPOSITORY, sha512)).toBeUndefined();
+      expect(await store.manifests.findManifest(REPOSITORY, tagName("v1"))).toBeUndefined();
     },
   },
   {
@@ -104,9 +118,9 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const first = await pushSample(store, "a", ["latest"]);
       const second = await pushSample(store, "b", ["latest"]);
-      expect((await store.findManifest(REPOSITORY, tagName("latest")))?.digest).toBe(second.digest);
-      expect((await store.findManifest(REPOSITORY, first.digest))?.bytes).toEqual(first.bytes);
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
+      expect((await store.manifests.findManifest(REPOSITORY, tagName("latest")))?.digest).toBe(second.digest);
+      expect((await store.manifests.findManifest(REPOSITORY, first.digest))?.bytes).toEqual(first.bytes);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
     },
   },
   {
@@ -114,9 +128,9 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const manifest = await pushSample(store, "a", ["latest"]);
       await pushSample(store, "a", ["latest"]);
-      expect(await store.deleteManifest(REPOSITORY, manifest.digest)).toBe(true);
-      expect(await store.deleteManifest(REPOSITORY, manifest.digest)).toBe(false);
-      expect(await store.listRepositories({ limit: 10 })).toEqual([]);
+      expect(await store.manifests.deleteManifest(REPOSITORY, manifest.digest)).toBe(true);
+      expect(await store.manifests.deleteManifest(REPOSITORY, manifest.digest)).toBe(false);
+      expect(await store.listings.listRepositories({ limit: 10 })).toEqual([]);
     },
   },
   {
@@ -124,18 +138,20 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store, other }) {
       const manifest = await pushSample(store, "a", ["latest"]);
       const retyped = { ...manifest, mediaType: MediaType.ociIndex };
-      const again = other.putManifest(REPOSITORY, retyped, [tagName("index")]);
+      const again = other.manifests.putManifest(REPOSITORY, retyped, [tagName("index")]);
       const { mediaType: stored } = manifest;
       expect(await again.catch((error: unknown) => error)).toMatchObject({
         fault: "manifest-invalid",
         detail: { digest: manifest.digest, stored, pushed: MediaType.ociIndex },
       });
-      expect(await store.findManifest(REPOSITORY, tagName("index"))).toBeUndefined();
-      expect((await store.findManifest(REPOSITORY, tagName("latest")))?.mediaType).toBe(stored);
-      expect(await store.putManifest(ELSEWHERE, retyped, [])).toEqual([]);
-      await store.deleteManifest(REPOSITORY, manifest.digest);
-      expect(await store.putManifest(REPOSITORY, retyped, [])).toEqual([]);
-      expect((await other.findManifest(REPOSITORY, manifest.digest))?.mediaType).toBe(MediaType.ociIndex);
+      expect(await store.manifests.findManifest(REPOSITORY, tagName("index"))).toBeUndefined();
+      expect((await store.manifests.findManifest(REPOSITORY, tagName("latest")))?.mediaType).toBe(stored);
+      expect(await store.manifests.putManifest(ELSEWHERE, retyped, [])).toEqual([]);
+      await store.manifests.deleteManifest(REPOSITORY, manifest.digest);
+      expect(await store.manifests.putManifest(REPOSITORY, retyped, [])).toEqual([]);
+      expect((await other.manifests.findManifest(REPOSITORY, manifest.digest))?.mediaType).toBe(
+        MediaType.ociIndex,
+      );
     },
   },
   {
@@ -144,7 +160,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       const config = await linkSample(store, "config");
       const sha512 = sampleDigest("layer", "sha512");
       const layer = { digest: sampleDigest("layer"), size: 1 };
-      await store.linkBlob(REPOSITORY, layer, [layer.digest, sha512]);
+      await store.links.linkBlob(REPOSITORY, layer, [layer.digest, sha512]);
       const child = await pushSample(store, "child");
       const references = [
         requires("config", config),
@@ -153,8 +169,8 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
         requires("manifest", child.digest),
       ];
       const manifest = sampleManifest("a", { references });
-      expect(await store.putManifest(REPOSITORY, manifest, [])).toEqual([]);
-      expect(await store.findManifest(REPOSITORY, manifest.digest)).toBeDefined();
+      expect(await store.manifests.putManifest(REPOSITORY, manifest, [])).toEqual([]);
+      expect(await store.manifests.findManifest(REPOSITORY, manifest.digest)).toBeDefined();
     },
   },
   {
@@ -171,21 +187,24 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
         requires("layer", sampleDigest("a")),
       ];
       const manifest = sampleManifest("new", { references, subject: kept.digest });
-      const missing = await store.putManifest(REPOSITORY, manifest, [tagName("latest"), tagName("new")]);
+      const missing = await store.manifests.putManifest(REPOSITORY, manifest, [
+        tagName("latest"),
+        tagName("new"),
+      ]);
       expect(missing).toEqual(references.filter(({ digest }) => digest !== linked));
-      expect(await store.findManifest(REPOSITORY, manifest.digest)).toBeUndefined();
-      expect((await store.findManifest(REPOSITORY, tagName("latest")))?.digest).toBe(kept.digest);
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
-      expect(await store.listReferrers(REPOSITORY, kept.digest, {}, { limit: 10 })).toEqual([]);
+      expect(await store.manifests.findManifest(REPOSITORY, manifest.digest)).toBeUndefined();
+      expect((await store.manifests.findManifest(REPOSITORY, tagName("latest")))?.digest).toBe(kept.digest);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("latest")]);
+      expect(await store.referrers.listReferrers(REPOSITORY, kept.digest, {}, { limit: 10 })).toEqual([]);
     },
   },
   {
     name: "leaves no repository behind when the first manifest pushed to it lacks something",
     async run({ store }) {
       const manifest = sampleManifest("a", { references: [requires("layer", sampleDigest("b"))] });
-      expect(await store.putManifest(REPOSITORY, manifest, [])).toHaveLength(1);
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toBeUndefined();
-      expect(await store.listRepositories({ limit: 10 })).toEqual([]);
+      expect(await store.manifests.putManifest(REPOSITORY, manifest, [])).toHaveLength(1);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toBeUndefined();
+      expect(await store.listings.listRepositories({ limit: 10 })).toEqual([]);
     },
   },
   {
@@ -194,18 +213,20 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       const blob = await linkSample(store, "blob");
       const child = await pushSample(store, "child");
       const references = [requires("manifest", blob), requires("layer", child.digest)];
-      expect(await store.putManifest(REPOSITORY, sampleManifest("a", { references }), [])).toEqual(
+      expect(await store.manifests.putManifest(REPOSITORY, sampleManifest("a", { references }), [])).toEqual(
         references,
       );
-      expect(await store.findManifest(REPOSITORY, blob)).toBeUndefined();
-      expect(await store.deleteManifest(REPOSITORY, blob)).toBe(false);
+      expect(await store.manifests.findManifest(REPOSITORY, blob)).toBeUndefined();
+      expect(await store.manifests.deleteManifest(REPOSITORY, blob)).toBe(false);
     },
   },
   {
     name: "stores a manifest although an optional reference is missing",
     async run({ store }) {
       const references = [{ ...requires("layer", sampleDigest("foreign")), optional: true }];
-      expect(await store.putManifest(REPOSITORY, sampleManifest("a", { references }), [])).toEqual([]);
+      expect(await store.manifests.putManifest(REPOSITORY, sampleManifest("a", { references }), [])).toEqual(
+        [],
+      );
     },
   },
   {
@@ -218,13 +239,13 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       const manifest = sampleManifest("a", {
         references: digests.map((digest) => requires("layer", digest)),
       });
-      expect(await store.putManifest(REPOSITORY, manifest, [])).toEqual([
+      expect(await store.manifests.putManifest(REPOSITORY, manifest, [])).toEqual([
         requires("layer", sampleDigest("first")),
         requires("layer", sampleDigest("last")),
       ]);
       await linkSample(store, "first");
       await linkSample(store, "last");
-      expect(await store.putManifest(REPOSITORY, manifest, [])).toEqual([]);
+      expect(await store.manifests.putManifest(REPOSITORY, manifest, [])).toEqual([]);
     },
   },
   {
@@ -234,17 +255,20 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
       const sha512 = digestOf(manifest.bytes, "sha512");
       const digests = [manifest.digest, sha512];
       for (const repository of [REPOSITORY, ELSEWHERE]) {
-        await store.putManifest(repository, { ...manifest, digests }, [tagName("v1"), tagName("v2")]);
+        await store.manifests.putManifest(repository, { ...manifest, digests }, [
+          tagName("v1"),
+          tagName("v2"),
+        ]);
       }
       const kept = await pushSample(store, "b", ["v3"]);
-      expect(await store.deleteManifest(REPOSITORY, sha512)).toBe(true);
+      expect(await store.manifests.deleteManifest(REPOSITORY, sha512)).toBe(true);
       for (const reference of [manifest.digest, sha512, tagName("v1"), tagName("v2")]) {
-        expect(await store.findManifest(REPOSITORY, reference)).toBeUndefined();
-        expect(await store.findManifest(ELSEWHERE, reference)).toBeDefined();
+        expect(await store.manifests.findManifest(REPOSITORY, reference)).toBeUndefined();
+        expect(await store.manifests.findManifest(ELSEWHERE, reference)).toBeDefined();
       }
-      expect(await store.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("v3")]);
-      expect(await store.findManifest(REPOSITORY, kept.digest)).toBeDefined();
-      expect(await store.deleteManifest(REPOSITORY, sha512)).toBe(false);
+      expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toEqual([tagName("v3")]);
+      expect(await store.manifests.findManifest(REPOSITORY, kept.digest)).toBeDefined();
+      expect(await store.manifests.deleteManifest(REPOSITORY, sha512)).toBe(false);
     },
   },
   {
@@ -252,37 +276,37 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store }) {
       const manifest = await pushSample(store, "a", ["v1", "v2"]);
       await pushSample(store, "a", ["v1"], ELSEWHERE);
-      expect(await store.deleteTag(REPOSITORY, tagName("v1"))).toBe(true);
-      expect(await store.deleteTag(REPOSITORY, tagName("v1"))).toBe(false);
-      expect(await store.findManifest(REPOSITORY, tagName("v1"))).toBeUndefined();
-      expect(await store.findManifest(REPOSITORY, tagName("v2"))).toBeDefined();
-      expect(await store.findManifest(REPOSITORY, manifest.digest)).toBeDefined();
-      expect(await store.findManifest(ELSEWHERE, tagName("v1"))).toBeDefined();
+      expect(await store.manifests.deleteTag(REPOSITORY, tagName("v1"))).toBe(true);
+      expect(await store.manifests.deleteTag(REPOSITORY, tagName("v1"))).toBe(false);
+      expect(await store.manifests.findManifest(REPOSITORY, tagName("v1"))).toBeUndefined();
+      expect(await store.manifests.findManifest(REPOSITORY, tagName("v2"))).toBeDefined();
+      expect(await store.manifests.findManifest(REPOSITORY, manifest.digest)).toBeDefined();
+      expect(await store.manifests.findManifest(ELSEWHERE, tagName("v1"))).toBeDefined();
     },
   },
   {
     name: "stores a manifest again after it was deleted",
     async run({ store }) {
       const manifest = await pushSample(store, "a", ["v1"]);
-      await store.deleteManifest(REPOSITORY, manifest.digest);
+      await store.manifests.deleteManifest(REPOSITORY, manifest.digest);
       await pushSample(store, "a", ["v1"]);
-      expect(await store.findManifest(REPOSITORY, tagName("v1"))).toBeDefined();
-      expect(await store.listRepositories({ limit: 10 })).toEqual([REPOSITORY]);
+      expect(await store.manifests.findManifest(REPOSITORY, tagName("v1"))).toBeDefined();
+      expect(await store.listings.listRepositories({ limit: 10 })).toEqual([REPOSITORY]);
     },
   },
   {
     name: "keeps no manifest in memory beyond a change, its own or another instance's",
     async run({ store, other }) {
       const first = await pushSample(store, "a", ["latest"]);
-      const latest = () => store.findManifest(REPOSITORY, tagName("latest"));
+      const latest = () => store.manifests.findManifest(REPOSITORY, tagName("latest"));
       expect((await latest())?.digest).toBe(first.digest);
       const second = await pushSample(other, "b", ["latest"]);
       expect((await latest())?.digest).toBe(second.digest);
-      await other.deleteTag(REPOSITORY, tagName("latest"));
+      await other.manifests.deleteTag(REPOSITORY, tagName("latest"));
       expect(await latest()).toBeUndefined();
       await pushSample(store, "a", ["latest"]);
       expect((await latest())?.digest).toBe(first.digest);
-      await store.deleteManifest(REPOSITORY, first.digest);
+      await store.manifests.deleteManifest(REPOSITORY, first.digest);
       expect(await latest()).toBeUndefined();
     },
   },

@@ -66,20 +66,24 @@ async function apply(
   switch (command.do) {
     case "link": {
       const blob = sampleBlob(`${command.blob}`);
-      await store.linkBlob(repository, blob, [blob.digest]);
+      await store.links.linkBlob(repository, blob, [blob.digest]);
       model.blobs.add(command.blob);
       return;
     }
     case "unlink": {
       const { digest } = sampleBlob(`${command.blob}`);
-      expect(await store.unlinkBlob(repository, digest)).toBe(model.blobs.delete(command.blob));
+      expect(await store.links.unlinkBlob(repository, digest)).toBe(model.blobs.delete(command.blob));
       return;
     }
     case "push": {
       const { manifest } = command;
       const lacking =
         Number(!model.blobs.has(manifest)) + Number(manifest > 0 && !model.manifests.has(manifest - 1));
-      const missing = await store.putManifest(repository, manifestOf(manifest), command.tags.map(tagName));
+      const missing = await store.manifests.putManifest(
+        repository,
+        manifestOf(manifest),
+        command.tags.map(tagName),
+      );
       expect(missing).toHaveLength(lacking);
       if (lacking > 0) return;
       model.pushed = true;
@@ -88,13 +92,15 @@ async function apply(
       return;
     }
     case "delete": {
-      const deleted = await store.deleteManifest(repository, manifestOf(command.manifest).digest);
+      const deleted = await store.manifests.deleteManifest(repository, manifestOf(command.manifest).digest);
       expect(deleted).toBe(model.manifests.delete(command.manifest));
       for (const [tag, manifest] of model.tags) if (manifest === command.manifest) model.tags.delete(tag);
       return;
     }
     case "untag":
-      expect(await store.deleteTag(repository, tagName(command.tag))).toBe(model.tags.delete(command.tag));
+      expect(await store.manifests.deleteTag(repository, tagName(command.tag))).toBe(
+        model.tags.delete(command.tag),
+      );
   }
 }
 
@@ -103,18 +109,18 @@ async function compare(
   repository: ReturnType<typeof repositoryName>,
   model: Model,
 ): Promise<void> {
-  const tags = await store.listTags(repository, { limit: 100 });
+  const tags = await store.listings.listTags(repository, { limit: 100 });
   expect(tags as readonly string[] | undefined).toEqual(
     model.pushed ? [...model.tags.keys()].toSorted() : undefined,
   );
   for (const [tag, manifest] of model.tags) {
-    const found = await store.findManifest(repository, tagName(tag));
+    const found = await store.manifests.findManifest(repository, tagName(tag));
     expect(found?.bytes).toEqual(manifestOf(manifest).bytes);
   }
   for (const number of [0, 1, 2, 3]) {
-    const manifest = await store.findManifest(repository, manifestOf(number).digest);
+    const manifest = await store.manifests.findManifest(repository, manifestOf(number).digest);
     expect(manifest !== undefined).toBe(model.manifests.has(number));
-    const blob = await store.findLinkedBlob(repository, sampleBlob(`${number}`).digest);
+    const blob = await store.links.findLinkedBlob(repository, sampleBlob(`${number}`).digest);
     expect(blob !== undefined).toBe(model.blobs.has(number));
   }
 }

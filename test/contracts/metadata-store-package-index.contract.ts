@@ -1,5 +1,6 @@
 import { expect } from "bun:test";
-import type { IndexedPackage, PackageIndexLedger } from "../../src/metadata/ports/package-index-ledger.ts";
+import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
+import type { IndexedPackage } from "../../src/metadata/ports/package-index-ledger.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 
 /** Tests of every {@link PackageIndexLedger}. */
@@ -14,8 +15,10 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
         mainProgram: "rg",
       };
       await fill(store, "nix", "one", [full, sample("plain", "")]);
-      expect(await other.findPackages("nix", "ripgrep", 20)).toEqual([{ ...full, match: "name" }]);
-      expect(await other.findPackages("nix", "plain", 20)).toEqual([
+      expect(await other.packageIndex.findPackages("nix", "ripgrep", 20)).toEqual([
+        { ...full, match: "name" },
+      ]);
+      expect(await other.packageIndex.findPackages("nix", "plain", 20)).toEqual([
         { ...sample("plain", ""), match: "name" },
       ]);
       expect(await namesOf(store, "RG")).toEqual(["ripgrep"]);
@@ -36,7 +39,7 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
         sample("grep", "prints lines"),
         sample("other", "something else"),
       ]);
-      const found = await store.findPackages("nix", "gREP", 20);
+      const found = await store.packageIndex.findPackages("nix", "gREP", 20);
       expect(found.map(({ name, match }) => `${name} ${match}`)).toEqual([
         "grep name",
         "grep-a prefix",
@@ -47,7 +50,7 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
         "z-described description",
       ]);
       for (let limit = 1; limit < found.length; limit += 1) {
-        expect(await store.findPackages("nix", "grep", limit)).toEqual(found.slice(0, limit));
+        expect(await store.packageIndex.findPackages("nix", "grep", limit)).toEqual(found.slice(0, limit));
       }
     },
   },
@@ -96,19 +99,19 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "answers from the last complete index while another is written, and from that one once it is complete",
     async run({ store, other }) {
-      expect(await store.findIndexedState("nix")).toBeUndefined();
-      const first = await store.beginIndex("nix", "one");
-      await store.addToIndex(first, [sample("old")]);
-      expect(await other.findIndexedState("nix")).toBeUndefined();
+      expect(await store.packageIndex.findIndexedState("nix")).toBeUndefined();
+      const first = await store.packageIndex.beginIndex("nix", "one");
+      await store.packageIndex.addToIndex(first, [sample("old")]);
+      expect(await other.packageIndex.findIndexedState("nix")).toBeUndefined();
       expect(await namesOf(other, "old")).toEqual([]);
-      await store.completeIndex(first);
-      const second = await store.beginIndex("nix", "two");
-      await store.addToIndex(second, [sample("new")]);
-      expect(await other.findIndexedState("nix")).toBe("one");
+      await store.packageIndex.completeIndex(first);
+      const second = await store.packageIndex.beginIndex("nix", "two");
+      await store.packageIndex.addToIndex(second, [sample("new")]);
+      expect(await other.packageIndex.findIndexedState("nix")).toBe("one");
       expect(await namesOf(other, "old")).toEqual(["old"]);
       expect(await namesOf(other, "new")).toEqual([]);
-      await store.completeIndex(second);
-      expect(await other.findIndexedState("nix")).toBe("two");
+      await store.packageIndex.completeIndex(second);
+      expect(await other.packageIndex.findIndexedState("nix")).toBe("two");
       expect(await namesOf(other, "old")).toEqual([]);
       expect(await namesOf(other, "new")).toEqual(["new"]);
     },
@@ -118,16 +121,18 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
     async run({ store, other }) {
       await fill(store, "apt", "one", [sample("apart")]);
       for (const state of ["one", "two", "three"]) await fill(store, "nix", state, [sample(`of-${state}`)]);
-      expect(await other.restoreIndex("nix", "one")).toBe(false);
-      expect(await other.restoreIndex("apt", "two")).toBe(false);
+      expect(await other.packageIndex.restoreIndex("nix", "one")).toBe(false);
+      expect(await other.packageIndex.restoreIndex("apt", "two")).toBe(false);
       expect(await namesOf(store, "of")).toEqual(["of-three"]);
-      expect(await other.restoreIndex("nix", "two")).toBe(true);
-      expect(await store.findIndexedState("nix")).toBe("two");
+      expect(await other.packageIndex.restoreIndex("nix", "two")).toBe(true);
+      expect(await store.packageIndex.findIndexedState("nix")).toBe("two");
       expect(await namesOf(store, "of")).toEqual(["of-two"]);
       await fill(other, "nix", "four", [sample("of-four")]);
-      expect(await store.restoreIndex("nix", "three")).toBe(false);
-      expect(await store.restoreIndex("nix", "two")).toBe(true);
-      expect((await store.findPackages("apt", "apart", 20)).map(({ name }) => name)).toEqual(["apart"]);
+      expect(await store.packageIndex.restoreIndex("nix", "three")).toBe(false);
+      expect(await store.packageIndex.restoreIndex("nix", "two")).toBe(true);
+      expect((await store.packageIndex.findPackages("apt", "apart", 20)).map(({ name }) => name)).toEqual([
+        "apart",
+      ]);
     },
   },
   {
@@ -136,35 +141,35 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
       for (const state of ["one", "two"]) await fill(store, "nix", state, [sample(`of-${state}`)]);
       await fill(other, "nix", "two", [sample("of-two-again")]);
       expect(await namesOf(store, "of")).toEqual(["of-two-again"]);
-      expect(await store.restoreIndex("nix", "one")).toBe(true);
+      expect(await store.packageIndex.restoreIndex("nix", "one")).toBe(true);
       expect(await namesOf(store, "of")).toEqual(["of-one"]);
     },
   },
   {
     name: "adds nothing to an index, and never completes it, after another one of the source was begun",
     async run({ store, other }) {
-      const abandoned = await store.beginIndex("nix", "one");
-      await store.addToIndex(abandoned, [sample("abandoned")]);
-      const elsewhere = await store.beginIndex("apt", "one");
-      const begun = await other.beginIndex("nix", "one");
-      await expect(store.addToIndex(abandoned, [sample("late")])).rejects.toThrow("was removed");
-      await expect(store.completeIndex(abandoned)).rejects.toThrow("was removed");
-      await store.completeIndex(elsewhere);
-      await other.addToIndex(begun, [sample("begun")]);
-      await other.completeIndex(begun);
-      await expect(other.completeIndex(begun)).rejects.toThrow("was removed");
+      const abandoned = await store.packageIndex.beginIndex("nix", "one");
+      await store.packageIndex.addToIndex(abandoned, [sample("abandoned")]);
+      const elsewhere = await store.packageIndex.beginIndex("apt", "one");
+      const begun = await other.packageIndex.beginIndex("nix", "one");
+      await expect(store.packageIndex.addToIndex(abandoned, [sample("late")])).rejects.toThrow("was removed");
+      await expect(store.packageIndex.completeIndex(abandoned)).rejects.toThrow("was removed");
+      await store.packageIndex.completeIndex(elsewhere);
+      await other.packageIndex.addToIndex(begun, [sample("begun")]);
+      await other.packageIndex.completeIndex(begun);
+      await expect(other.packageIndex.completeIndex(begun)).rejects.toThrow("was removed");
       expect(await namesOf(store, "b")).toEqual(["begun"]);
     },
   },
   {
     name: "keeps the first of several packages of one name, in one call or several",
     async run({ store }) {
-      const id = await store.beginIndex("nix", "one");
-      await store.addToIndex(id, [sample("same", "first"), sample("same", "second")]);
-      await store.addToIndex(id, [sample("same", "third")]);
-      await store.addToIndex(id, []);
-      await store.completeIndex(id);
-      expect(await store.findPackages("nix", "same", 20)).toEqual([
+      const id = await store.packageIndex.beginIndex("nix", "one");
+      await store.packageIndex.addToIndex(id, [sample("same", "first"), sample("same", "second")]);
+      await store.packageIndex.addToIndex(id, [sample("same", "third")]);
+      await store.packageIndex.addToIndex(id, []);
+      await store.packageIndex.completeIndex(id);
+      expect(await store.packageIndex.findPackages("nix", "same", 20)).toEqual([
         { ...sample("same", "first"), match: "name" },
       ]);
     },
@@ -177,16 +182,16 @@ function sample(name: string, description = `what ${name} is`): IndexedPackage {
 
 /** Writes a whole index. */
 async function fill(
-  store: PackageIndexLedger,
+  store: MetadataStore,
   source: string,
   state: string,
   packages: readonly IndexedPackage[],
 ): Promise<void> {
-  const id = await store.beginIndex(source, state);
-  await store.addToIndex(id, packages);
-  await store.completeIndex(id);
+  const id = await store.packageIndex.beginIndex(source, state);
+  await store.packageIndex.addToIndex(id, packages);
+  await store.packageIndex.completeIndex(id);
 }
 
-async function namesOf(store: PackageIndexLedger, word: string, limit = 20): Promise<readonly string[]> {
-  return (await store.findPackages("nix", word, limit)).map(({ name }) => name);
+async function namesOf(store: MetadataStore, word: string, limit = 20): Promise<readonly string[]> {
+  return (await store.packageIndex.findPackages("nix", word, limit)).map(({ name }) => name);
 }

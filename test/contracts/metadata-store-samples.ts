@@ -49,7 +49,7 @@ export async function linkSample(
   repository: RepositoryName = REPOSITORY,
 ): Promise<Digest> {
   const blob = sampleBlob(seed);
-  await store.linkBlob(repository, blob, [blob.digest]);
+  await store.links.linkBlob(repository, blob, [blob.digest]);
   return blob.digest;
 }
 
@@ -73,7 +73,7 @@ export async function pushSample(
   repository: RepositoryName = REPOSITORY,
 ): Promise<NewManifest> {
   const manifest = sampleManifest(seed);
-  const missing = await store.putManifest(repository, manifest, tags.map(tagName));
+  const missing = await store.manifests.putManifest(repository, manifest, tags.map(tagName));
   if (missing.length > 0) throw new Error("a manifest without references lacks references");
   return manifest;
 }

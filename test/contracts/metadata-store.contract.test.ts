@@ -1,10 +1,12 @@
 import { expect, it } from "bun:test";
 import { join } from "node:path";
+import type { ManifestLedger } from "../../src/metadata/ports/manifest-ledger.ts";
 import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import type { Tag } from "../../src/oci/reference.ts";
 import { requireCondition } from "../../src/oci/write-condition.ts";
+import { delegating } from "../support/delegating.ts";
 import { eventually } from "../support/eventually.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { CASE_TIMEOUT_MS, METADATA_STORE_CASES } from "./metadata-store.contract.ts";
@@ -15,16 +17,18 @@ type Breakage = (store: MetadataStore) => Partial<MetadataStore>;
 function checksBeforeTheTransaction(): Breakage {
   const checked = new Map<string, number>();
   return (store) => ({
-    async putManifest(repository, manifest, tags, condition) {
-      for (const tag of condition === undefined ? [] : tags) {
-        const found = await store.findManifest(repository, tag);
-        const current = found && { digest: found.digest, names: [found.digest] };
-        requireCondition(condition ?? {}, tag, current);
-        checked.set(tag, (checked.get(tag) ?? 0) + 1);
-        await eventually(() => (checked.get(tag) ?? 0) > 1);
-      }
-      return store.putManifest(repository, manifest, tags);
-    },
+    manifests: delegating(store.manifests, {
+      async putManifest(repository, manifest, tags, condition) {
+        for (const tag of condition === undefined ? [] : tags) {
+          const found = await store.manifests.findManifest(repository, tag);
+          const current = found && { digest: found.digest, names: [found.digest] };
+          requireCondition(condition ?? {}, tag, current);
+          checked.set(tag, (checked.get(tag) ?? 0) + 1);
+          await eventually(() => (checked.get(tag) ?? 0) > 1);
+        }
+        return store.manifests.putManifest(repository, manifest, tags);
+      },
+    }),
   });
 }
 
@@ -37,12 +41,14 @@ const BROKEN_STORES: readonly {
   {
     store: "a store that writes before it checks the references",
     breakage: (store) => ({
-      async putManifest(repository, manifest, tags, condition) {
-        const missing = await store.putManifest(repository, manifest, tags, condition);
-        if (missing.length > 0)
-          await store.putManifest(repository, { ...manifest, references: [] }, tags, condition);
-        return missing;
-      },
+      manifests: delegating(store.manifests, {
+        async putManifest(repository, manifest, tags, condition) {
+          const missing = await store.manifests.putManifest(repository, manifest, tags, condition);
+          if (missing.length > 0)
+            await store.manifests.putManifest(repository, { ...manifest, references: [] }, tags, condition);
+          return missing;
+        },
+      }),
     }),
     fails: [
       "names every missing reference in order and writes nothing",
@@ -52,27 +58,29 @@ const BROKEN_STORES: readonly {
   {
     store: "a store that checks the references before the transaction",
     breakage: (store) => ({
-      async putManifest(repository, manifest, tags, condition) {
-        const missing = [];
-        for (const reference of manifest.references.filter(({ optional }) => !optional)) {
-          const held = await (reference.kind === "manifest"
-            ? store.findManifest(repository, reference.digest)
-            : store.findLinkedBlob(repository, reference.digest));
-          if (!held) missing.push(reference);
-        }
-        if (missing.length > 0) return missing;
-        // What was there is removed by now.
-        for (const { digest } of manifest.references) {
-          await eventually(
-            async () =>
-              !(
-                (await store.findManifest(repository, digest)) ??
-                (await store.findLinkedBlob(repository, digest))
-              ),
-          );
-        }
-        return store.putManifest(repository, { ...manifest, references: [] }, tags, condition);
-      },
+      manifests: delegating(store.manifests, {
+        async putManifest(repository, manifest, tags, condition) {
+          const missing = [];
+          for (const reference of manifest.references.filter(({ optional }) => !optional)) {
+            const held = await (reference.kind === "manifest"
+              ? store.manifests.findManifest(repository, reference.digest)
+              : store.links.findLinkedBlob(repository, reference.digest));
+            if (!held) missing.push(reference);
+          }
+          if (missing.length > 0) return missing;
+          // What was there is removed by now.
+          for (const { digest } of manifest.references) {
+            await eventually(
+              async () =>
+                !(
+                  (await store.manifests.findManifest(repository, digest)) ??
+                  (await store.links.findLinkedBlob(repository, digest))
+                ),
+            );
+          }
+          return store.manifests.putManifest(repository, { ...manifest, references: [] }, tags, condition);
+        },
+      }),
     }),
     fails: [
       "never stores an index after one of its manifests was deleted, at the very same time too",
@@ -90,14 +98,16 @@ const BROKEN_STORES: readonly {
   {
     store: "a store that keeps manifests in memory without asking whether they changed",
     breakage: (store) => {
-      const kept = new Map<string, Awaited<ReturnType<MetadataStore["findManifest"]>>>();
+      const kept = new Map<string, Awaited<ReturnType<ManifestLedger["findManifest"]>>>();
       return {
-        async findManifest(repository, reference) {
-          const key = `${repository}@${reference}`;
-          const manifest = kept.get(key) ?? (await store.findManifest(repository, reference));
-          kept.set(key, manifest);
-          return manifest;
-        },
+        manifests: delegating(store.manifests, {
+          async findManifest(repository, reference) {
+            const key = `${repository}@${reference}`;
+            const manifest = kept.get(key) ?? (await store.manifests.findManifest(repository, reference));
+            kept.set(key, manifest);
+            return manifest;
+          },
+        }),
       };
     },
     fails: ["keeps no manifest in memory beyond a change, its own or another instance's"],
@@ -107,10 +117,12 @@ const BROKEN_STORES: readonly {
     breakage: (store) => {
       const listed = new Set<Tag>();
       return {
-        async listTags(repository, page) {
-          for (const tag of (await store.listTags(repository, page)) ?? []) listed.add(tag);
-          return [...listed];
-        },
+        listings: delegating(store.listings, {
+          async listTags(repository, page) {
+            for (const tag of (await store.listings.listTags(repository, page)) ?? []) listed.add(tag);
+            return [...listed];
+          },
+        }),
       };
     },
     fails: ["never shows a tag without its manifest while the tag moves and manifests come and go"],
@@ -118,17 +130,22 @@ const BROKEN_STORES: readonly {
   {
     store: "a store that reaches a blob through any repository",
     breakage: (store) => ({
-      async findLinkedBlob(repository, digest) {
-        const [linking = repository] = await store.listRepositoriesLinking(digest, { limit: 1 });
-        return store.findLinkedBlob(linking, digest);
-      },
+      links: delegating(store.links, {
+        async findLinkedBlob(repository, digest) {
+          const [linking = repository] = await store.links.listRepositoriesLinking(digest, { limit: 1 });
+          return store.links.findLinkedBlob(linking, digest);
+        },
+      }),
     }),
     fails: ["finds a linked blob with its size, in the repository that links it and in no other"],
   },
   {
     store: "a store that leaves out of a word what would be a wildcard",
     breakage: (store) => ({
-      findPackages: (source, word, limit) => store.findPackages(source, word.replaceAll(/[%_]/g, ""), limit),
+      packageIndex: delegating(store.packageIndex, {
+        findPackages: (source, word, limit) =>
+          store.packageIndex.findPackages(source, word.replaceAll(/[%_]/g, ""), limit),
+      }),
     }),
     fails: [
       "takes each character of a word as it is, wildcards and backslashes too, and any case of any letter",
@@ -137,11 +154,13 @@ const BROKEN_STORES: readonly {
   {
     store: "a store that uses an index before it is complete",
     breakage: (store) => ({
-      async addToIndex(id, packages) {
-        await store.addToIndex(id, packages);
-        await store.completeIndex(id);
-      },
-      completeIndex: async () => {},
+      packageIndex: delegating(store.packageIndex, {
+        async addToIndex(id, packages) {
+          await store.packageIndex.addToIndex(id, packages);
+          await store.packageIndex.completeIndex(id);
+        },
+        completeIndex: async () => {},
+      }),
     }),
     fails: [
       "answers from the last complete index while another is written, and from that one once it is complete",

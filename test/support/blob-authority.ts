@@ -4,6 +4,7 @@ import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { REPOSITORY } from "../contracts/metadata-store-samples.ts";
+import { delegating } from "./delegating.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** The blob that {@link createAuthority} links, under this digest and its alias. */
@@ -17,27 +18,16 @@ export interface CountingAuthority extends AsyncDisposable {
   readonly asked: () => number;
 }
 
-/** Delegates to the authority, except for overridden methods. */
-export function delegating(authority: BlobLinks, overrides: Partial<BlobLinks>): BlobLinks {
-  return {
-    findLinkedBlob: (...asked) => authority.findLinkedBlob(...asked),
-    linkBlob: (...asked) => authority.linkBlob(...asked),
-    unlinkBlob: (...asked) => authority.unlinkBlob(...asked),
-    listRepositoriesLinking: (...asked) => authority.listRepositoriesLinking(...asked),
-    ...overrides,
-  };
-}
-
 /** A metadata store on SQLite that links one blob into one repository. */
 export async function createAuthority(): Promise<CountingAuthority> {
   const folder = await temporaryFolder("statter");
   const store = await openMetadataStore(await openSqliteEngine(`${folder.path}/metadata.db`));
-  await store.linkBlob(REPOSITORY, LINKED_BLOB, [LINKED_BLOB.digest, LINKED_ALIAS]);
+  await store.links.linkBlob(REPOSITORY, LINKED_BLOB, [LINKED_BLOB.digest, LINKED_ALIAS]);
   let asked = 0;
-  const links = delegating(store, {
+  const links = delegating(store.links, {
     findLinkedBlob(repository, digest) {
       asked += 1;
-      return store.findLinkedBlob(repository, digest);
+      return store.links.findLinkedBlob(repository, digest);
     },
   });
   return {

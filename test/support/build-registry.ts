@@ -26,7 +26,7 @@ import { RegistryImageStore } from "../../src/registry/registry-image-store.ts";
 export interface BuildRegistry extends AsyncDisposable {
   readonly builder: OnDemandBuilder;
   readonly store: ImageStore;
-  readonly ledger: MetadataStore;
+  readonly metadata: MetadataStore;
   readonly runner: CommandRunner;
 }
 
@@ -48,7 +48,7 @@ export interface BuildRegistryOptions extends Partial<OnDemandOptions> {
 /** Composes the real parts like `compose`, on the filesystem. */
 export async function openBuildRegistry(options: BuildRegistryOptions): Promise<BuildRegistry> {
   const log = createLogger("error");
-  const ledger = await openMetadataStore(await openSqliteEngine(join(options.data, "metadata.sqlite")), {
+  const metadata = await openMetadataStore(await openSqliteEngine(join(options.data, "metadata.sqlite")), {
     manifestCacheBytes: 1 << 20,
   });
   const driver = await FilesystemDriver.open({ root: join(options.data, "content") });
@@ -56,8 +56,8 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   const provider = new SmallBlobCache(blobs, { maxBlobBytes: 64 << 10, maxBytes: 1 << 20 });
   const manifestThread = new ManifestThread();
   const { manifests } = new Registry({
-    ledger,
-    links: ledger,
+    metadata,
+    links: metadata.links,
     provider,
     ingester: blobs,
     policy: OPEN_ACCESS,
@@ -65,7 +65,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     manifestThread,
     log,
   });
-  const store = new RegistryImageStore(blobs, provider, ledger, manifests);
+  const store = new RegistryImageStore(blobs, provider, metadata.links, manifests);
   const runner = new CommandRunner({
     environment: options.path === undefined ? process.env : { PATH: options.path },
     log,
@@ -82,7 +82,15 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     log,
   );
   const gzip = new GzipThreads(2);
-  const parts: OnDemandParts = { sources: [source], store, ledger, log, gzip, locks: new KeyedLock() };
+  const parts: OnDemandParts = {
+    sources: [source],
+    store,
+    ledger: metadata.builds,
+    links: metadata.links,
+    log,
+    gzip,
+    locks: new KeyedLock(),
+  };
   const builder = new OnDemandBuilder(
     { ...parts, ...options.change?.(parts) },
     {
@@ -101,12 +109,12 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   return {
     builder,
     store,
-    ledger,
+    metadata,
     runner,
     async [Symbol.asyncDispose]() {
       gzip[Symbol.dispose]();
       manifestThread[Symbol.dispose]();
-      await ledger[Symbol.asyncDispose]();
+      await metadata[Symbol.asyncDispose]();
       await driver[Symbol.asyncDispose]();
     },
   };

@@ -94,7 +94,7 @@ export async function openNixSource(
       ...options,
       sets: [set],
     },
-    { runner, ledger: (ledger ?? own) as SourceLedger, log, clock },
+    { runner, ledger: (ledger ?? own?.sources) as SourceLedger, log, clock },
   );
   const [source] = opened.sources;
   if (source === undefined) throw new Error("no source");

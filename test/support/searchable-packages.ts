@@ -43,8 +43,10 @@ export async function openSearchable(): Promise<Searchable> {
   const all = opened.move();
   return {
     async open(...sources) {
-      const ledger = all.use(await openMetadataStore(await openSqliteEngine(join(path, "metadata.sqlite"))));
-      return new PackageIndex({ sources, ledger, locks, platform: PLATFORM });
+      const metadata = all.use(
+        await openMetadataStore(await openSqliteEngine(join(path, "metadata.sqlite"))),
+      );
+      return new PackageIndex({ sources, ledger: metadata.packageIndex, locks, platform: PLATFORM });
     },
     addSource: (name) => addSource(join(path, name), name),
     [Symbol.asyncDispose]: () => all.disposeAsync(),

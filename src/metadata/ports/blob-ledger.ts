@@ -43,8 +43,10 @@ export interface UnlinkLog {
   listUnlinks(after: number, limit: number): Promise<readonly Unlink[]>;
 }
 
-/** What the metadata knows of content, to find content that is not in use. */
+/** Which content the metadata knows, to find content that is missing or not in use. */
 export interface ContentLedger {
+  /** Whether any repository links a blob. */
+  linksBlobs(): Promise<boolean>;
   /** The `digests`, which must be canonical, that are recorded as blobs. */
   findBlobs(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
   /** The `ids` that have a session. */

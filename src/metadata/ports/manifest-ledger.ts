@@ -4,7 +4,6 @@ import type { Digest } from "../../oci/digest.ts";
 import type { Reference, Tag } from "../../oci/reference.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { WriteCondition } from "../../oci/write-condition.ts";
-import type { PageRequest } from "./page-request.ts";
 
 /** Largest manifest that a look-up returns with all its bytes. Nearly all are far smaller. */
 export const WHOLE_MANIFEST_BYTES = 256 * 1024;
@@ -44,14 +43,7 @@ export interface NewManifest extends ManifestName {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** An entry of a referrers list. */
-export interface Referrer {
-  readonly digest: Digest;
-  /** Bytes of its descriptor as JSON, including annotations. */
-  readonly descriptorBytes: number;
-}
-
-/** Manifests by repository and reference, and their references. */
+/** Manifests and tags by repository. */
 export interface ManifestLedger {
   /** The manifest under a tag or digest, with one look-up. */
   findManifest(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined>;
@@ -94,38 +86,4 @@ export interface ManifestLedger {
    * @throws {RegistryError} `precondition-failed`; nothing was removed then
    */
   deleteTag(repository: RepositoryName, tag: Tag, condition?: WriteCondition): Promise<boolean>;
-
-  /** The manifests whose subject is `subject`, in ascending order of digest. */
-  listReferrers(
-    repository: RepositoryName,
-    subject: Digest,
-    filter: { readonly artifactType?: string },
-    page: PageRequest<Digest>,
-  ): Promise<readonly Referrer[]>;
-
-  /** The `candidates` that the repository has and that do not name `subject` themselves, in no order. */
-  findReferrers(
-    repository: RepositoryName,
-    subject: Digest,
-    filter: { readonly artifactType?: string },
-    candidates: readonly Digest[],
-  ): Promise<readonly Referrer[]>;
-
-  /**
-   * The descriptors of referrers as JSON, separated by commas, in pieces, each read only when it is asked for. Leaves
-   * out referrers that were deleted since the list was read; fails if one is deleted while it is read.
-   */
-  readDescriptors(repository: RepositoryName, referrers: readonly Referrer[]): ByteSource;
-
-  /**
-   * A number that changes whenever any process commits a change. Results may be cached while it stays the same.
-   * `undefined` if the store cannot tell. Get it before you read.
-   */
-  epoch(): number | undefined;
-
-  /** A page of tags in ascending byte order; `undefined` if no manifest was ever pushed to the repository. */
-  listTags(repository: RepositoryName, page: PageRequest): Promise<readonly Tag[] | undefined>;
-
-  /** A page of the repositories that have a manifest, in ascending byte order. */
-  listRepositories(page: PageRequest): Promise<readonly RepositoryName[]>;
 }

@@ -1,16 +1,19 @@
 /** A package that a source can build, as a search shows it. Its texts are single lines. */
 export interface IndexedPackage {
-  /** As one writes it in the name of an image, so in lower case. Unique in its index. */
+  /** As written in the name of an image, so in lower case. Unique in its index. */
   readonly name: string;
   readonly version: string;
   readonly description: string;
   readonly homepage?: string;
   readonly license?: string;
-  /** The program that it is known for, if it has another name. */
+  /** The program that the package is known for, if that has another name. */
   readonly mainProgram?: string;
 }
 
-/** Where a word was found, best first: it is the name, the name begins with it, contains it, or the rest does. */
+/**
+ * Where a word was found, best match first: it is the whole name, the beginning of the name, elsewhere in the name, or
+ * in the description or program.
+ */
 export const PACKAGE_MATCHES = ["name", "prefix", "part", "description"] as const;
 export type PackageMatch = (typeof PACKAGE_MATCHES)[number];
 
@@ -23,23 +26,23 @@ export interface FoundPackage extends IndexedPackage {
 export type PackageIndexId = number & { readonly brand: "PackageIndexId" };
 
 /**
- * Indexes of the packages of sources. Each is of one state of a source, and is used once it is complete. The two that
- * were current last are kept of each source.
+ * Indexes of the packages of sources. Each index describes one state of a source, and is used once it is complete. Of
+ * each source, the two indexes that were current last are kept.
  *
- * They can be made again, so that nothing of them is written durably.
+ * An index can be made again, so none of it is written durably.
  */
 export interface PackageIndexLedger {
   /** The state whose index is current; `undefined` if the source has no complete index. */
   findIndexedState(source: string): Promise<string | undefined>;
 
-  /** Makes the index of a state current again; false if it is not kept. */
+  /** Makes the index of a state current again; false if it was not kept. */
   restoreIndex(source: string, state: string): Promise<boolean>;
 
-  /** Begins an index. Removes those of the source that others began and did not complete. */
+  /** Begins an index. Removes incomplete indexes of the same source. */
   beginIndex(source: string, state: string): Promise<PackageIndexId>;
 
   /**
-   * Adds packages in short transactions. The first of a name stays.
+   * Adds packages in short transactions. If two have the same name, the first stays.
    *
    * @throws {Error} if the index was removed, because another one was begun
    */
@@ -53,10 +56,10 @@ export interface PackageIndexLedger {
   completeIndex(id: PackageIndexId): Promise<void>;
 
   /**
-   * At most `limit` packages of the current index that have `word` in their name, description or program, whatever its
-   * case; the best matches first, equal ones in ascending byte order of name.
+   * Searches the current index for packages with `word` in their name, description or program, in upper or lower case.
+   * Returns at most `limit`: the best matches first, equal ones in ascending byte order of name.
    *
-   * Reads the index piece by piece, and lets other requests in between.
+   * Reads the index page by page, and lets other requests in between.
    */
   findPackages(source: string, word: string, limit: number): Promise<readonly FoundPackage[]>;
 }

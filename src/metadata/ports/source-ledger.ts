@@ -1,4 +1,4 @@
-/** What package sources remember, shared by all instances: facts by kind and key. A lost fact can be found out again. */
+/** What package sources remember, as facts by kind and key. All instances share it. A lost fact can be found again. */
 export interface SourceLedger {
   /** The facts of a kind among `keys`, by key. */
   findFacts(kind: string, keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
@@ -6,7 +6,7 @@ export interface SourceLedger {
   /** Records facts, all or none. The first fact of a key stays. */
   addFacts(kind: string, facts: ReadonlyMap<string, string>): Promise<void>;
 
-  /** Records facts in place of those that the keys have, all or none. */
+  /** Records facts, all or none. They replace the facts that their keys have. */
   putFacts(kind: string, facts: ReadonlyMap<string, string>): Promise<void>;
 
   /** Forgets the facts of a kind that were written before a time. */

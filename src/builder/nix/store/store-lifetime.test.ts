@@ -47,14 +47,14 @@ async function imageOf(tested: TestSource, ...names: readonly string[]): Promise
 
 describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
   let folder: TemporaryFolder;
-  let ledger: MetadataStore;
+  let metadata: MetadataStore;
 
   beforeAll(async () => {
     folder = await temporaryFolder("nix-store");
-    ledger = await openLedger(join(folder.path, "shared"));
+    metadata = await openLedger(join(folder.path, "shared"));
   });
   afterAll(async () => {
-    await ledger[Symbol.asyncDispose]();
+    await metadata[Symbol.asyncDispose]();
     await makeRemovable(folder.path);
     await folder[Symbol.asyncDispose]();
   });
@@ -86,9 +86,9 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
     });
 
     it("stays so while another instance has made all layers, whatever the name", async () => {
-      await using first = await open("first", { ledger });
+      await using first = await open("first", { ledger: metadata.sources });
       const digests = await imageOf(first, "program", "apart");
-      await using second = await open("second", { ledger });
+      await using second = await open("second", { ledger: metadata.sources });
       await second.source.available();
       const before = second.runner.startedCount;
       await using resolution = await resolve(second, "program", "apart");
@@ -103,7 +103,7 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
     });
 
     it("gets only what is needed for the layers that are missing", async () => {
-      await using third = await open("third", { ledger });
+      await using third = await open("third", { ledger: metadata.sources });
       await using resolution = await resolve(third, "program", "apart");
       const parts = resolution.parts.filter(({ label }) => label.startsWith("library"));
       await using held = await resolution.hold(parts, stepContext());
@@ -163,8 +163,8 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
 
   describe("with a package that builds to other bytes each time", () => {
     it("takes the bytes that were published first while their layers are there", async () => {
-      await using first = await open("steady", { ledger });
-      await using second = await open("steady-2", { ledger });
+      await using first = await open("steady", { ledger: metadata.sources });
+      await using second = await open("steady-2", { ledger: metadata.sources });
       await using published = await resolve(first, "needsunsteady");
       await makeLayers(published);
       await using same = await resolve(second, "needsunsteady");
@@ -172,8 +172,8 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
     });
 
     it("takes other bytes when those are lost, and the lock names both", async () => {
-      await using first = await open("lost", { ledger });
-      await using second = await open("lost-2", { ledger });
+      await using first = await open("lost", { ledger: metadata.sources });
+      await using second = await open("lost-2", { ledger: metadata.sources });
       await imageOf(first, "unsteady");
       await using before = await resolve(second, "unsteady");
       await expect(makeLayers(before)).rejects.toBeInstanceOf(ResolutionOutdated);

@@ -1,0 +1,42 @@
+import type { ByteSource } from "../../bytes/byte-source.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { RepositoryName } from "../../oci/repository-name.ts";
+import type { PageRequest } from "./page-request.ts";
+
+/** An entry of a referrers list. */
+export interface Referrer {
+  readonly digest: Digest;
+  /** Bytes of its descriptor as JSON, including annotations. */
+  readonly descriptorBytes: number;
+}
+
+/** The manifests that refer to a subject, and their descriptors. */
+export interface ReferrerLedger {
+  /** The manifests whose subject is `subject`, in ascending order of digest. */
+  listReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    filter: { readonly artifactType?: string },
+    page: PageRequest<Digest>,
+  ): Promise<readonly Referrer[]>;
+
+  /** The `candidates` that the repository has and that do not name `subject` themselves, in no order. */
+  findReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    filter: { readonly artifactType?: string },
+    candidates: readonly Digest[],
+  ): Promise<readonly Referrer[]>;
+
+  /**
+   * The descriptors of referrers as JSON, separated by commas, in pieces, each read only when it is asked for. Leaves
+   * out referrers that were deleted since the list was read; fails if one is deleted while it is read.
+   */
+  readDescriptors(repository: RepositoryName, referrers: readonly Referrer[]): ByteSource;
+
+  /**
+   * A number that changes whenever any process commits a change. Results may be cached while it stays the same.
+   * `undefined` if the store cannot tell. Get it before you read.
+   */
+  epoch(): number | undefined;
+}

@@ -1,0 +1,60 @@
+import { type CheckpointError, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
+import type { SqliteConnection } from "./sqlite-connection.ts";
+import { sqliteFailure } from "./sqlite-errors.ts";
+import type { WriteAheadLog } from "./write-ahead-log.ts";
+
+/** A checkpoint starts when this many pages of 4 KiB are in the log but not in the file. */
+const CHECKPOINT_PAGES = 1000;
+/** With this many pages in the log, writers wait for a moment so that the log can restart. */
+const RESTART_PAGES = 4000;
+
+/** SQLite's error codes of a failed sync; the shorter one does not say which I/O failed. */
+const SYNC_FAILED = /^SQLITE_IOERR(_FSYNC|_DIR_FSYNC)?$/;
+
+/** The parts of a schedule. The caller closes the writer and the log. */
+interface CheckpointParts {
+  readonly path: string;
+  readonly writer: SqliteConnection;
+  readonly log: WriteAheadLog;
+  /** Called once for each series of failures. */
+  readonly onWarning: (error: Error) => void;
+}
+
+/** Starts checkpoints of one SQLite file when they are due, and deals with failed ones. */
+export class CheckpointSchedule {
+  readonly #parts: CheckpointParts;
+  readonly #checkpointer: SqliteCheckpointer;
+  #hasWarned = false;
+
+  constructor(parts: CheckpointParts) {
+    this.#parts = parts;
+    this.#checkpointer = new SqliteCheckpointer({ path: parts.path, restartPages: RESTART_PAGES });
+  }
+
+  /** Starts a checkpoint on another thread, once per {@link CHECKPOINT_PAGES} of commits. Nobody waits for it. */
+  startIfDue(): void {
+    if (this.#checkpointer.isRunning || this.#parts.writer.pagesToCheckpoint() < CHECKPOINT_PAGES) return;
+    this.#checkpointer.checkpoint().then(
+      () => {
+        this.#hasWarned = false;
+      },
+      (error: CheckpointError) => this.#failed(error),
+    );
+  }
+
+  /** Ends the thread after the running checkpoint. */
+  close(): Promise<void> {
+    return this.#checkpointer.close();
+  }
+
+  /**
+   * If a checkpoint could not sync, our next sync may succeed although data is lost. After any other failure, such as
+   * a full disk, the commits are safe in the log, and the next commit tries again.
+   */
+  #failed(error: CheckpointError): void {
+    if (SYNC_FAILED.test(error.code)) this.#parts.log.distrust(error);
+    const failure = sqliteFailure("checkpoint", this.#parts.path, error);
+    if (!this.#hasWarned) this.#parts.onWarning(failure instanceof Error ? failure : error);
+    this.#hasWarned = true;
+  }
+}
