@@ -14,9 +14,9 @@ import type { HttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
 import type { StorageError } from "./oci/storage-error.ts";
 import { type AccessPolicy, OPEN_ACCESS } from "./registry/access-policy.ts";
-import type { ImageStore } from "./registry/image-store.ts";
+import type { ImageRegistry } from "./registry/image-registry.ts";
+import { LocalRegistry } from "./registry/local-registry.ts";
 import { ManifestPulls } from "./registry/manifest-pulls.ts";
-import { RegistryImageStore } from "./registry/registry-image-store.ts";
 import { startPresenceWatch } from "./upkeep/presence-watch.ts";
 
 /** A whole registry, ready to serve. */
@@ -24,7 +24,7 @@ export interface Slipway extends AsyncDisposable {
   /** The data folder, as an absolute path. */
   readonly data: string;
   /** The stored images, without HTTP. */
-  readonly images: ImageStore;
+  readonly images: ImageRegistry;
   /** Resolves when the data is lost while the server runs: removed, replaced or unmounted. */
   readonly lost: Promise<StorageError>;
   /** Builds images that nobody pushed; absent if it is disabled. */
@@ -68,8 +68,8 @@ export async function compose(
   const links = await openLinks(config, metadata, engine, opened, log);
   const provider = withSmallBlobs(config, store);
   const registry = createRegistry(config, { metadata, links, store, provider }, policy, opened, log);
-  const images = new RegistryImageStore(store, provider, links, registry.manifests);
-  const building = { store: images, metadata, locks, log: log.child({ area: "builder" }) };
+  const images = new LocalRegistry(store, provider, links, registry.manifests);
+  const building = { registry: images, metadata, locks, log: log.child({ area: "builder" }) };
   const builder = await createBuilder(config, data, building, opened);
   const packageIndex = createPackageIndex(config, builder, { ledger: metadata.packageIndex, locks });
   const pulls = new ManifestPulls(registry.manifests, builder);

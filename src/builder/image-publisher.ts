@@ -3,7 +3,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { ImageStore } from "../registry/image-store.ts";
+import type { ImageRegistry } from "../registry/image-registry.ts";
 import { assembleArtifact, blobsOf, type ImageDocument, manifestsOf } from "./image-assembly.ts";
 import type { ImageLock } from "./image-lock.ts";
 import type { StoredImages } from "./stored-images.ts";
@@ -17,16 +17,16 @@ export interface Attachment {
 
 /** Stores finished images by the same path as a client's push, and moves tags to them. */
 export class ImagePublisher {
-  readonly #store: ImageStore;
+  readonly #registry: ImageRegistry;
   readonly #ledger: Pick<BuildLedger, "publishBuiltImage" | "findImageByLock">;
   readonly #stored: StoredImages;
 
   constructor(
-    store: ImageStore,
+    registry: ImageRegistry,
     ledger: Pick<BuildLedger, "publishBuiltImage" | "findImageByLock">,
     stored: StoredImages,
   ) {
-    this.#store = store;
+    this.#registry = registry;
     this.#ledger = ledger;
     this.#stored = stored;
   }
@@ -38,7 +38,7 @@ export class ImagePublisher {
     manifest: ImageDocument,
   ): Promise<void> {
     await this.#ingest(config.bytes, config.descriptor);
-    await this.#store.link(repository, blobsOf(manifest.bytes));
+    await this.#registry.link(repository, blobsOf(manifest.bytes));
   }
 
   /**
@@ -48,14 +48,14 @@ export class ImagePublisher {
   async linkTwin(repository: RepositoryName, lock: ImageLock): Promise<ImageDocument | undefined> {
     const twin = await this.#ledger.findImageByLock(lock.digest);
     if (twin === undefined) return undefined;
-    const stored = await this.#store.findManifest(twin.repository, twin.manifestDigest);
+    const stored = await this.#registry.findManifest(twin.repository, twin.manifestDigest);
     if (stored === undefined) return undefined;
     // The images of an index have locks of their own.
     if (manifestsOf(stored.bytes).length > 0) return undefined;
     const blobs = blobsOf(stored.bytes);
-    const held = await Promise.all(blobs.map((blob) => this.#store.holds(blob)));
+    const held = await Promise.all(blobs.map((blob) => this.#registry.holds(blob)));
     if (held.includes(false)) return undefined;
-    await this.#store.link(repository, blobs);
+    await this.#registry.link(repository, blobs);
     const { mediaType, bytes } = stored;
     return { bytes, descriptor: { mediaType, digest: twin.manifestDigest, size: bytes.byteLength } };
   }
@@ -69,7 +69,11 @@ export class ImagePublisher {
     attachments: readonly Attachment[],
   ): Promise<Digest> {
     const { mediaType } = manifest.descriptor;
-    const digest = await this.#store.pushManifest(repository, { mediaType, bytes: manifest.bytes, tags: [] });
+    const digest = await this.#registry.pushManifest(repository, {
+      mediaType,
+      bytes: manifest.bytes,
+      tags: [],
+    });
     await Promise.all(attachments.map((one) => this.#attach(repository, manifest.descriptor, one)));
     return digest;
   }
@@ -89,8 +93,8 @@ export class ImagePublisher {
     const artifact = assembleArtifact(subject, type, blob);
     await this.#ingest(bytes, blob);
     await this.#ingest(artifact.empty.bytes, artifact.empty.descriptor);
-    await this.#store.link(repository, [blob, artifact.empty.descriptor]);
-    await this.#store.pushManifest(repository, {
+    await this.#registry.link(repository, [blob, artifact.empty.descriptor]);
+    await this.#registry.pushManifest(repository, {
       mediaType: MediaType.ociManifest,
       bytes: artifact.manifest.bytes,
       tags: [],
@@ -98,8 +102,8 @@ export class ImagePublisher {
   }
 
   async #ingest(bytes: Uint8Array, blob: Pick<Descriptor, "digest" | "size">): Promise<void> {
-    if (await this.#store.holds({ digest: blob.digest, size: blob.size })) return;
-    const stored = await this.#store.ingest(once(bytes));
+    if (await this.#registry.holds({ digest: blob.digest, size: blob.size })) return;
+    const stored = await this.#registry.ingest(once(bytes));
     if (stored.digest !== digestOf(bytes))
       throw new Error("the store computed another digest for a document");
   }

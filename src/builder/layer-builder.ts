@@ -4,7 +4,7 @@ import { SingleFlight } from "../concurrency/single-flight.ts";
 import type { BuildLedger, CachedLayer } from "../metadata/ports/build-ledger.ts";
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
-import type { ImageStore } from "../registry/image-store.ts";
+import type { ImageRegistry } from "../registry/image-registry.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
 import { COMPRESSOR_IDENTITY, compressArchive } from "./layer-compression.ts";
 import type { LayerContent } from "./package-source.ts";
@@ -24,14 +24,14 @@ export function layerKey(formatVersion: string, inputs: readonly string[]): stri
 
 /** Takes layers from the cache and makes missing ones, each once, however many builds need it. */
 export class LayerBuilder {
-  readonly #store: ImageStore;
+  readonly #registry: ImageRegistry;
   readonly #ledger: BuildLedger;
   readonly #gzip: GzipThreads;
   readonly #running = new SingleFlight<CachedLayer>();
   readonly #limit = new Semaphore({ places: LAYERS_AT_ONCE });
 
-  constructor(store: ImageStore, ledger: BuildLedger, gzip: GzipThreads) {
-    this.#store = store;
+  constructor(registry: ImageRegistry, ledger: BuildLedger, gzip: GzipThreads) {
+    this.#registry = registry;
     this.#ledger = ledger;
     this.#gzip = gzip;
   }
@@ -40,7 +40,7 @@ export class LayerBuilder {
   async findCached(keys: readonly string[]): Promise<ReadonlyMap<string, CachedLayer>> {
     const found = await this.#ledger.findLayers(keys);
     const servable = await Promise.all(
-      [...found].map(async (entry) => ((await this.#store.holds(entry[1].descriptor)) ? [entry] : [])),
+      [...found].map(async (entry) => ((await this.#registry.holds(entry[1].descriptor)) ? [entry] : [])),
     );
     return new Map(servable.flat());
   }
@@ -62,7 +62,7 @@ export class LayerBuilder {
   async #make(order: LayerOrder, signal: AbortSignal): Promise<CachedLayer> {
     const content = order.make(signal);
     const compressed = compressArchive(content.archive, this.#gzip);
-    const blob = await this.#store.ingest(untilAborted(compressed.bytes, signal));
+    const blob = await this.#registry.ingest(untilAborted(compressed.bytes, signal));
     const layer: CachedLayer = {
       key: order.key,
       descriptor: { mediaType: MediaType.ociLayerGzip, digest: blob.digest, size: blob.size },

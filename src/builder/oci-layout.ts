@@ -8,7 +8,7 @@ import { MediaType } from "../oci/media-types.ts";
 import type { Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { ImageStore } from "../registry/image-store.ts";
+import type { ImageRegistry } from "../registry/image-registry.ts";
 import { blobsOf, manifestsOf } from "./image-assembly.ts";
 
 const LAYOUT = { imageLayoutVersion: "1.0.0" };
@@ -22,16 +22,16 @@ const LAYOUT = { imageLayoutVersion: "1.0.0" };
  * @throws {RegistryError} `manifest-unknown`
  */
 export async function writeOciLayout(
-  store: ImageStore,
+  registry: ImageRegistry,
   repository: RepositoryName,
   reference: Reference,
   folder: string,
 ): Promise<void> {
-  const manifest = await store.findManifest(repository, reference);
+  const manifest = await registry.findManifest(repository, reference);
   if (manifest === undefined) throw new RegistryError("manifest-unknown", "no such image");
   const self = { digest: digestOf(manifest.bytes), size: manifest.bytes.byteLength };
   await mkdir(join(folder, "blobs", algorithmOf(self.digest)), { recursive: true });
-  await writeManifest(store, repository, manifest.bytes, folder);
+  await writeManifest(registry, repository, manifest.bytes, folder);
   await writeFile(join(folder, "oci-layout"), JSON.stringify(LAYOUT));
   const index = {
     schemaVersion: 2,
@@ -50,22 +50,22 @@ export async function writeOciLayout(
 
 /** Writes what a manifest names, images of an index among it, and then the manifest. */
 async function writeManifest(
-  store: ImageStore,
+  registry: ImageRegistry,
   repository: RepositoryName,
   bytes: Uint8Array,
   folder: string,
 ): Promise<void> {
   for (const { digest } of manifestsOf(bytes)) {
-    const image = await store.findManifest(repository, digest);
+    const image = await registry.findManifest(repository, digest);
     if (image === undefined) {
       throw new RegistryError("manifest-unknown", "an image of the index is not there", {
         detail: { digest },
       });
     }
-    await writeManifest(store, repository, image.bytes, folder);
+    await writeManifest(registry, repository, image.bytes, folder);
   }
   for (const blob of blobsOf(bytes)) {
-    if (!(await isThere(folder, blob))) await writeBlob(folder, blob, await store.open(blob));
+    if (!(await isThere(folder, blob))) await writeBlob(folder, blob, await registry.open(blob));
   }
   await writeBlob(folder, { digest: digestOf(bytes), size: bytes.byteLength }, new Uint8Array(bytes));
 }

@@ -25,7 +25,7 @@ import { parseTag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import type { ImageWaiter } from "../registry/image-builder.ts";
-import type { ManifestPush } from "../registry/image-store.ts";
+import type { ManifestPush } from "../registry/image-registry.ts";
 import type { BuildProgress } from "./build-progress.ts";
 import { writeOciLayout } from "./oci-layout.ts";
 import type { OnDemandParts } from "./on-demand-builder.ts";
@@ -129,16 +129,16 @@ async function lockOf({ store, metadata }: BuildRegistry, name: string) {
 
 /** A change of parts: `step` comes before each manifest that the builder pushes. */
 function beforeEachPush(step: (push: ManifestPush) => Promise<void>) {
-  return ({ store }: OnDemandParts): Partial<OnDemandParts> => ({
-    store: {
-      ingest: (source) => store.ingest(source),
-      holds: (blob) => store.holds(blob),
-      open: (blob) => store.open(blob),
-      link: (repository, blobs) => store.link(repository, blobs),
-      findManifest: (repository, reference) => store.findManifest(repository, reference),
+  return ({ registry }: OnDemandParts): Partial<OnDemandParts> => ({
+    registry: {
+      ingest: (source) => registry.ingest(source),
+      holds: (blob) => registry.holds(blob),
+      open: (blob) => registry.open(blob),
+      link: (repository, blobs) => registry.link(repository, blobs),
+      findManifest: (repository, reference) => registry.findManifest(repository, reference),
       async pushManifest(repository, push) {
         await step(push);
-        return store.pushManifest(repository, push);
+        return registry.pushManifest(repository, push);
       },
     },
   });

@@ -7,7 +7,7 @@ import type { Reference, Tag } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageBuilder, ImageWaiter } from "../registry/image-builder.ts";
-import type { ImageStore } from "../registry/image-store.ts";
+import type { ImageRegistry } from "../registry/image-registry.ts";
 import { buildFailure } from "./build-failure.ts";
 import type { ProgressListener } from "./build-progress.ts";
 import { BuildQueue } from "./build-queue.ts";
@@ -44,7 +44,7 @@ export interface OnDemandOptions {
 /** The parts that an {@link OnDemandBuilder} works with. */
 export interface OnDemandParts {
   readonly sources: readonly PackageSource[];
-  readonly store: ImageStore;
+  readonly registry: ImageRegistry;
   readonly ledger: BuildLedger;
   readonly links: Pick<BlobLinks, "findLinkedBlob">;
   readonly log: Logger;
@@ -77,13 +77,13 @@ export class OnDemandBuilder implements ImageBuilder {
   readonly #loggedAt = new Map<string, number>();
 
   constructor(parts: OnDemandParts, options: OnDemandOptions) {
-    const { sources, store, ledger, links, log } = parts;
+    const { sources, registry, ledger, links, log } = parts;
     this.#parts = parts;
     this.#sources = new SourceTable(sources);
     this.#options = options;
-    this.#stored = new StoredImages(store, ledger, links, options.refreshSeconds);
-    const layers = new LayerBuilder(store, ledger, parts.gzip);
-    const publisher = new ImagePublisher(store, ledger, this.#stored);
+    this.#stored = new StoredImages(registry, ledger, links, options.refreshSeconds);
+    const layers = new LayerBuilder(registry, ledger, parts.gzip);
+    const publisher = new ImagePublisher(registry, ledger, this.#stored);
     this.#maker = new ImageMaker({ layers, stored: this.#stored, publisher, log }, options.layerRules);
     const { concurrentBuilds: places, maxWaiting, maxWaitingPerCaller } = options;
     this.#queue = new BuildQueue({ places, maxWaiting, maxWaitingPerCaller });

@@ -3,7 +3,7 @@ import type { BuildLedger, BuiltImage } from "../metadata/ports/build-ledger.ts"
 import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { ImageStore } from "../registry/image-store.ts";
+import type { ImageRegistry } from "../registry/image-registry.ts";
 import { blobsOf, manifestsOf } from "./image-assembly.ts";
 
 /** What is stored under a name: nothing, an image that a client pushed, or a built image, fresh or stale. */
@@ -24,7 +24,7 @@ const WHOLE_FOR_MS = 10_000;
 
 /** Finds what is stored under a name, and whether a built image is fresh and complete. */
 export class StoredImages {
-  readonly #store: Pick<ImageStore, "findManifest" | "holds">;
+  readonly #registry: Pick<ImageRegistry, "findManifest" | "holds">;
   readonly #ledger: Pick<BuildLedger, "findBuiltImage">;
   readonly #links: Pick<BlobLinks, "findLinkedBlob">;
   readonly #refreshSeconds: number;
@@ -33,12 +33,12 @@ export class StoredImages {
 
   /** @param refreshSeconds a built image is stale when it was resolved longer ago */
   constructor(
-    store: Pick<ImageStore, "findManifest" | "holds">,
+    registry: Pick<ImageRegistry, "findManifest" | "holds">,
     ledger: Pick<BuildLedger, "findBuiltImage">,
     links: Pick<BlobLinks, "findLinkedBlob">,
     refreshSeconds: number,
   ) {
-    this.#store = store;
+    this.#registry = registry;
     this.#ledger = ledger;
     this.#links = links;
     this.#refreshSeconds = refreshSeconds;
@@ -46,7 +46,7 @@ export class StoredImages {
 
   /** What is stored under `repository:tag`. A built image that lost a part counts as stale. */
   async stateOf(repository: RepositoryName, tag: Tag): Promise<StoredState> {
-    const manifest = await this.#store.findManifest(repository, tag);
+    const manifest = await this.#registry.findManifest(repository, tag);
     if (manifest === undefined) return { state: "absent" };
     const { digest } = manifest;
     const remembered = this.#remembered.get(`${repository}:${tag}`);
@@ -67,12 +67,12 @@ export class StoredImages {
 
   /** Whether a manifest is there with all that it names: blobs, and the images of an index. */
   async #holdsAll(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    const stored = await this.#store.findManifest(repository, digest);
+    const stored = await this.#registry.findManifest(repository, digest);
     if (stored === undefined) return false;
     const images = manifestsOf(stored.bytes).map((image) => this.#holdsAll(repository, image.digest));
     const blobs = blobsOf(stored.bytes).map(async (blob) => {
       const linked = await this.#links.findLinkedBlob(repository, blob.digest);
-      return linked !== undefined && (await this.#store.holds(linked));
+      return linked !== undefined && (await this.#registry.holds(linked));
     });
     return !(await Promise.all([...images, ...blobs])).includes(false);
   }

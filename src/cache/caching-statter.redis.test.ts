@@ -6,7 +6,7 @@ import { findRedis, RedisServer } from "../../test/support/redis.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { createLogger } from "../log.ts";
 import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
-import { CachingStatter } from "./caching-statter.ts";
+import { CachedBlobLinks } from "./cached-blob-links.ts";
 import { RedisDescriptorCache } from "./redis-descriptor-cache.ts";
 
 const CIRCUIT = { deadlineMs: 50, probeIntervalMs: 50 };
@@ -14,7 +14,7 @@ const CIRCUIT = { deadlineMs: 50, probeIntervalMs: 50 };
 /** One instance's statter with a connection of its own. */
 async function connect(links: BlobLinks, redis: RedisServer) {
   const cache = new RedisDescriptorCache({ url: redis.url });
-  const statter = new CachingStatter(links, cache, createLogger("silent"), CIRCUIT);
+  const statter = new CachedBlobLinks(links, cache, createLogger("silent"), CIRCUIT);
   await statter.start();
   return {
     statter,
@@ -26,7 +26,7 @@ async function connect(links: BlobLinks, redis: RedisServer) {
 }
 
 /** Looks up until `counts` tell that it happened. */
-async function lookUpUntil(statter: CachingStatter, happened: () => boolean): Promise<void> {
+async function lookUpUntil(statter: CachedBlobLinks, happened: () => boolean): Promise<void> {
   await eventually(async () => {
     expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toEqual(BLOB);
     return happened();
@@ -34,7 +34,7 @@ async function lookUpUntil(statter: CachingStatter, happened: () => boolean): Pr
 }
 
 describeWith(
-  "CachingStatter before Redis",
+  "CachedBlobLinks before Redis",
   findRedis() !== undefined,
   "redis-server is not installed",
   () => {

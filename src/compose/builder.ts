@@ -25,7 +25,7 @@ export interface BuildSource {
 }
 
 /** The parts that a builder works with, besides those that the configuration says. */
-interface BuilderParts extends Pick<OnDemandParts, "store" | "locks" | "log"> {
+interface BuilderParts extends Pick<OnDemandParts, "registry" | "locks" | "log"> {
   readonly metadata: Pick<MetadataStore, "builds" | "links" | "sources">;
 }
 

@@ -1,7 +1,7 @@
-import { CachingStatter } from "../cache/caching-statter.ts";
+import { CachedBlobLinks } from "../cache/cached-blob-links.ts";
+import { ClusterBlobLinks } from "../cache/cluster-blob-links.ts";
 import { MemoryDescriptorCache } from "../cache/memory-descriptor-cache.ts";
 import { RedisDescriptorCache } from "../cache/redis-descriptor-cache.ts";
-import { SharedLinks } from "../cache/shared-links.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log.ts";
 import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
@@ -29,16 +29,18 @@ export async function openLinks(
       return authority;
     case "memory": {
       if (engine.name === "postgres")
-        return opened.use(new SharedLinks({ ...parts, shared: undefined, maxEntries: cache.maxEntries }));
+        return opened.use(
+          new ClusterBlobLinks({ ...parts, shared: undefined, maxEntries: cache.maxEntries }),
+        );
       const memory = new MemoryDescriptorCache({ maxEntries: cache.maxEntries, epoch: () => engine.epoch() });
-      return opened.use(new CachingStatter(authority, memory, area));
+      return opened.use(new CachedBlobLinks(authority, memory, area));
     }
     case "redis": {
       const redis = opened.use(new RedisDescriptorCache({ url: cache.url }));
       const circuit = { deadlineMs: cache.deadlineMs, probeIntervalMs: CACHE_PROBE_MS };
-      const statter = opened.use(new CachingStatter(authority, redis, area, circuit));
+      const statter = opened.use(new CachedBlobLinks(authority, redis, area, circuit));
       await statter.start();
-      return opened.use(new SharedLinks({ ...parts, shared: statter, maxEntries: NEAR_ENTRIES }));
+      return opened.use(new ClusterBlobLinks({ ...parts, shared: statter, maxEntries: NEAR_ENTRIES }));
     }
   }
 }

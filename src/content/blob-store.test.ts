@@ -8,10 +8,9 @@ import { digestOf, EMPTY_DIGEST } from "../oci/digest.ts";
 import { blobKey } from "./blob-paths.ts";
 import type { BlobUpload } from "./blob-services.ts";
 import { BlobStore } from "./blob-store.ts";
-import type { UploadId } from "./content-driver.ts";
+import { createUploadId, type UploadId } from "./content-driver.ts";
 import { FilesystemDriver } from "./filesystem-driver.ts";
 import { MemoryDriver } from "./memory-driver.ts";
-import { createUploadId } from "./upload-id.ts";
 
 function createStore(maxUploadHashes?: number) {
   const driver = new ReadCountingDriver({ maxBytes: 64 << 20 });

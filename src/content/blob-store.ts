@@ -14,6 +14,8 @@ import type {
 } from "./blob-services.ts";
 import {
   type ContentDriver,
+  createUploadId,
+  isUploadId,
   type ListedUpload,
   StorageError,
   type StoredBlob,
@@ -22,7 +24,6 @@ import {
 import type { HashThread } from "./hash-thread.ts";
 import { StoredUpload, type UploadContext } from "./stored-upload.ts";
 import { UploadHash, UploadHashes } from "./upload-hash.ts";
-import { createUploadId, isUploadId } from "./upload-id.ts";
 import { type UploadPatience, UploadTurns } from "./upload-turns.ts";
 
 /** Limits of a blob store, and its parts. */

@@ -8,6 +8,18 @@ export { StorageError } from "../oci/storage-error.ts";
 /** The id of an upload inside a driver: at most 64 letters, digits and `-`. */
 export type UploadId = string & { readonly brand: "UploadId" };
 
+const UPLOAD_ID = /^[A-Za-z0-9-]{1,64}$/;
+
+/** Whether `text` is a valid upload id. Does not check whether there is such an upload. */
+export function isUploadId(text: string): text is UploadId {
+  return UPLOAD_ID.test(text);
+}
+
+/** A new id that nobody can guess (128 random bits). */
+export function createUploadId(): UploadId {
+  return crypto.getRandomValues(new Uint8Array(16)).toHex() as UploadId;
+}
+
 /** An entry in a listing of blobs. */
 export interface StoredBlob {
   readonly digest: Digest;

@@ -3,12 +3,17 @@ import { join } from "node:path";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { AppendFile, DirectWrites } from "./append-file.ts";
 import { DATA_NAME, UPLOADS_PREFIX, uploadFolder, uploadKey } from "./blob-paths.ts";
-import { type ListedUpload, StorageError, type UploadId, type UploadState } from "./content-driver.ts";
+import {
+  isUploadId,
+  type ListedUpload,
+  StorageError,
+  type UploadId,
+  type UploadState,
+} from "./content-driver.ts";
 import type { SyncData } from "./early-flush.ts";
 import { FileAppender } from "./file-appender.ts";
 import { type GatherBounds, privateBuffers, SharedBuffers } from "./gather-buffers.ts";
 import { absent, isAbsent, reportingFailure } from "./storage-failure.ts";
-import { isUploadId } from "./upload-id.ts";
 import type { Tap } from "./write-queue.ts";
 
 /** Buffers of the first few concurrent appends: large, so that the disk and the hash thread get large pieces. */

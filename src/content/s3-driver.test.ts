@@ -14,11 +14,10 @@ import { S3_MAKES, S3Server } from "../../test/support/s3-server.ts";
 import { startSeveringProxy } from "../../test/support/severing-proxy.ts";
 import { digestOf } from "../oci/digest.ts";
 import { BlobStore } from "./blob-store.ts";
-import { StorageError } from "./content-driver.ts";
+import { createUploadId, StorageError } from "./content-driver.ts";
 import { S3Bucket } from "./s3-bucket.ts";
 import type { S3BucketOptions } from "./s3-connection.ts";
 import { S3Driver, type S3DriverOptions } from "./s3-driver.ts";
-import { createUploadId } from "./upload-id.ts";
 
 const MIB = 1 << 20;
 const PART = 5 * MIB;

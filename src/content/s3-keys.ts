@@ -1,6 +1,5 @@
 import { UPLOADS_PREFIX, uploadFolder } from "./blob-paths.ts";
-import type { UploadId } from "./content-driver.ts";
-import { isUploadId } from "./upload-id.ts";
+import { isUploadId, type UploadId } from "./content-driver.ts";
 
 /** The session object: an upload exists as long as it does. It says where the parts are; see `s3-upload-state.ts`. */
 export function sessionKey(id: UploadId): string {

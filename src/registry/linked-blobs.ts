@@ -9,7 +9,6 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { AccessControl } from "./access-control.ts";
 import type { Caller } from "./access-policy.ts";
 import type { BlobPresence } from "./blob-presence.ts";
-import { linkNames } from "./link-names.ts";
 
 /** Maximum repositories to search for a mount without a source; limits the work of one request. */
 const MOUNT_CANDIDATES = 100;
@@ -41,7 +40,7 @@ export class LinkedBlobs {
    *
    * @throws {RegistryError} `blob-unknown`
    */
-  find(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor> {
+  findLink(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor> {
     return whenReady(this.#links.findLinkedBlob(repository, digest), (blob) => {
       if (blob === undefined) throw unknown(digest);
       return blob;
@@ -53,8 +52,8 @@ export class LinkedBlobs {
    *
    * @throws {RegistryError} `blob-unknown`, also if its content is lost or damaged
    */
-  stat(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor> {
-    return whenReady(this.find(repository, digest), (blob) =>
+  find(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor> {
+    return whenReady(this.findLink(repository, digest), (blob) =>
       whenReady(this.#presence.holds(blob), (held) => {
         if (!held) throw unknown(digest);
         return blob;
@@ -63,7 +62,7 @@ export class LinkedBlobs {
   }
 
   /**
-   * The bytes of a blob that {@link find} or {@link stat} returned.
+   * The bytes of a blob that {@link findLink} or {@link find} returned.
    *
    * @throws {RegistryError} `blob-unknown` if its content is lost or damaged
    */
@@ -75,12 +74,12 @@ export class LinkedBlobs {
     });
   }
 
-  /** Whether the content of a blob that {@link find} returned still exists and has the right size. */
+  /** Whether the content of a blob that {@link findLink} returned still exists and has the right size. */
   holds(blob: BlobDescriptor): Awaitable<boolean> {
     return this.#presence.holds(blob);
   }
 
-  /** The bytes of a range of a blob that {@link stat} returned, in small pieces, for slow clients. */
+  /** The bytes of a range of a blob that {@link find} returned, in small pieces, for slow clients. */
   read(blob: BlobDescriptor, range: ByteRange): ByteSource {
     return this.#provider.read(blob, range);
   }
@@ -91,7 +90,7 @@ export class LinkedBlobs {
   }
 
   /**
-   * A URL from which a client can fetch a blob that {@link stat} returned; `undefined` if the registry has to send
+   * A URL from which a client can fetch a blob that {@link find} returned; `undefined` if the registry has to send
    * it.
    */
   locate(blob: BlobDescriptor): Promise<string | undefined> | undefined {
@@ -137,6 +136,11 @@ export class LinkedBlobs {
     const source = candidates.find((candidate) => this.#access.allows(caller, "pull", candidate));
     return source === undefined ? undefined : await this.#links.findLinkedBlob(source, digest);
   }
+}
+
+/** The digests under which a blob is linked: the client's and the canonical one, so that both find it. */
+export function linkNames(blob: BlobDescriptor, claimed: Digest): readonly Digest[] {
+  return claimed === blob.digest ? [blob.digest] : [blob.digest, claimed];
 }
 
 function unknown(digest: Digest): RegistryError {

@@ -8,7 +8,7 @@ import type { Digest } from "../oci/digest.ts";
 import { type Fault, RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { storageFailure } from "../oci/storage-error.ts";
-import { linkNames } from "./link-names.ts";
+import { linkNames } from "./linked-blobs.ts";
 
 /** The state of an upload. */
 export interface UploadStatus {

@@ -1,6 +1,5 @@
 import type { ByteBody, ByteSource } from "../../src/bytes/byte-source.ts";
-import type { ContentDriver, UploadId } from "../../src/content/content-driver.ts";
-import { createUploadId } from "../../src/content/upload-id.ts";
+import { type ContentDriver, createUploadId, type UploadId } from "../../src/content/content-driver.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 
 /** Yields the chunks, then throws `failure` if given. */

@@ -1,8 +1,7 @@
 import { expect } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { createContentHash } from "../../src/bytes/content-hash.ts";
-import { type ContentDriver, StorageError } from "../../src/content/content-driver.ts";
-import { createUploadId } from "../../src/content/upload-id.ts";
+import { type ContentDriver, createUploadId, StorageError } from "../../src/content/content-driver.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import {
   bytesOf,

@@ -1,9 +1,13 @@
 import { expect, it } from "bun:test";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import type { ByteSource } from "../../src/bytes/byte-source.ts";
-import type { ContentDriver, UploadId, UploadState } from "../../src/content/content-driver.ts";
+import {
+  type ContentDriver,
+  createUploadId,
+  type UploadId,
+  type UploadState,
+} from "../../src/content/content-driver.ts";
 import { MemoryDriver } from "../../src/content/memory-driver.ts";
-import { createUploadId } from "../../src/content/upload-id.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { CONTENT_DRIVER_CASES } from "./content-driver.contract.ts";
 import { chunks } from "./content-driver-samples.ts";

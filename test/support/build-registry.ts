@@ -17,15 +17,15 @@ import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import { openMetadataStore } from "../../src/metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../../src/metadata/sqlite-engine.ts";
 import { OPEN_ACCESS } from "../../src/registry/access-policy.ts";
-import type { ImageStore } from "../../src/registry/image-store.ts";
+import type { ImageRegistry } from "../../src/registry/image-registry.ts";
+import { LocalRegistry } from "../../src/registry/local-registry.ts";
 import { ManifestThread } from "../../src/registry/manifest-thread.ts";
 import { Registry } from "../../src/registry/registry.ts";
-import { RegistryImageStore } from "../../src/registry/registry-image-store.ts";
 
 /** A registry without HTTP that builds images with this machine's apt. */
 export interface BuildRegistry extends AsyncDisposable {
   readonly builder: OnDemandBuilder;
-  readonly store: ImageStore;
+  readonly store: ImageRegistry;
   readonly metadata: MetadataStore;
   readonly runner: CommandRunner;
 }
@@ -65,7 +65,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     manifestThread,
     log,
   });
-  const store = new RegistryImageStore(blobs, provider, metadata.links, manifests);
+  const store = new LocalRegistry(blobs, provider, metadata.links, manifests);
   const runner = new CommandRunner({
     environment: options.path === undefined ? process.env : { PATH: options.path },
     log,
@@ -84,7 +84,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   const gzip = new GzipThreads(2);
   const parts: OnDemandParts = {
     sources: [source],
-    store,
+    registry: store,
     ledger: metadata.builds,
     links: metadata.links,
     log,
@@ -108,7 +108,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   );
   return {
     builder,
-    store,
+    registry: store,
     metadata,
     runner,
     async [Symbol.asyncDispose]() {

@@ -23,9 +23,9 @@ export function getBlob(context: V2Context, name: RepositoryName, text: string):
   const digest = parseDigest(text);
   if (isPlainGet(request) && !blobs.canLocate) {
     // Opening shows whether the content exists.
-    return whenReady(blobs.find(name, digest), (blob) => sendWhole(context, blob, digest));
+    return whenReady(blobs.findLink(name, digest), (blob) => sendWhole(context, blob, digest));
   }
-  return whenReady(blobs.stat(name, digest), (blob) => serveBlob(context, blob, digest));
+  return whenReady(blobs.find(name, digest), (blob) => serveBlob(context, blob, digest));
 }
 
 function isPlainGet({ method, headers }: Request): boolean {
@@ -97,7 +97,7 @@ export async function deleteBlob(context: V2Context, name: RepositoryName, text:
   const { blobs } = context.registry;
   const condition = writeCondition(context, name);
   if (condition !== undefined) {
-    await blobs.find(name, digest);
+    await blobs.findLink(name, digest);
     // A blob never changes, so the result cannot change later.
     requireCondition(condition, digest, { digest, names: [digest] });
   }

@@ -1,5 +1,5 @@
 import type { DigestAlgorithm } from "../../bytes/content-hash.ts";
-import type { UploadId } from "../../content/content-driver.ts";
+import { isUploadId, type UploadId } from "../../content/content-driver.ts";
 import { algorithmOf, type Digest, isDigestAlgorithm, parseDigest } from "../../oci/digest.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { isRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
@@ -89,11 +89,9 @@ function uploadHeaders(name: RepositoryName, { id, size }: UploadStatus): Record
   };
 }
 
-const UPLOAD_ID = /^[A-Za-z0-9-]{1,64}$/;
-
 /** An invalid id belongs to no upload. */
 function parseUploadId(text: string): UploadId {
-  if (UPLOAD_ID.test(text)) return text as UploadId;
+  if (isUploadId(text)) return text;
   throw new RegistryError("upload-unknown", "blob upload unknown to registry");
 }
 

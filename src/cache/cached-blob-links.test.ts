@@ -13,7 +13,7 @@ import { nextTurn } from "../concurrency/next-turn.ts";
 import { createLogger } from "../log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { CachingStatter } from "./caching-statter.ts";
+import { CachedBlobLinks } from "./cached-blob-links.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
 
 const SILENT = createLogger("silent");
@@ -53,10 +53,10 @@ descriptorCacheContract("a fragile cache while it is well", async () => ({
   async [Symbol.asyncDispose]() {},
 }));
 
-describe("CachingStatter", () => {
+describe("CachedBlobLinks", () => {
   it("asks the authority once, then answers from the cache", async () => {
     await using authority = await createAuthority();
-    using statter = new CachingStatter(authority.links, new FragileCache(), SILENT);
+    using statter = new CachedBlobLinks(authority.links, new FragileCache(), SILENT);
     for (let round = 0; round < 3; round += 1) {
       expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toEqual(BLOB);
     }
@@ -66,7 +66,7 @@ describe("CachingStatter", () => {
 
   it("remembers no absence", async () => {
     await using authority = await createAuthority();
-    using statter = new CachingStatter(authority.links, new FragileCache(), SILENT);
+    using statter = new CachedBlobLinks(authority.links, new FragileCache(), SILENT);
     expect(await statter.findLinkedBlob(ELSEWHERE, BLOB.digest)).toBeUndefined();
     await statter.linkBlob(ELSEWHERE, BLOB, [BLOB.digest]);
     expect(await statter.findLinkedBlob(ELSEWHERE, BLOB.digest)).toEqual(BLOB);
@@ -76,7 +76,7 @@ describe("CachingStatter", () => {
   it("forgets a blob under all its digests before a delete by any of them is acknowledged", async () => {
     for (const deleted of [BLOB.digest, ALIAS]) {
       await using authority = await createAuthority();
-      using statter = new CachingStatter(authority.links, new FragileCache(), SILENT);
+      using statter = new CachedBlobLinks(authority.links, new FragileCache(), SILENT);
       await statter.findLinkedBlob(REPOSITORY, ALIAS);
       await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
       expect(await statter.unlinkBlob(REPOSITORY, deleted)).toBe(true);
@@ -99,8 +99,8 @@ describe("CachingStatter", () => {
       },
     });
     const cache = new FragileCache();
-    using reading = new CachingStatter(slow, cache, SILENT);
-    using deleting = new CachingStatter(authority.links, cache, SILENT);
+    using reading = new CachedBlobLinks(slow, cache, SILENT);
+    using deleting = new CachedBlobLinks(authority.links, cache, SILENT);
     const answer = reading.findLinkedBlob(REPOSITORY, BLOB.digest);
     await read.promise;
     expect(await deleting.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(true);
@@ -113,7 +113,7 @@ describe("CachingStatter", () => {
   it("clears for a delete whose first try died before it could", async () => {
     await using authority = await createAuthority();
     const cache = new FragileCache();
-    using statter = new CachingStatter(authority.links, cache, SILENT);
+    using statter = new CachedBlobLinks(authority.links, cache, SILENT);
     await statter.findLinkedBlob(REPOSITORY, BLOB.digest);
     await authority.links.unlinkBlob(REPOSITORY, BLOB.digest);
     expect(await statter.unlinkBlob(REPOSITORY, BLOB.digest)).toBe(false);
@@ -124,14 +124,14 @@ describe("CachingStatter", () => {
     await using authority = await createAuthority();
     const failure = new Error("database is locked");
     const failing = delegating(authority.links, { findLinkedBlob: () => Promise.reject(failure) });
-    using statter = new CachingStatter(failing, new FragileCache(), SILENT);
+    using statter = new CachedBlobLinks(failing, new FragileCache(), SILENT);
     await expect(statter.findLinkedBlob(REPOSITORY, BLOB.digest)).rejects.toBe(failure);
     expect(statter.counts().errors).toBe(0);
   });
 });
 
-describe("CachingStatter before a broken cache", () => {
-  const lookUp = (statter: CachingStatter) =>
+describe("CachedBlobLinks before a broken cache", () => {
+  const lookUp = (statter: CachedBlobLinks) =>
     Promise.resolve(statter.findLinkedBlob(REPOSITORY, BLOB.digest));
 
   it.each([
@@ -144,7 +144,7 @@ describe("CachingStatter before a broken cache", () => {
       const clock = new ManualClock();
       const cache = new FragileCache();
       cache.state = state;
-      using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT, clock);
+      using statter = new CachedBlobLinks(authority.links, cache, SILENT, CIRCUIT, clock);
       const answer = lookUp(statter);
       if (waitMs > 0) {
         await clock.advance(waitMs - 1);
@@ -163,7 +163,7 @@ describe("CachingStatter before a broken cache", () => {
     await using authority = await createAuthority();
     const clock = new ManualClock();
     const cache = new FragileCache();
-    using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT, clock);
+    using statter = new CachedBlobLinks(authority.links, cache, SILENT, CIRCUIT, clock);
     cache.state = "failing";
     await lookUp(statter);
     await clock.advance(2 * CIRCUIT.probeIntervalMs);
@@ -182,7 +182,7 @@ describe("CachingStatter before a broken cache", () => {
     await using authority = await createAuthority();
     const clock = new ManualClock();
     const cache = new FragileCache();
-    using statter = new CachingStatter(authority.links, cache, SILENT, CIRCUIT, clock);
+    using statter = new CachedBlobLinks(authority.links, cache, SILENT, CIRCUIT, clock);
     await fillNow(cache, REPOSITORY, BLOB.digest, BLOB);
     cache.state = "hung";
     const unlinking = statter.unlinkBlob(REPOSITORY, BLOB.digest);

@@ -10,7 +10,7 @@ import type { UnlinkLog } from "../metadata/ports/blob-ledger.ts";
 import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
-import { SharedLinks } from "./shared-links.ts";
+import { ClusterBlobLinks } from "./cluster-blob-links.ts";
 
 const LOG = createLogger("fatal");
 const BLOB = sampleBlob("a");
@@ -42,7 +42,7 @@ function openInstance(log: Partial<UnlinkLog> = {}) {
   });
   const unlinks = delegating(store.unlinks, log);
   const parts = { authority, unlinks, shared: undefined, maxEntries: 100, log: LOG, clock };
-  const links = new SharedLinks(parts);
+  const links = new ClusterBlobLinks(parts);
   /** The answer, and whether the authority was asked for it. */
   const ask = async (digest = BLOB.digest) => {
     const before = asked;

@@ -6,17 +6,17 @@ import type { BlobLinks, UnlinkLog } from "../metadata/ports/blob-ledger.ts";
 import type { PageRequest } from "../metadata/ports/page-request.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { CachingStatter } from "./caching-statter.ts";
+import type { CachedBlobLinks } from "./cached-blob-links.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
 import { UnlinkFeed, type UnlinkListener } from "./unlink-feed.ts";
 
 /** The parts of shared links. */
-export interface SharedLinksParts {
+export interface ClusterBlobLinksParts {
   readonly authority: BlobLinks;
   /** The authority's log of unlinks. */
   readonly unlinks: UnlinkLog;
   /** The authority, with a shared cache in front if there is one. */
-  readonly shared: CachingStatter | undefined;
+  readonly shared: CachedBlobLinks | undefined;
   /** The cache in this process. */
   readonly maxEntries: number;
   readonly log: Logger;
@@ -34,15 +34,15 @@ const LOG_INTERVAL_MS = 10_000;
  * down, an instance hung, or the deleting instance died. Each delete waits for the {@link UnlinkFeed}; other requests
  * do not.
  */
-export class SharedLinks implements BlobLinks, Disposable {
+export class ClusterBlobLinks implements BlobLinks, Disposable {
   readonly #authority: BlobLinks;
-  readonly #shared: CachingStatter | undefined;
+  readonly #shared: CachedBlobLinks | undefined;
   readonly #feed: UnlinkFeed;
   readonly #clock: Clock;
   #near: MemoryDescriptorCache;
   #loggedAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ authority, unlinks, shared, maxEntries, log, clock = SYSTEM_CLOCK }: SharedLinksParts) {
+  constructor({ authority, unlinks, shared, maxEntries, log, clock = SYSTEM_CLOCK }: ClusterBlobLinksParts) {
     this.#authority = authority;
     this.#shared = shared;
     this.#clock = clock;

@@ -17,7 +17,7 @@ export interface ManifestPush {
 export type WholeManifest = Required<StoredManifest>;
 
 /** The registry's services for storing built images, by the same path as a client's push. */
-export interface ImageStore {
+export interface ImageRegistry {
   /** Stores `source` durably as a blob without a link, and hashes it while writing. */
   ingest(source: ByteSource): Promise<BlobDescriptor>;
   /** Whether the blob can be served. */

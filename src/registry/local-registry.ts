@@ -6,12 +6,12 @@ import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { ImageStore, ManifestPush, WholeManifest } from "./image-store.ts";
-import { linkNames } from "./link-names.ts";
+import type { ImageRegistry, ManifestPush, WholeManifest } from "./image-registry.ts";
+import { linkNames } from "./linked-blobs.ts";
 import type { Manifests } from "./manifests.ts";
 
 /** Stores the builder's images through the registry's own rules. */
-export class RegistryImageStore implements ImageStore {
+export class LocalRegistry implements ImageRegistry {
   readonly #ingester: BlobIngester;
   readonly #provider: BlobProvider;
   readonly #links: BlobLinks;

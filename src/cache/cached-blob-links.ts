@@ -31,7 +31,7 @@ const LOG_INTERVAL_MS = 10_000;
  * - If a clear fails, the repository becomes a pending clear. The cache is not used again until everything it
  *   knows of that repository is cleared.
  */
-export class CachingStatter implements BlobLinks, Disposable {
+export class CachedBlobLinks implements BlobLinks, Disposable {
   readonly #authority: BlobLinks;
   readonly #cache: DescriptorCache;
   readonly #log: Logger;
