@@ -63,12 +63,12 @@ describe("loadConfig", () => {
 
   it("refuses keys of another member of a union", () => {
     const path = file("content: { driver: memory, root: /x }");
-    expect(problemsOf(() => loadConfig({}, path))).toEqual(["content.root: is not a setting"]);
+    expect(problemsOf(() => loadConfig({}, path))).toEqual(["content.root: is not a known setting"]);
   });
 
   it("tells of a file that is missing or is not a mapping", () => {
     expect(problemsOf(() => loadConfig({}, join(folder, "absent.yaml")))).toHaveLength(1);
-    expect(problemsOf(() => loadConfig({}, file("[1, 2]")))[0]).toContain("is not a mapping");
+    expect(problemsOf(() => loadConfig({}, file("[1, 2]")))[0]).toContain("is not a YAML mapping");
   });
 });
 

@@ -25,7 +25,7 @@ describe("Nixery's variables", () => {
     expect(config.data).toBe("/srv/storage");
     expect(config.builder.nix).toMatchObject({ path: "/srv/set", root: true, builderTimeoutSeconds: 90 });
     for (const variable of ["PORT", "NIXERY_PKGS_PATH", "STORAGE_PATH", "NIX_TIMEOUT"])
-      expect(warnings.join("\n")).toContain(`${variable}: stands for`);
+      expect(warnings.join("\n")).toContain(`${variable}: sets`);
   });
 
   it("bring Nixery's time limit and its grouping with them", () => {
@@ -58,8 +58,8 @@ describe("Nixery's variables", () => {
 
   it("that mean nothing here say why", () => {
     const { warnings } = loadConfig({ ...NIXERY, GCS_BUCKET: "b", NIXERY_OTHER: "1" });
-    expect(warnings.join("\n")).toContain("GCS_BUCKET: is ignored: there is no storage in Google Cloud");
-    expect(warnings).toContain("NIXERY_OTHER: is ignored: is unknown");
+    expect(warnings.join("\n")).toContain("GCS_BUCKET: is ignored: Google Cloud Storage is not supported");
+    expect(warnings).toContain("NIXERY_OTHER: is ignored: unknown variable");
     expect(problemsOf({ ...NIXERY, NIXERY_STORAGE_BACKEND: "gcs" })).toStartWith(
       "NIXERY_STORAGE_BACKEND: gcs",
     );
@@ -89,12 +89,12 @@ describe("package sets", () => {
 
   it("come from exactly one origin, and one at most serves the root", () => {
     expect(problemsOf({ SLIPWAY_BUILDER_NIX_PATH: "/a", SLIPWAY_BUILDER_NIX_CHANNEL: "b" })).toStartWith(
-      "builder.nix: takes only one of",
+      "builder.nix: set only one of",
     );
-    expect(problemsOf(sets({ a: {} }))).toStartWith("builder.nix.sets.a: takes exactly one of");
-    expect(problemsOf(sets({ apt: { path: "/a" } }))).toContain("is the name of another source");
-    expect(problemsOf(sets({ "a/b": { path: "/a" } }))).toContain("cannot be a part of an image's name");
+    expect(problemsOf(sets({ a: {} }))).toStartWith("builder.nix.sets.a: set exactly one of");
+    expect(problemsOf(sets({ apt: { path: "/a" } }))).toContain("is reserved for another source");
+    expect(problemsOf(sets({ "a/b": { path: "/a" } }))).toContain("cannot be used in an image name");
     const roots = sets({ a: { path: "/a", root: true }, b: { path: "/b", root: true } });
-    expect(problemsOf(roots)).toContain("builder.nix.root: can be true for one package set only");
+    expect(problemsOf(roots)).toContain("builder.nix.root: can be true for only one package set");
   });
 });

@@ -48,7 +48,7 @@ describe("a push", () => {
     expect(refused.status).toBe(412);
     expect(await firstError(refused)).toEqual({
       code: "MANIFEST_INVALID",
-      message: "If-None-Match does not hold: v1 exists already",
+      message: "If-None-Match does not hold: v1 already exists",
       detail: { condition: "If-None-Match", reference: "v1", current: digestOf(textOf("a")) },
     });
     expect((await put("create", "v1", "a", create)).status).toBe(412);

@@ -204,7 +204,7 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       const failure = await failureOf(origin.place(old, store, SIGNAL));
       expect(failure).toMatchObject({
         fault: "build-unavailable",
-        message: expect.stringContaining("moved on"),
+        message: expect.stringContaining("has changed in the meantime"),
       });
       expect(await origin.place(now, store, SIGNAL)).toBe(paths[1] ?? "");
     });
@@ -309,7 +309,9 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       expect(await origin.place(now, store, SIGNAL)).toBe(paths[1] ?? "");
       expect(await origin.place(old, store, SIGNAL)).toBe(paths[0] ?? "");
       const other = openNixStore(join(folder.path, "other"));
-      expect((await failureOf(origin.place(old, other, SIGNAL))).message).toContain("moved on");
+      expect((await failureOf(origin.place(old, other, SIGNAL))).message).toContain(
+        "has changed in the meantime",
+      );
       // Nix would go on with what it has.
       await rm(file);
       const failure = await failureOf(origin.find("latest", SIGNAL));
