@@ -19,7 +19,7 @@ function problemsOf(environment: Readonly<Record<string, string>>): string {
 }
 
 describe("Nixery's variables", () => {
-  it("stand for the settings that they mean, and say so", () => {
+  it("set the matching settings, and say so", () => {
     const { config, warnings } = loadConfig({ ...NIXERY, NIX_TIMEOUT: "90" });
     expect(config.http.port).toBe(8080);
     expect(config.data).toBe("/srv/storage");
@@ -28,7 +28,7 @@ describe("Nixery's variables", () => {
       expect(warnings.join("\n")).toContain(`${variable}: sets`);
   });
 
-  it("bring Nixery's time limit and its grouping with them", () => {
+  it("also set Nixery's time limit and grouping", () => {
     const popularity = "http://127.0.0.1/popularity.json";
     const { config } = loadConfig({ ...NIXERY, NIX_POPULARITY_URL: popularity });
     expect(config.builder).toMatchObject({ plan: "nixery", popularity, nix: { builderTimeoutSeconds: 60 } });
@@ -44,7 +44,7 @@ describe("Nixery's variables", () => {
     expect(loadConfig(repository).config.builder.nix.git.url).toBe("https://example.invalid/set");
   });
 
-  it("give way to settings", () => {
+  it("are overridden by settings", () => {
     const { config, warnings } = loadConfig({
       ...NIXERY,
       SLIPWAY_HTTP_PORT: "5001",
@@ -56,7 +56,7 @@ describe("Nixery's variables", () => {
     expect(warnings).toContain("NIXERY_PKGS_PATH: is ignored: builder.nix.path is set");
   });
 
-  it("that mean nothing here say why", () => {
+  it("that have no meaning here say why", () => {
     const { warnings } = loadConfig({ ...NIXERY, GCS_BUCKET: "b", NIXERY_OTHER: "1" });
     expect(warnings.join("\n")).toContain("GCS_BUCKET: is ignored: Google Cloud Storage is not supported");
     expect(warnings).toContain("NIXERY_OTHER: is ignored: unknown variable");
@@ -75,7 +75,7 @@ describe("Nixery's variables", () => {
 describe("package sets", () => {
   const sets = (value: unknown) => ({ SLIPWAY_BUILDER_NIX_SETS: JSON.stringify(value) });
 
-  it("are as many as one likes, each with a name", () => {
+  it("can be any number, each with a name", () => {
     const { config } = loadConfig({
       SLIPWAY_BUILDER_NIX_PATH: "/srv/set",
       ...sets({ "nix-stable": { git: { url: "https://example.invalid/set" }, include: [] } }),
@@ -87,7 +87,7 @@ describe("package sets", () => {
     });
   });
 
-  it("come from exactly one origin, and one at most serves the root", () => {
+  it("come from exactly one origin, and at most one serves the root", () => {
     expect(problemsOf({ SLIPWAY_BUILDER_NIX_PATH: "/a", SLIPWAY_BUILDER_NIX_CHANNEL: "b" })).toStartWith(
       "builder.nix: set only one of",
     );

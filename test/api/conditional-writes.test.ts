@@ -179,7 +179,7 @@ describe("a condition", () => {
     },
   );
 
-  it("needs leave to pull, because its outcome tells what is stored", async () => {
+  it("needs the right to pull, because its outcome reveals what is stored", async () => {
     const policy = { ...OPEN_ACCESS, allows: (_: unknown, action: string) => action !== "pull" };
     await using blind = await startRegistry({ policy });
     const pusher = new RegistryClient(blind);

@@ -22,7 +22,7 @@ describe("why an evaluation failed", () => {
     expect(reason).not.toContain("/var/lib");
   });
 
-  it("is said in some words when Nix says nothing", () => {
+  it("has a default text when Nix prints nothing", () => {
     expect(evaluationReason("", [])).toBe("the evaluation failed");
   });
 });
@@ -48,7 +48,7 @@ describe("why a package was not realised", () => {
     expect(realiseFailure(100, `a line of a log\n${stderr}\n`, [])).toEqual(expected);
   });
 
-  it("is told by the exit status where that says more", () => {
+  it("comes from the exit status if that says more", () => {
     const stderr = `error: building of '/nix/store/${HASH}-slow.drv' timed out after 2 seconds`;
     expect(realiseFailure(101, stderr, [])).toEqual({
       derivation: "slow",
