@@ -84,7 +84,7 @@ describe("the house", () => {
     expect(lockProblems(await Bun.file(join(ROOT, "package-lock.json")).json())).toEqual([]);
   });
 
-  it("is looked at whole", () => {
+  it("is checked completely", () => {
     const present = [...new Bun.Glob("**/*.ts").scanSync(join(ROOT, "src"))].map((path) => `src/${path}`);
     expect(present.length).toBeGreaterThan(100);
     expect(SOURCES.map(({ path }) => path)).toEqual(
@@ -152,7 +152,7 @@ describe("the rule against import cycles", () => {
     expect(importCycles(modules(files))).toEqual(["src/a.ts -> src/b.ts -> src/c.ts -> src/a.ts"]);
   });
 
-  it("takes no notice of imports of types", () => {
+  it("ignores type imports", () => {
     const files = { "src/a.ts": `import "./b.ts";`, "src/b.ts": `import type { A } from "./a.ts";` };
     expect(importCycles(modules(files))).toEqual([]);
   });
@@ -228,7 +228,7 @@ describe("the rule on the gate's verdicts", () => {
     for (const path of ["src/http/a.ts", "test/soak/load/a.ts"]) expect(problems(path, line)).toEqual([]);
   });
 
-  it("finds what is allowed in vain", () => {
+  it("finds exceptions that are not needed", () => {
     const path = "test/api/a.test.ts";
     expect(problems(path, "await Bun.sleep(0);", { [path]: "why" })).toEqual([
       expect.stringContaining("does not"),

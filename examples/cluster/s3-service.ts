@@ -42,7 +42,7 @@ function chooseProgram(
 ): { readonly name: S3Program; readonly path: string } {
   const stored = S3_PROGRAMS.find((name) => existsSync(folderOf(data, name)));
   if (stored !== undefined && wanted !== undefined && stored !== wanted) {
-    throw new Error(`${data} is of a cluster on ${stored}; examples/cluster/down --purge removes it`);
+    throw new Error(`${data} belongs to a cluster with ${stored}; examples/cluster/down --purge removes it`);
   }
   const only = wanted ?? stored;
   const candidates = only === undefined ? S3_PROGRAMS : [only];

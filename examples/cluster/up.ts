@@ -10,7 +10,7 @@ else {
   console.log(
     `\nThe registry is at ${cluster.url}; its instances are at ${cluster.instanceUrls.join(", ")}.`,
   );
-  console.log(`Logs are in ${options.cluster.data}/log. End it with examples/cluster/down.`);
+  console.log(`Logs are in ${options.cluster.data}/log. Stop it with examples/cluster/down.`);
 }
 
 /** Settings from our own environment, which every instance gets as well. */

@@ -78,7 +78,7 @@ async function settled(): Promise<void> {
 }
 
 describe("the queue of builds", () => {
-  it("runs as many as it has places, each caller's in the order they came", async () => {
+  it("runs as many builds as it has places, each caller's in order of arrival", async () => {
     const bench = new Bench({ places: 2 });
     for (const name of ["one", "two", "three", "four"]) bench.ask("a", name);
     expect(bench.started).toEqual(["one", "two"]);
@@ -116,7 +116,7 @@ describe("the queue of builds", () => {
     expect(bench.started).toHaveLength(20);
   });
 
-  it("refuses a caller that has as many waiting builds as it may", async () => {
+  it("refuses a caller with too many waiting builds", async () => {
     const bench = new Bench({ maxWaitingPerCaller: 2 });
     for (const name of ["running", "one", "two", "three", "two"]) bench.ask("a", name);
     bench.ask("b", "four");
@@ -155,7 +155,7 @@ describe("the queue of builds", () => {
     expect(bench.started).toEqual(["running", "g0", "m0", "g1", "m1"]);
   });
 
-  it("goes on with a build that is refused to one caller while another one wants it", async () => {
+  it("continues a build that one caller was refused while another one waits for it", async () => {
     const bench = new Bench({ maxWaiting: 4 });
     for (const name of ["running", "g0", "g1", "shared"]) bench.ask("greedy", name);
     bench.ask("other", "shared");
@@ -166,7 +166,7 @@ describe("the queue of builds", () => {
     expect(bench.outcomes).toContain("other:shared built");
   });
 
-  it("forgets a waiting build, and stops a running one, that no request wants any more", async () => {
+  it("drops a waiting build, and stops a running one, when no request is left", async () => {
     const bench = new Bench();
     const leaves = [bench.ask("a", "running"), bench.ask("a", "running"), bench.ask("a", "waiting")];
     bench.ask("b", "next");

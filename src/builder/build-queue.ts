@@ -113,7 +113,7 @@ export class BuildQueue {
     this.#lines.remove(caller, build);
     if (build.wants.size > 0) return;
     this.#forget(build);
-    build.controller.abort(new Error("no request wants the image any more"));
+    build.controller.abort(new Error("no request is waiting for the image"));
   }
 
   #start(name: string, work: Work): Build {

@@ -123,7 +123,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
     expect(registry.runner.startedCount).toBeGreaterThan(startedCount);
   });
 
-  it("of two callers take turns, however many each of them has sent", async () => {
+  it("of two callers take turns, however many each has sent", async () => {
     await using registry = await open("fair", { concurrentBuilds: 1, maxWaitingPerCaller: 20 });
     expect(await ask(registry, "tiny")).toBe("stored");
     await using lists = await holdLists(workspace("fair"));
@@ -150,7 +150,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
     expect(answered.slice(3)).toEqual(numbers(20).flatMap(() => ["one", "other"]));
   });
 
-  it("get the older image when it cannot be refreshed, with one line in the log for all of them", async () => {
+  it("get the previous image when a refresh fails, with one log line for all of them", async () => {
     await using first = await open("helpless");
     expect(await ask(first, "tiny")).toBe("stored");
     const lines: string[] = [];
@@ -168,7 +168,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
     });
   });
 
-  it("beyond the bounds are refused, unless there is an older image", async () => {
+  it("beyond the limits are refused, unless there is a previous image", async () => {
     await using first = await open("bounds");
     expect(await ask(first, "tiny")).toBe("stored");
     await using registry = await open("bounds", {

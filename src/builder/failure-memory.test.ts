@@ -54,7 +54,7 @@ describe("the memory of failed builds", () => {
     expect(memory.find(request("a"), "2")).toBeDefined();
   });
 
-  it("keeps failures that may be gone soon for a short time", () => {
+  it("keeps temporary failures for a short time", () => {
     const memory = new FailureMemory(60);
     memory.add(request("a"), "1", failure("build-failed"));
     at(9);

@@ -36,7 +36,7 @@ describeWith("with apt, on a small file system", HAS_APT && canMount(), "apt and
   }, 120_000);
 });
 
-it("knows what apt says of a full disk", () => {
+it("recognises apt's message about a full disk", () => {
   const message = "downloading the packages failed";
   const faultOf = (stderr: string) => aptFailure(message, stderr).fault;
   expect(faultOf("E: You don't have enough free space in /srv/data/apt/cache/archives/.")).toBe(

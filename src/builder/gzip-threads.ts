@@ -18,7 +18,7 @@ export class GzipThreads implements Disposable {
   compress(block: Uint8Array): Promise<Uint8Array> {
     const thread = this.#threads[this.#next];
     this.#next = (this.#next + 1) % this.#threads.length;
-    return thread?.ask(block) ?? Promise.reject(new Error("no thread to compress with"));
+    return thread?.ask(block) ?? Promise.reject(new Error("no compression thread is running"));
   }
 
   /** Ends the threads; what runs fails. */

@@ -105,7 +105,7 @@ export class ImagePublisher {
     if (await this.#registry.holds({ digest: blob.digest, size: blob.size })) return;
     const stored = await this.#registry.ingest(once(bytes));
     if (stored.digest !== digestOf(bytes))
-      throw new Error("the store computed another digest for a document");
+      throw new Error("the store computed a different digest for a document");
   }
 }
 

@@ -51,12 +51,12 @@ describe("layer compression", () => {
     }
   });
 
-  it("bears no time", async () => {
+  it("contains no timestamp", async () => {
     const { bytes } = await compressed(chunksOf(Buffer.from("content"), 3));
     expect([...bytes.subarray(0, 8)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
   });
 
-  it("breaks off when the archive does", async () => {
+  it("fails when the archive does", async () => {
     async function* broken(): ByteSource {
       yield Buffer.alloc(1 << 20);
       throw new Error("the archive broke");

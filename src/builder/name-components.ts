@@ -54,7 +54,7 @@ export function checkPackages(
   const packages = [...new Set(names)].toSorted();
   const impossible = packages.filter((name) => !isPossible(name));
   if (impossible.length > 0) {
-    throw new RegistryError("package-unknown", `no package can be called ${impossible.join(", ")}`, {
+    throw new RegistryError("package-unknown", `not a valid package name: ${impossible.join(", ")}`, {
       detail: { packages: impossible },
     });
   }

@@ -58,7 +58,7 @@ async function writeManifest(
   for (const { digest } of manifestsOf(bytes)) {
     const image = await registry.findManifest(repository, digest);
     if (image === undefined) {
-      throw new RegistryError("manifest-unknown", "an image of the index is not there", {
+      throw new RegistryError("manifest-unknown", "an image of the index is missing", {
         detail: { digest },
       });
     }

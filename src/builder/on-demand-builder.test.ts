@@ -253,7 +253,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     expect((await lockOf(registry, "apt/curl/git")).packages).toEqual(["curl", "git"]);
   });
 
-  it("that nobody can build say why", async () => {
+  it("that cannot be built say why", async () => {
     const unknown = await faultOf(
       registry.builder.ensure(name("apt/curl/nosuchpkg-a/nosuchpkg-b"), LATEST, SOMEBODY),
     );
@@ -306,7 +306,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     expect(await registry.metadata.builds.findBuiltImage(contested, LATEST)).toBeUndefined();
   });
 
-  it("look once only for what was built where a client pushed", async () => {
+  it("check only once for a build where a client pushed", async () => {
     let lookCount = 0;
     await using counting = await open("one", {
       change: ({ ledger }) => ({
@@ -324,7 +324,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     expect(lookCount).toBe(1);
   });
 
-  it("whose build broke off before its end are not there, and are built when they are next asked for", async () => {
+  it("whose build was interrupted do not exist, and are built at the next request", async () => {
     const broken = name(`apt/${ownArchitecture}/git/curl`);
     await using failing = await open("one", {
       change: beforeEachPush(async ({ bytes }) => {
@@ -338,7 +338,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     expect(await registry.metadata.builds.findBuiltImage(broken, LATEST)).toBeDefined();
   });
 
-  it("are whole again after a refresh when a client deleted a part of them", async () => {
+  it("are complete again after a refresh when a client deleted a part", async () => {
     const damaged = name("apt/git/curl");
     const [layer] = await layersOf(registry, damaged);
     const digest = parseDigest(layer?.digest ?? "");

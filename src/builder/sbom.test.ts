@@ -22,7 +22,7 @@ function sbomOf(...parts: readonly Part[]) {
 }
 
 describe("the list of an image's software", () => {
-  it("has every part with what is known of it, and how they belong together", () => {
+  it("lists every part with its facts, and how the parts relate", () => {
     const software = {
       name: "a",
       version: "1.0",
@@ -64,7 +64,7 @@ describe("the list of an image's software", () => {
 });
 
 describe("a package URL", () => {
-  it("encodes what has a meaning in it", () => {
+  it("encodes special characters", () => {
     expect(packageUrl("deb/debian", "g++", "4:12.2.0-3", { arch: "amd64" })).toBe(
       "pkg:deb/debian/g%2B%2B@4:12.2.0-3?arch=amd64",
     );

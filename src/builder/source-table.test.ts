@@ -40,7 +40,7 @@ describe("the table of sources", () => {
     expect(request).toEqual({ packages: ["a", "one"], platform: AMD64, revision: "latest" });
   });
 
-  it("gives all other names to the source that serves the root, if there is one", () => {
+  it("assigns all other names to the source that serves the root, if there is one", () => {
     const rooted = new SourceTable([source("one"), source("two", true)]);
     const read = (name: string) => {
       expect(rooted.claims(parseRepositoryName(name), LATEST)).toBe(true);

@@ -21,7 +21,7 @@ const VECTORS = [
 ] as const;
 
 describe.each(VECTORS)("%s", (algorithm, empty, abc) => {
-  it("hashes bytes as they come, and tells the hash at any point", () => {
+  it("hashes bytes as they come, and returns the hash at any point", () => {
     const hash = createContentHash(algorithm);
     expect(hash.hex()).toBe(empty);
     hash.update(new TextEncoder().encode("xab").subarray(1));

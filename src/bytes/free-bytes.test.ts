@@ -8,7 +8,7 @@ it("frees bytes that have a buffer of their own, once", () => {
   expect(bytes.byteLength).toBe(0);
 });
 
-it("leaves a buffer alone of which the bytes are only a part", () => {
+it("does not free a buffer that holds other bytes too", () => {
   const all = new Uint8Array(1000).fill(1);
   freeBytes(all.subarray(0, 10));
   expect(all.byteLength).toBe(1000);

@@ -64,7 +64,7 @@ describe("CachedBlobLinks", () => {
     expect(statter.counts()).toEqual({ hits: 2, misses: 1, errors: 0, fills: 1, bypasses: 0 });
   });
 
-  it("remembers no absence", async () => {
+  it("does not cache absence", async () => {
     await using authority = await createAuthority();
     using statter = new CachedBlobLinks(authority.links, new FragileCache(), SILENT);
     expect(await statter.findLinkedBlob(ELSEWHERE, BLOB.digest)).toBeUndefined();
@@ -86,7 +86,7 @@ describe("CachedBlobLinks", () => {
     }
   });
 
-  it("does not fill after a delete what a miss read before it", async () => {
+  it("does not fill an entry after a delete that a miss had read before", async () => {
     await using authority = await createAuthority();
     const read = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
@@ -110,7 +110,7 @@ describe("CachedBlobLinks", () => {
     expect(await deleting.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
   });
 
-  it("clears for a delete whose first try died before it could", async () => {
+  it("clears the cache for a delete whose first attempt died", async () => {
     await using authority = await createAuthority();
     const cache = new FragileCache();
     using statter = new CachedBlobLinks(authority.links, cache, SILENT);
@@ -120,7 +120,7 @@ describe("CachedBlobLinks", () => {
     expect(await statter.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
   });
 
-  it("passes on what the authority throws, and does not blame the cache", async () => {
+  it("rethrows the authority's errors, and does not count them as cache failures", async () => {
     await using authority = await createAuthority();
     const failure = new Error("database is locked");
     const failing = delegating(authority.links, { findLinkedBlob: () => Promise.reject(failure) });
@@ -178,7 +178,7 @@ describe("CachedBlobLinks before a broken cache", () => {
     expect(statter.counts()).toMatchObject({ bypasses: 1, hits: 1, fills: 1 });
   });
 
-  it("pays a clear that failed before it asks the cache again", async () => {
+  it("repeats a failed clear before it uses the cache again", async () => {
     await using authority = await createAuthority();
     const clock = new ManualClock();
     const cache = new FragileCache();

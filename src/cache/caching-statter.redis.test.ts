@@ -38,7 +38,7 @@ describeWith(
   findRedis() !== undefined,
   "redis-server is not installed",
   () => {
-    it("answers rightly while Redis hangs, dies, comes back and is emptied, and uses it again each time", async () => {
+    it("answers correctly while Redis hangs, dies, comes back and is emptied, and uses it again each time", async () => {
       await using authority = await createAuthority();
       await using redis = await RedisServer.start();
       using instance = await connect(authority.links, redis);
@@ -65,7 +65,7 @@ describeWith(
       await lookUpUntil(statter, hitAgain());
     }, 120_000);
 
-    it("starts without Redis, and takes it into use when it is there", async () => {
+    it("starts without Redis, and uses it once it is available", async () => {
       await using authority = await createAuthority();
       await using redis = await RedisServer.start();
       await redis.kill();

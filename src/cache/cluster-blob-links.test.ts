@@ -86,7 +86,7 @@ it("serves nothing that another instance deleted, from the moment the delete res
   }
 });
 
-it("serves nothing that was deleted while its look at the log hung, from the moment the delete resolves", async () => {
+it("serves nothing deleted while its read of the log hung, from the moment the delete resolves", async () => {
   await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   let hangs = false;
   using hung = openInstance({
@@ -102,7 +102,7 @@ it("serves nothing that was deleted while its look at the log hung, from the mom
   expect(await hung.ask()).toEqual({ found: undefined, asked: true });
 });
 
-it("serves nothing that an instance deleted which died before it could tell", async () => {
+it("serves nothing deleted by an instance that died before it could report the delete", async () => {
   await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   using survivor = openInstance();
   await warm(survivor);

@@ -19,7 +19,7 @@ it("holds no more than its bound, and keeps what was used last", async () => {
   expect(found.map((blob) => blob !== undefined)).toEqual(digests.map((_, index) => index >= 20));
 });
 
-it("forgets everything when the epoch moves, and what was read before it moved", async () => {
+it("forgets everything when the epoch changes, including what was read before", async () => {
   let epoch: number | undefined = 1;
   const cache = new MemoryDescriptorCache({ maxEntries: 10, epoch: () => epoch });
   await fillNow(cache);

@@ -104,7 +104,7 @@ describeWith("RedisDescriptorCache", findRedis() !== undefined, "redis-server is
     expect(await cache.find(REPOSITORY, BLOB.digest)).toBeUndefined();
   });
 
-  it("fills nothing whose ticket was lost when the server was emptied, and goes on", async () => {
+  it("does not fill entries whose ticket was lost when Redis was emptied, and continues", async () => {
     await using connected = await connect();
     const { redis, cache } = connected;
     const ticket = await cache.prepareFill(REPOSITORY);
@@ -135,7 +135,7 @@ describeWith("RedisDescriptorCache", findRedis() !== undefined, "redis-server is
     cache[Symbol.dispose]();
   });
 
-  it("trusts no membership that a restarted server brings back from before a clear", async () => {
+  it("trusts no membership that a restarted Redis loads from before a clear", async () => {
     const { redis, cache } = await connect();
     await fillNow(cache);
     await fillNow(cache, ELSEWHERE);

@@ -9,7 +9,7 @@ function shown(detail: unknown): string {
   return text;
 }
 
-it("shows the detail of a failure, whatever is in it", () => {
+it("shows a failure's detail, whatever it contains", () => {
   expect(shown(undefined)).toBe("slipway: cannot build a\n");
   expect(shown("why")).toBe("slipway: cannot build a\nwhy\n");
   expect(shown({ packages: ["a", "b"], limit: 64, near: { a: ["c"] } })).toBe(

@@ -9,7 +9,7 @@ import { type Command, type CommandContext, ExitCode, UsageError } from "./comma
 
 /** `slipway build NAME`: builds an image as a pull would. */
 export const buildCommand: Command = {
-  summary: "Builds the image of a name such as apt/curl/git, as a pull would",
+  summary: "Builds an image such as apt/curl/git, as a pull would",
   arguments: "NAME[:TAG]",
   options: {
     output: {
@@ -71,6 +71,6 @@ function parseImageName(text: string): { readonly repository: RepositoryName; re
 function parseOutput(text: string | boolean | undefined): string | undefined {
   if (text === undefined) return undefined;
   const match = /^oci:(.+)$/.exec(String(text));
-  if (match?.[1] === undefined) throw new UsageError("--output takes oci:DIR");
+  if (match?.[1] === undefined) throw new UsageError("--output must be oci:DIR");
   return isAbsolute(match[1]) ? match[1] : resolve(match[1]);
 }

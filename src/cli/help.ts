@@ -5,7 +5,7 @@ const COMMON: Readonly<Record<string, CommandOption>> = {
     type: "string",
     short: "c",
     value: "FILE",
-    help: "Reads this YAML file (or the one SLIPWAY_CONFIG names)",
+    help: "Reads settings from this YAML file (default: the one SLIPWAY_CONFIG names)",
   },
   help: { type: "boolean", short: "h", help: "Prints this help" },
   version: { type: "boolean", short: "V", help: "Prints the version" },

@@ -41,7 +41,7 @@ async function runCommand(name: string, command: Command, argv: readonly string[
   }
   if (values.version) return printVersion();
   if (positionals.length < command.positionals.least || positionals.length > command.positionals.most) {
-    throw new UsageError(`slipway ${name} ${command.arguments}: see slipway ${name} --help`);
+    throw new UsageError(`usage: slipway ${name} ${command.arguments}; see slipway ${name} --help`);
   }
   const file = typeof values.config === "string" ? values.config : undefined;
   const { config, warnings } = loadConfig(environment(), file);

@@ -12,7 +12,7 @@ const PACKAGES = [
   sample("plain", "2:20240101+dfsg-1~deb12u1", ""),
 ];
 
-it("prints all of everything where there is no terminal", () => {
+it("prints everything in full without a terminal", () => {
   expect(searchTable(PACKAGES, undefined)).toEqual([
     "apt/curl   7.88.1                     command line tool for transferring data with URL syntax",
     `apt/wide   1                          ${PACKAGES[1]?.description}`,
@@ -40,7 +40,7 @@ it("cuts versions and descriptions with an ellipsis, and names never", () => {
   ]);
 });
 
-it("lets a very long name take the room of its own description, not of others", () => {
+it("lets a very long name take space from its own description only", () => {
   const long = sample("golang-github-someone-something-client-dev", "1.2-3", "a library");
   expect(searchTable([sample("guile", "3.0", "a language with a long description"), long], 60)).toEqual([
     "apt/guile                       3.0    a language with a lo…",

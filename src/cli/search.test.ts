@@ -41,7 +41,7 @@ describeWith("slipway search", HAS_APT, "no apt", () => {
       expect(await search("gnu")).toEqual({
         exitCode: 0,
         stdout: "apt/g_plus_plus  4:12  GNU C++ compiler\napt/gawk         1     GNU awk\n",
-        stderr: "slipway: reading the packages of apt; the next search is faster\n",
+        stderr: "slipway: reading the packages of apt; the next search will be faster\n",
       });
       const { exitCode, stdout, stderr } = await search("GNU", "--json", "--source", "apt", "--limit", "1");
       expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
@@ -58,7 +58,7 @@ describeWith("slipway search", HAS_APT, "no apt", () => {
           match: "description",
         },
       ]);
-      const message = 'slipway: no package of apt has "%" in its name or description\n';
+      const message = 'slipway: no package in apt matches "%"\n';
       expect(await search("%")).toEqual({ exitCode: 3, stdout: "", stderr: message });
       expect(await search("%", "--json")).toEqual({ exitCode: 3, stdout: "[]\n", stderr: message });
     },
@@ -72,7 +72,7 @@ describeWith("slipway search", HAS_APT, "no apt", () => {
       const { sourcesFile, publish } = await createDebianRepository(folder.path);
       await publish([{ name: "known" }]);
       const without = searcher(folder.path, sourcesFile, { PATH: folder.path });
-      const reason = "slipway: apt: it is not available: not installed: apt-get, apt-cache, dpkg-deb, flock";
+      const reason = "slipway: apt: not available: not installed: apt-get, apt-cache, dpkg-deb, flock";
       expect(await without("known")).toEqual({ exitCode: 1, stdout: "", stderr: `${reason}\n` });
       expect(await searcher(folder.path, sourcesFile)("known", "--quiet")).toMatchObject({
         exitCode: 0,
@@ -81,7 +81,7 @@ describeWith("slipway search", HAS_APT, "no apt", () => {
       expect(await without("known")).toEqual({
         exitCode: 0,
         stdout: "apt/known  1  for a test\n",
-        stderr: `${reason}; searching its packages as they were\n`,
+        stderr: `${reason}; searching the previous index\n`,
       });
     },
     LONG_MS,
@@ -94,11 +94,11 @@ describeWith("slipway search", HAS_APT, "no apt", () => {
       const { sourcesFile } = await createDebianRepository(folder.path);
       const search = searcher(folder.path, sourcesFile);
       for (const [parameters, message] of [
-        [["word", "--source", "yum"], "no source yum can be searched; there is apt\n"],
-        [["word", "--limit", "101"], "--limit takes a number from 1 to 100\n"],
-        [["word", "--limit", "many"], "--limit takes a number from 1 to 100\n"],
-        [[" "], "slipway search takes a word\n"],
-        [[], "slipway search WORD: see slipway search --help\n"],
+        [["word", "--source", "yum"], "no such source: yum; available: apt\n"],
+        [["word", "--limit", "101"], "--limit must be a number from 1 to 100\n"],
+        [["word", "--limit", "many"], "--limit must be a number from 1 to 100\n"],
+        [[" "], "slipway search needs a word\n"],
+        [[], "usage: slipway search WORD; see slipway search --help\n"],
       ] as const) {
         expect(await search(...parameters)).toEqual({ exitCode: 2, stdout: "", stderr: message });
       }

@@ -8,7 +8,7 @@ export const searchCommand: Command = {
   summary: "Finds packages by a word in their name or description",
   arguments: "WORD",
   options: {
-    source: { type: "string", short: "s", value: "NAME", help: "Searches this source alone, such as apt" },
+    source: { type: "string", short: "s", value: "NAME", help: "Searches only this source, such as apt" },
     limit: {
       type: "string",
       short: "n",
@@ -16,7 +16,7 @@ export const searchCommand: Command = {
       help: `Prints at most N packages: 1 to ${MAX_FOUND}, by default ${DEFAULT_FOUND}`,
     },
     json: { type: "boolean", help: "Prints a JSON array" },
-    quiet: { type: "boolean", short: "q", help: "Does not say that packages are being read" },
+    quiet: { type: "boolean", short: "q", help: "Shows no progress" },
   },
   positionals: { least: 1, most: 1 },
   run: search,
@@ -25,7 +25,7 @@ export const searchCommand: Command = {
 async function search({ config, log, positionals, options }: CommandContext): Promise<ExitCode> {
   const limit = parseLimit(options.limit);
   const word = (positionals[0] ?? "").trim();
-  if (word === "") throw new UsageError("slipway search takes a word");
+  if (word === "") throw new UsageError("slipway search needs a word");
   // What such lines say is printed for people.
   if (log.level === "info" || log.level === "warn") log.level = "error";
   await using slipway = await compose(config, log);
@@ -40,14 +40,14 @@ async function search({ config, log, positionals, options }: CommandContext): Pr
   if (options.json === true) process.stdout.write(`${JSON.stringify(found.map(jsonOf), undefined, 2)}\n`);
   else for (const line of searchTable(found, process.stdout.columns)) process.stdout.write(`${line}\n`);
   if (found.length > 0) return ExitCode.ok;
-  say(`no package of ${sources.join(", ")} has ${JSON.stringify(word)} in its name or description`);
+  say(`no package in ${sources.join(", ")} matches ${JSON.stringify(word)}`);
   return ExitCode.unknownImage;
 }
 
 function parseLimit(text: string | boolean | undefined): number {
   if (text === undefined) return DEFAULT_FOUND;
   const limit = /^\d{1,3}$/.test(String(text)) ? Number(text) : 0;
-  if (limit < 1 || limit > MAX_FOUND) throw new UsageError(`--limit takes a number from 1 to ${MAX_FOUND}`);
+  if (limit < 1 || limit > MAX_FOUND) throw new UsageError(`--limit must be a number from 1 to ${MAX_FOUND}`);
   return limit;
 }
 
@@ -56,7 +56,7 @@ function chosenSources(index: PackageIndex, wanted: string | boolean | undefined
   if (names.length === 0) throw new UsageError("no package source can be searched");
   if (wanted === undefined) return names;
   if (names.includes(String(wanted))) return [String(wanted)];
-  throw new UsageError(`no source ${wanted} can be searched; there is ${names.join(", ")}`);
+  throw new UsageError(`no such source: ${wanted}; available: ${names.join(", ")}`);
 }
 
 /** Brings the indexes up to date, as far as that works. Says what does not; false if there is nothing to search. */
@@ -69,18 +69,18 @@ async function updateAll(index: PackageIndex, names: readonly string[], isQuiet:
     for (const source of index.sources.filter(({ name }) => names.includes(name))) {
       const { name } = source;
       const onReading = () => {
-        if (!isQuiet) say(`reading the packages of ${name}; the next search is faster`);
+        if (!isQuiet) say(`reading the packages of ${name}; the next search will be faster`);
       };
       const failure = await failureOf(async () => {
         const found = await source.available();
-        if (!found.available) throw new Error(`it is not available: ${found.reason}`);
+        if (!found.available) throw new Error(`not available: ${found.reason}`);
         await index.update(name, { signal: interrupted.signal, refresh: true, onReading });
       });
       interrupted.signal.throwIfAborted();
       const isIndexed = await index.isIndexed(name);
       isSearchable ||= isIndexed;
       if (failure === undefined) continue;
-      say(`${name}: ${failure}${isIndexed ? "; searching its packages as they were" : ""}`);
+      say(`${name}: ${failure}${isIndexed ? "; searching the previous index" : ""}`);
     }
     return isSearchable;
   } finally {

@@ -20,7 +20,7 @@ it("stops waiting as soon as the signal is aborted, and keeps those behind waiti
   expect(order).toEqual(["first", "third"]);
 });
 
-it("does not begin when the signal was aborted before", async () => {
+it("does not start if the signal is already aborted", async () => {
   const locks = new KeyedLock();
   const work = locks.run("name", async () => "done", AbortSignal.abort(new Error("too late")));
   await expect(work).rejects.toThrow("too late");

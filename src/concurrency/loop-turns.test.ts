@@ -21,7 +21,7 @@ it("answers at once, without a promise, while the turn lasts", () => {
   expect(turns.run(() => 2)).toBe(2);
 });
 
-it("lets others through once a turn has lasted, and keeps the order of requests", async () => {
+it("lets others run once a turn has lasted long enough, and keeps the order of requests", async () => {
   const turns = createTurns(6);
   const seen: string[] = [];
   const request = (name: string) =>
@@ -34,7 +34,7 @@ it("lets others through once a turn has lasted, and keeps the order of requests"
   expect(seen).toEqual(["first", "second", "another connection", "third", "fourth"]);
 });
 
-it("hands on what an answer that waited throws or rejects with", async () => {
+it("passes on the error of a delayed answer", async () => {
   const turns = createTurns();
   turns.run(() => busy(4));
   const outcomes = await Promise.allSettled([
@@ -88,13 +88,13 @@ it("sends parts of long answers at once while the turn lasts, and answers reques
   expect(seen).toEqual(["request", "part"]);
 });
 
-it("ends a turn early for what is spent after an answer returned", () => {
+it("counts time spent after an answer returned, and ends the turn early", () => {
   const turns = createTurns(1000);
   turns.run(() => turns.spend(2000));
   expect(turns.run(() => "later")).toBeInstanceOf(Promise);
 });
 
-it("lets more of what waits go on after a long turn", async () => {
+it("lets more waiting work continue after a long turn", async () => {
   const turns = createTurns(3, 10);
   const seen: string[] = [];
   const pieces = ["a", "b", "c", "d"].map((name) => turns.nextPiece().then(() => seen.push(name)));

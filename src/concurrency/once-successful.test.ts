@@ -1,7 +1,7 @@
 import { expect, it } from "bun:test";
 import { onceSuccessful } from "./once-successful.ts";
 
-it("work is shared by all who ask, and done again only after it failed", async () => {
+it("work is shared by all callers, and repeated only after a failure", async () => {
   let runCount = 0;
   const ready = onceSuccessful(async () => {
     runCount += 1;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { retrying } from "./retrying.ts";
 
 describe("work that is retried", () => {
-  it("is repeated while its error may be, and ends with its result", async () => {
+  it("is repeated while its error is retryable, and returns its result", async () => {
     let made = 0;
     const attempt = async () => {
       made += 1;
@@ -13,7 +13,7 @@ describe("work that is retried", () => {
     expect(made).toBe(3);
   });
 
-  it("fails at once with an error that is not to be repeated", async () => {
+  it("fails at once with an error that is not retryable", async () => {
     let made = 0;
     const attempt = () => {
       made += 1;
@@ -23,7 +23,7 @@ describe("work that is retried", () => {
     expect(made).toBe(1);
   });
 
-  it("is given up in a pause when nobody waits any more", async () => {
+  it("is given up during a pause when no caller is left", async () => {
     const abort = new AbortController();
     const attempt = () => {
       queueMicrotask(() => abort.abort(new Error("gone")));

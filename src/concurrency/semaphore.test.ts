@@ -7,7 +7,7 @@ async function settled(): Promise<void> {
 }
 
 describe("a semaphore", () => {
-  it("runs no more tasks at a time than it says, in the order they came", async () => {
+  it("runs at most the given number of tasks at a time, in order of arrival", async () => {
     const places = new Semaphore({ places: 2 });
     const started: number[] = [];
     const ends = [0, 1, 2, 3, 4].map(() => Promise.withResolvers<void>());
@@ -25,7 +25,7 @@ describe("a semaphore", () => {
     }
   });
 
-  it("lets who waits go away, and gives the place to the next", async () => {
+  it("lets a waiting task leave, and gives its place to the next", async () => {
     const places = new Semaphore({ places: 1 });
     const leaver = new AbortController();
     const end = Promise.withResolvers<void>();
@@ -39,7 +39,7 @@ describe("a semaphore", () => {
     expect(await next).toBe("next");
   });
 
-  it("turns away who would be one too many to wait, and lets others wait again later", async () => {
+  it("refuses tasks when too many wait, and accepts them again later", async () => {
     const places = new Semaphore({ places: 1, maxWaiting: 1 });
     const first = await places.enter();
     const second = places.enter();

@@ -51,7 +51,8 @@ export class Semaphore {
   async enter(signal?: AbortSignal): Promise<Disposable> {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
-    else if (this.#waiting.length >= this.#maxWaiting) throw new TooManyWaiting("too many wait already");
+    else if (this.#waiting.length >= this.#maxWaiting)
+      throw new TooManyWaiting("too many are waiting already");
     else await this.#turn(signal);
     let isHeld = true;
     return {

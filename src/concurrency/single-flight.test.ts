@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { SingleFlight } from "./single-flight.ts";
 
 describe("shared work", () => {
-  it("runs once for all who ask meanwhile, and again for who asks afterwards", async () => {
+  it("runs once for all concurrent callers, and again for later ones", async () => {
     const work = new SingleFlight<number>();
     const end = Promise.withResolvers<void>();
     let runs = 0;
@@ -18,7 +18,7 @@ describe("shared work", () => {
     expect(await work.run("a", undefined, task)).toBe(2);
   });
 
-  it("goes on for the others when one goes away", async () => {
+  it("continues for the others when one caller leaves", async () => {
     const work = new SingleFlight<string>();
     const leaver = new AbortController();
     const end = Promise.withResolvers<void>();
@@ -34,7 +34,7 @@ describe("shared work", () => {
     expect(await staying).toBe("done");
   });
 
-  it("is aborted when nobody waits any more, and starts anew for a newcomer", async () => {
+  it("is aborted when no caller is left, and starts again for a new one", async () => {
     const work = new SingleFlight<string>();
     const leaver = new AbortController();
     const end = Promise.withResolvers<string>();
@@ -50,7 +50,7 @@ describe("shared work", () => {
     end.resolve("first");
   });
 
-  it("tells everybody of a failure and keeps nothing of it", async () => {
+  it("fails for every caller, and is not remembered", async () => {
     const work = new SingleFlight<string>();
     const end = Promise.withResolvers<string>();
     let runs = 0;

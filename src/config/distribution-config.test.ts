@@ -18,7 +18,7 @@ describe("a configuration of Distribution's", () => {
     expect(translate("version: 0.2\nstorage: inmemory").problems).toEqual(["version: 0.2 is not supported"]);
   });
 
-  it("keeps what Distribution does unless it is told otherwise", () => {
+  it("keeps Distribution's defaults unless told otherwise", () => {
     const { tree, warnings, problems } = translate(MINIMAL);
     expect({ warnings, problems }).toEqual({ warnings: [], problems: [] });
     expect(tree).toEqual({
@@ -62,7 +62,7 @@ catalog: { maxentries: 50 }
     });
   });
 
-  it("says that layerinfo is deprecated, and takes it as blobdescriptor", () => {
+  it("warns that layerinfo is deprecated, and treats it as blobdescriptor", () => {
     const { tree, warnings } = translate(
       "version: 0.1\nstorage: { inmemory: {}, cache: { layerinfo: inmemory } }",
     );
@@ -91,7 +91,7 @@ catalog: { maxentries: 50 }
     expect(problems.map((problem) => problem.split(":")[0])).toContain(path);
   });
 
-  it("lists by path what is left aside", () => {
+  it("lists ignored settings by path", () => {
     const { warnings, problems } = translate(`
 ${MINIMAL}
 health: { storagedriver: { enabled: true } }

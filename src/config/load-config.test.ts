@@ -61,19 +61,19 @@ describe("loadConfig", () => {
     }
   });
 
-  it("refuses keys of another member of a union", () => {
+  it("refuses keys that belong to another driver", () => {
     const path = file("content: { driver: memory, root: /x }");
-    expect(problemsOf(() => loadConfig({}, path))).toEqual(["content.root: is not a setting"]);
+    expect(problemsOf(() => loadConfig({}, path))).toEqual(["content.root: is not a known setting"]);
   });
 
-  it("tells of a file that is missing or is not a mapping", () => {
+  it("reports a file that is missing or is not a mapping", () => {
     expect(problemsOf(() => loadConfig({}, join(folder, "absent.yaml")))).toHaveLength(1);
-    expect(problemsOf(() => loadConfig({}, file("[1, 2]")))[0]).toContain("is not a mapping");
+    expect(problemsOf(() => loadConfig({}, file("[1, 2]")))[0]).toContain("is not a YAML mapping");
   });
 });
 
 describe("SETTINGS", () => {
-  it("gives each setting a variable of its own and a description", () => {
+  it("gives each setting its own variable and a description", () => {
     const byVariable = new Map(SETTINGS.map((setting) => [setting.variable, setting.path.join(".")]));
     for (const { variable, path, description } of SETTINGS) {
       expect(byVariable.get(variable)).toBe(path.join("."));

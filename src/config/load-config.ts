@@ -73,7 +73,7 @@ function readTree(path: string): Tree {
     throw new ConfigError([`${path}: ${error instanceof Error ? error.message : String(error)}`]);
   }
   if (value === null) return {};
-  if (!isTree(value)) throw new ConfigError([`${path}: is not a mapping`]);
+  if (!isTree(value)) throw new ConfigError([`${path}: is not a YAML mapping`]);
   return value;
 }
 
@@ -87,7 +87,7 @@ function applyEnvironment(
     if (!variable.startsWith("SLIPWAY_") || text === undefined) continue;
     if (OTHER_VARIABLES.includes(variable) || variable.startsWith("SLIPWAY_TEST_")) continue;
     const setting = SETTINGS.find((candidate) => candidate.variable === variable);
-    if (setting === undefined) problems.push(`${variable}: names no setting`);
+    if (setting === undefined) problems.push(`${variable}: is not a known setting`);
     else setAt(tree, setting.path, parseVariable(text, setting.schema));
   }
   return problems;
@@ -105,7 +105,7 @@ function parseVariable(text: string, schema: z.ZodType): unknown {
 
 function describe(issue: z.core.$ZodIssue): string {
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => `${[...issue.path, key].join(".")}: is not a setting`).join("\n  ");
+    return issue.keys.map((key) => `${[...issue.path, key].join(".")}: is not a known setting`).join("\n  ");
   }
   return `${issue.path.join(".") || "configuration"}: ${issue.message}`;
 }

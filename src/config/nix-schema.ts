@@ -16,33 +16,35 @@ const Git = z.strictObject({
     .enum(["refs", "reachable", "any"])
     .default("reachable")
     .describe(
-      "Revisions that clients may name: tips of branches and tags, commits that one of these reaches, or any commit that the server gives",
+      "Revisions that clients may request: the tips of branches and tags (`refs`), every commit that these reach, or any commit that the git server returns",
     ),
-  sshKeyFile: text().optional().describe("Private key for a repository that is reached over ssh"),
+  sshKeyFile: text().optional().describe("Private key for access over ssh"),
   knownHostsFile: text().optional().describe("Known hosts for ssh; needed with `sshKeyFile`"),
   credentialsFile: text().optional().describe("File with credentials, in the format of git's `store` helper"),
 });
 
 /** Where a package set comes from; exactly one of `path`, `git.url` and `channel`. */
 const ORIGIN = {
-  path: text().optional().describe("Folder of the package set; images have the tag `latest` only"),
+  path: text().optional().describe("Folder with the package set; its images have only the tag `latest`"),
   git: Git.prefault({}),
   channel: text().optional().describe("Channel with the package set, such as `nixos-24.05`"),
   channelUrl: text()
-    .regex(/\{channel\}/, "has no {channel} in it")
+    .regex(/\{channel\}/, "must contain {channel}")
     .default("channel:{channel}")
-    .describe("URL of a channel's archive, with `{channel}` in it; by default the one that Nix itself uses"),
+    .describe(
+      "URL of a channel's archive, with `{channel}` in place of the name; by default the one that Nix itself uses",
+    ),
 };
 
 const ROOT = z
   .boolean()
   .default(false)
-  .describe("Also builds names without the set's own first component: `shell/git` besides `nix/shell/git`");
+  .describe("Also builds names without the set's prefix: `shell/git` as well as `nix/shell/git`");
 
 const Arguments = z
   .record(z.string(), z.unknown())
   .default({})
-  .describe("Arguments of the package set besides `system`, as JSON");
+  .describe("Arguments for the package set in addition to `system`, as JSON");
 
 const Include = z
   .array(text())
@@ -68,7 +70,7 @@ export const Nix = z
       .record(z.string(), NixSet)
       .default({})
       .describe(
-        "More package sets by name, which is the first component of their images' names; each with `path`, `git`, `channel`, `channelUrl`, `root`, `arguments` and `include`",
+        "More package sets, by name; the name is the first component of their images' names. Each takes `path`, `git`, `channel`, `channelUrl`, `root`, `arguments` and `include`",
       ),
     substituters: z
       .array(text())
@@ -81,22 +83,22 @@ export const Nix = z
     sandboxPaths: z
       .array(text())
       .default(["/bin/sh"])
-      .describe("Paths of the host that builders see, as in Nix's `sandbox-paths`"),
+      .describe("Host paths that builders can see, as in Nix's `sandbox-paths`"),
     maxJobs: z
       .int()
       .min(0)
       .max(64)
       .default(2)
-      .describe("Builders that run at the same time; 0 takes packages from binary caches only"),
+      .describe("Maximum builders at the same time; with 0, packages come from binary caches only"),
     builderTimeoutSeconds: seconds(1800, DAY).describe("Maximum time for one package's build"),
-    silentSeconds: seconds(300, DAY).describe("Maximum time for which a package's build may say nothing"),
+    silentSeconds: seconds(300, DAY).describe("Maximum time that one package's build may run without output"),
     logBytes: bytes(16 * MEBIBYTE).describe("Maximum size of the log of one package's build"),
-    evaluationSeconds: seconds(120, DAY).describe("Maximum time for the evaluation of an image's packages"),
-    evaluationBytes: bytes(4 * GIBIBYTE).describe("Heap of an evaluation"),
+    evaluationSeconds: seconds(120, DAY).describe("Maximum time to evaluate an image's packages"),
+    evaluationBytes: bytes(4 * GIBIBYTE).describe("Maximum heap of one evaluation"),
     closurePaths: z.int().min(1).max(1_000_000).default(20_000).describe("Maximum store paths in an image"),
     closureBytes: bytes(20 * GIBIBYTE).describe("Maximum size of the store paths in an image"),
     storeBytes: bytes(20 * GIBIBYTE).describe(
-      "Size of the Nix store in the data folder; beyond it, what no build needs is removed",
+      "Size limit of the Nix store in the data folder; beyond it, everything that no build needs is removed",
     ),
   })
   .superRefine(checkSets);
@@ -125,12 +127,12 @@ function checkSets(
 ): void {
   const problem = (path: readonly string[], message: string) =>
     context.addIssue({ code: "custom", path: [...path], message });
-  if (originCount(nix) > 1) problem([], "takes only one of path, git.url and channel");
+  if (originCount(nix) > 1) problem([], "set only one of path, git.url and channel");
   for (const [name, set] of Object.entries(nix.sets)) {
-    if (!SET_NAME.test(name)) problem(["sets", name], "cannot be a part of an image's name");
-    if (originCount(set) !== 1) problem(["sets", name], "takes exactly one of path, git.url and channel");
-    if (name === "nix" || name === "apt") problem(["sets", name], "is the name of another source");
+    if (!SET_NAME.test(name)) problem(["sets", name], "cannot be used in an image name");
+    if (originCount(set) !== 1) problem(["sets", name], "set exactly one of path, git.url and channel");
+    if (name === "nix" || name === "apt") problem(["sets", name], "is reserved for another source");
   }
   const roots = [nix, ...Object.values(nix.sets)].filter(({ root }) => root);
-  if (roots.length > 1) problem(["root"], "can be true for one package set only");
+  if (roots.length > 1) problem(["root"], "can be true for only one package set");
 }

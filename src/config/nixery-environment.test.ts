@@ -19,16 +19,16 @@ function problemsOf(environment: Readonly<Record<string, string>>): string {
 }
 
 describe("Nixery's variables", () => {
-  it("stand for the settings that they mean, and say so", () => {
+  it("set the matching settings, and say so", () => {
     const { config, warnings } = loadConfig({ ...NIXERY, NIX_TIMEOUT: "90" });
     expect(config.http.port).toBe(8080);
     expect(config.data).toBe("/srv/storage");
     expect(config.builder.nix).toMatchObject({ path: "/srv/set", root: true, builderTimeoutSeconds: 90 });
     for (const variable of ["PORT", "NIXERY_PKGS_PATH", "STORAGE_PATH", "NIX_TIMEOUT"])
-      expect(warnings.join("\n")).toContain(`${variable}: stands for`);
+      expect(warnings.join("\n")).toContain(`${variable}: sets`);
   });
 
-  it("bring Nixery's time limit and its grouping with them", () => {
+  it("also set Nixery's time limit and grouping", () => {
     const popularity = "http://127.0.0.1/popularity.json";
     const { config } = loadConfig({ ...NIXERY, NIX_POPULARITY_URL: popularity });
     expect(config.builder).toMatchObject({ plan: "nixery", popularity, nix: { builderTimeoutSeconds: 60 } });
@@ -44,7 +44,7 @@ describe("Nixery's variables", () => {
     expect(loadConfig(repository).config.builder.nix.git.url).toBe("https://example.invalid/set");
   });
 
-  it("give way to settings", () => {
+  it("are overridden by settings", () => {
     const { config, warnings } = loadConfig({
       ...NIXERY,
       SLIPWAY_HTTP_PORT: "5001",
@@ -56,10 +56,10 @@ describe("Nixery's variables", () => {
     expect(warnings).toContain("NIXERY_PKGS_PATH: is ignored: builder.nix.path is set");
   });
 
-  it("that mean nothing here say why", () => {
+  it("that have no meaning here say why", () => {
     const { warnings } = loadConfig({ ...NIXERY, GCS_BUCKET: "b", NIXERY_OTHER: "1" });
-    expect(warnings.join("\n")).toContain("GCS_BUCKET: is ignored: there is no storage in Google Cloud");
-    expect(warnings).toContain("NIXERY_OTHER: is ignored: is unknown");
+    expect(warnings.join("\n")).toContain("GCS_BUCKET: is ignored: Google Cloud Storage is not supported");
+    expect(warnings).toContain("NIXERY_OTHER: is ignored: unknown variable");
     expect(problemsOf({ ...NIXERY, NIXERY_STORAGE_BACKEND: "gcs" })).toStartWith(
       "NIXERY_STORAGE_BACKEND: gcs",
     );
@@ -75,7 +75,7 @@ describe("Nixery's variables", () => {
 describe("package sets", () => {
   const sets = (value: unknown) => ({ SLIPWAY_BUILDER_NIX_SETS: JSON.stringify(value) });
 
-  it("are as many as one likes, each with a name", () => {
+  it("can be any number, each with a name", () => {
     const { config } = loadConfig({
       SLIPWAY_BUILDER_NIX_PATH: "/srv/set",
       ...sets({ "nix-stable": { git: { url: "https://example.invalid/set" }, include: [] } }),
@@ -87,14 +87,14 @@ describe("package sets", () => {
     });
   });
 
-  it("come from exactly one origin, and one at most serves the root", () => {
+  it("come from exactly one origin, and at most one serves the root", () => {
     expect(problemsOf({ SLIPWAY_BUILDER_NIX_PATH: "/a", SLIPWAY_BUILDER_NIX_CHANNEL: "b" })).toStartWith(
-      "builder.nix: takes only one of",
+      "builder.nix: set only one of",
     );
-    expect(problemsOf(sets({ a: {} }))).toStartWith("builder.nix.sets.a: takes exactly one of");
-    expect(problemsOf(sets({ apt: { path: "/a" } }))).toContain("is the name of another source");
-    expect(problemsOf(sets({ "a/b": { path: "/a" } }))).toContain("cannot be a part of an image's name");
+    expect(problemsOf(sets({ a: {} }))).toStartWith("builder.nix.sets.a: set exactly one of");
+    expect(problemsOf(sets({ apt: { path: "/a" } }))).toContain("is reserved for another source");
+    expect(problemsOf(sets({ "a/b": { path: "/a" } }))).toContain("cannot be used in an image name");
     const roots = sets({ a: { path: "/a", root: true }, b: { path: "/b", root: true } });
-    expect(problemsOf(roots)).toContain("builder.nix.root: can be true for one package set only");
+    expect(problemsOf(roots)).toContain("builder.nix.root: can be true for only one package set");
   });
 });

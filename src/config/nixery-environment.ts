@@ -23,8 +23,8 @@ const NUMBERS: readonly (readonly [variable: string, setting: string])[] = [
 
 /** Variables that stand for nothing, and why. */
 const UNUSED: Readonly<Record<string, string>> = {
-  GCS_BUCKET: "there is no storage in Google Cloud; set content.driver to s3",
-  GOOGLE_APPLICATION_CREDENTIALS: "there is no storage in Google Cloud",
+  GCS_BUCKET: "Google Cloud Storage is not supported; set content.driver to s3",
+  GOOGLE_APPLICATION_CREDENTIALS: "Google Cloud Storage is not supported",
 };
 
 /** The seconds that Nixery gives a builder. */
@@ -90,7 +90,7 @@ class Changes implements NixeryChanges {
       return;
     }
     setAt(this.#tree, setting.split("."), read(text));
-    this.warnings.push(`${variable}: stands for ${setting}`);
+    this.warnings.push(`${variable}: sets ${setting}`);
   }
 
   /** Popularity counts in Nixery's own grouping only. */
@@ -115,10 +115,10 @@ class Changes implements NixeryChanges {
     for (const [variable, why] of Object.entries(UNUSED)) {
       if (this.#environment[variable] !== undefined) this.#ignore(variable, why);
     }
-    for (const variable of given) if (!this.#known.has(variable)) this.#ignore(variable, "is unknown");
+    for (const variable of given) if (!this.#known.has(variable)) this.#ignore(variable, "unknown variable");
     if (!this.#has("http.host")) {
       this.warnings.push(
-        "http.host: is 127.0.0.1, where Nixery listens on all interfaces; set it to 0.0.0.0 if everybody who reaches this host may push",
+        "http.host: is 127.0.0.1, but Nixery listens on all interfaces; set it to 0.0.0.0 if anyone who can reach this host may push",
       );
     }
   }

@@ -25,7 +25,7 @@ const Http = z.strictObject({
     .min(64 * MEBIBYTE)
     .default(192 * MEBIBYTE)
     .describe(
-      "Resident memory to stay under: when the server needs much of it for other things, fewer request bodies are let in, but never less than half of `bodyMemoryBytes`",
+      "Target for resident memory; near it, request bodies get less memory, but at least half of `bodyMemoryBytes`",
     ),
   catalogPageSize: z
     .int()
@@ -59,11 +59,11 @@ const Content = z.discriminatedUnion("driver", [
       .boolean()
       .default(true)
       .describe(
-        "Writes large uploads directly to disk, bypassing the page cache, if the file system supports it. Pushes cost less and leave cached files in memory; the first pull of a blob then reads from disk",
+        "Writes large uploads directly to disk, bypassing the page cache, if the file system supports it. Pushes are faster and cached files stay in memory, but the first pull of a blob reads from disk",
       ),
   }),
   z.strictObject({
-    driver: z.literal("memory").describe("Stores blobs in memory; they are lost when the server is stopping"),
+    driver: z.literal("memory").describe("Stores blobs in memory; they are lost when the server stops"),
     maxBytes: bytes(1024 * MEBIBYTE).describe("Maximum bytes to store"),
   }),
   z.strictObject({
@@ -80,7 +80,7 @@ const Content = z.discriminatedUnion("driver", [
       .min(1)
       .optional()
       .describe("Access key; default from the host's AWS configuration"),
-    secretAccessKey: z.string().min(1).optional().describe("Secret of the access key"),
+    secretAccessKey: z.string().min(1).optional().describe("Secret access key"),
     root: z.string().default("").describe("Prefix of every object's key"),
     partBytes: z
       .int()
@@ -132,7 +132,12 @@ const Cache = z.discriminatedUnion("driver", [
       .string()
       .regex(/^rediss?:\/\//, "is not a redis:// URL")
       .describe("redis://USER:PASSWORD@HOST:PORT/DATABASE"),
-    deadlineMs: z.int().min(1).max(10_000).default(50).describe("How long a request waits for the cache"),
+    deadlineMs: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(50)
+      .describe("How long a request waits for the cache, in milliseconds"),
   }),
   z.strictObject({ driver: z.literal("none").describe("Caches no descriptors") }),
 ]);
@@ -140,9 +145,7 @@ const Cache = z.discriminatedUnion("driver", [
 const Registry = z.strictObject({
   deletes: z.boolean().default(true).describe("Allows clients to delete blobs, manifests and tags"),
   sparseManifests: z.boolean().default(false).describe("Accepts manifests that name missing content"),
-  uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe(
-    "Removes uploads that are older than this and unfinished",
-  ),
+  uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe("Removes unfinished uploads older than this"),
   smallBlobCacheBytes: bytes(32 * MEBIBYTE).describe(
     "Memory for a cache of small blobs, such as image configs; 0 disables it",
   ),
@@ -172,14 +175,14 @@ const Builder = z.strictObject({
     .enum(["size", "nixery"])
     .default("size")
     .describe(
-      "How packages are grouped into layers: by size, or as Nixery does, which needs the references between packages, as Nix has them",
+      "How packages are grouped into layers: by size, or as Nixery does, for sources that know the references between packages, as Nix does",
     ),
   popularity: z
     .string()
     .min(1)
     .optional()
     .describe(
-      "File or URL of popularity data in Nixery's format, for the plan `nixery`; or `set`, for the attribute `popularity` of the package set",
+      "Popularity data for the plan `nixery`: a file or URL in Nixery's format, or `set` for the package set's attribute `popularity`",
     ),
   parallelBuilds: z.int().min(1).max(64).default(2).describe("Maximum images to build at the same time"),
   maxWaiting: z
@@ -200,16 +203,13 @@ const Builder = z.strictObject({
     .max(DAY)
     .default(60)
     .describe(
-      "How long a failed build is not tried again; errors that may pass, such as network errors, count for at most 10 seconds",
+      "How long a failed build is not tried again; at most 10 seconds for temporary failures, such as network errors",
     ),
   refreshSeconds: seconds(DAY, 365 * DAY).describe(
     "Checks for newer packages when a pulled image is older than this",
   ),
   timeoutSeconds: seconds(1800, DAY).describe("Maximum time for one build"),
-  search: z
-    .boolean()
-    .default(true)
-    .describe("Keeps an index of the packages in the background, so that they can be searched"),
+  search: z.boolean().default(true).describe("Indexes packages in the background, for `slipway search`"),
   apt: Apt.prefault({}),
   nix: Nix.prefault({}),
 });

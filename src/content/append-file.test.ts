@@ -78,7 +78,7 @@ describe("AppendFile", () => {
     expect(directWrites.possible).toBe(true);
   });
 
-  it("goes through the cache alone when told so", async () => {
+  it("writes only through the cache if configured", async () => {
     const piece = large();
     const { bytes, cachedBytes } = await written([piece], new DirectWrites(false));
     expect(bytes.equals(piece)).toBe(true);

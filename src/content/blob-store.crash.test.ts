@@ -36,7 +36,7 @@ async function killedWriter(
   return printed;
 }
 
-it("has every blob whose commit resolved, after the process is killed right then", async () => {
+it("keeps every blob whose commit resolved when the process is killed right after", async () => {
   for (const lines of [1, 2, 5]) {
     await using folder = await temporaryFolder("killed");
     const digests = await killedWriter(folder.path, "publish", lines);
@@ -48,7 +48,7 @@ it("has every blob whose commit resolved, after the process is killed right then
   }
 });
 
-it("goes on with an upload whose writer was killed, and publishes exactly its bytes", async () => {
+it("continues an upload whose writer was killed, and publishes exactly its bytes", async () => {
   await using folder = await temporaryFolder("killed");
   const [id] = await killedWriter(folder.path, "append", 1);
   const store = new BlobStore(await FilesystemDriver.open({ root: folder.path }));

@@ -70,7 +70,7 @@ it("agrees with a model of one upload, whatever requests come one after the othe
   );
 });
 
-it("lets requests on one upload that run at once take effect in some order, each wholly", async () => {
+it("applies concurrent requests on one upload in some order, each completely", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(request, { minLength: 2, maxLength: 8 }),

@@ -33,7 +33,7 @@ async function begun(store: BlobStore, content: string): Promise<BlobUpload> {
 }
 
 describe("BlobStore", () => {
-  it("takes content in and gives it out by its canonical descriptor", async () => {
+  it("stores content and returns it by its canonical descriptor", async () => {
     const { store, driver } = createStore();
     const upload = await begun(store, "some ");
     expect(await upload.append(chunks(["con", "tent"]), 5)).toBe(12);
@@ -46,7 +46,7 @@ describe("BlobStore", () => {
     expect(await store.resume(upload.id)).toBeUndefined();
   });
 
-  it("answers a claim of another algorithm with the canonical digest, hashed on the fly when announced", async () => {
+  it("answers a digest of another algorithm with the canonical one, hashed on the fly when announced", async () => {
     const { store, driver } = createStore();
     const upload = await store.create("sha512");
     await upload.append(chunks(["content"]));
@@ -76,7 +76,7 @@ describe("BlobStore", () => {
     expect((await upload.commit({ digest: digestOf("content") })).size).toBe(7);
   });
 
-  it("commits what a trusted maker wrote without a claim", async () => {
+  it("commits content from a trusted writer without a claimed digest", async () => {
     const { store } = createStore();
     expect(await (await begun(store, "made")).commitUnclaimed()).toEqual({
       digest: digestOf("made"),
@@ -114,7 +114,7 @@ describe("BlobStore", () => {
     expect(await store.resume("../escape" as UploadId)).toBeUndefined();
   });
 
-  it("goes on without reading again after a client hung up", async () => {
+  it("continues without reading again after a client hung up", async () => {
     const { store, driver } = createStore();
     const upload = await store.create();
     const hangUp = new Error("the client went away");
@@ -124,7 +124,7 @@ describe("BlobStore", () => {
     expect(driver.reads).toBe(0);
   });
 
-  it("hashes an upload again that was crowded out of the table", async () => {
+  it("hashes an upload again after its hash was evicted", async () => {
     const { store, driver } = createStore(1);
     const first = await begun(store, "first ");
     const second = await begun(store, "second");
@@ -151,7 +151,7 @@ describe("BlobStore", () => {
     expect(await store.holds({ digest: digestOf("absent"), size: 6 })).toBe(false);
   });
 
-  it("runs the calls of several requests on one upload one after the other", async () => {
+  it("runs several requests' calls on one upload one after the other", async () => {
     const { store } = createStore();
     const { id } = await store.create();
     const requests = await Promise.all(Array.from({ length: 8 }, () => store.resume(id)));
@@ -172,7 +172,7 @@ describe("BlobStore", () => {
 });
 
 describe("BlobStore on files", () => {
-  it("takes an upload up after a restart, and hashes it again", async () => {
+  it("continues an upload after a restart, and hashes it again", async () => {
     await using folder = await temporaryFolder("blobs");
     const before = new BlobStore(await FilesystemDriver.open({ root: folder.path }));
     const content = sampleBytes(2_000_000);

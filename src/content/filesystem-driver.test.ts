@@ -31,7 +31,7 @@ async function createStore() {
 contentDriverContract("filesystem", createStore);
 
 describe("FilesystemDriver", () => {
-  it("lays blobs out as Distribution does, and takes over what lies there", async () => {
+  it("uses Distribution's layout, and serves blobs that are already there", async () => {
     await using store = await createStore();
     const hex = new Bun.CryptoHasher("sha256").update("adopted").digest("hex");
     const path = join(store.root, "docker/registry/v2/blobs/sha256", hex.slice(0, 2), hex, "data");
@@ -56,7 +56,7 @@ describe("FilesystemDriver", () => {
     expect(await textOf(await store.driver.open(digest, 7))).toBe("content");
   });
 
-  it("does not know what it cannot open: a folder, a link to itself", async () => {
+  it("treats what it cannot open as absent: a folder, a link to itself", async () => {
     await using store = await createStore();
     const digest = await publishSample(store.driver, "content");
     const path = join(store.root, blobKey(digest));
@@ -73,14 +73,14 @@ describe("FilesystemDriver", () => {
     expect(await store.driver.stat(digest)).toEqual({ size: 7 });
   });
 
-  it("overwrites what a writer that died left beyond the offset", async () => {
+  it("overwrites bytes that a dead writer left beyond the offset", async () => {
     await using store = await createStore();
     const { id } = await uploadSample(store.driver, "kept and lost");
     await store.driver.appendUpload(id, 4, chunks(["!"]), () => {});
     expect((await store.driver.statUpload(id))?.size).toBe(5);
   });
 
-  it("goes on with an upload after a restart", async () => {
+  it("continues an upload after a restart", async () => {
     await using store = await createStore();
     const { id } = await uploadSample(store.driver, "before ");
     await using restarted = await FilesystemDriver.open({ root: store.root });
@@ -105,7 +105,7 @@ describe("FilesystemDriver", () => {
     expect(await textOf(await store.driver.open(digest, 9))).toBe("contested");
   });
 
-  it("publishes what is deleted before its folder is synced, and does not take lost data for deleted", async () => {
+  it("publishes a blob that is deleted before its folder is synced, and distinguishes lost data from deleted data", async () => {
     await using folder = await temporaryFolder("content");
     const digest = digestOf("contested");
     const blob = dirname(join(folder.path, blobKey(digest)));
@@ -145,7 +145,7 @@ describe("FilesystemDriver on a failing disk", () => {
   const failure = Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
   const fail = () => Promise.reject(failure);
 
-  it("shows nothing, and drops the upload, when its bytes cannot be synced", async () => {
+  it("publishes nothing, and drops the upload, when its bytes cannot be synced", async () => {
     await using folder = await temporaryFolder("content");
     const driver = await FilesystemDriver.open({
       root: folder.path,
@@ -159,7 +159,7 @@ describe("FilesystemDriver on a failing disk", () => {
     expect(await driver.statUpload(id)).toBeUndefined();
   });
 
-  it("shows nothing when a folder cannot be synced", async () => {
+  it("publishes nothing when a folder cannot be synced", async () => {
     await using folder = await temporaryFolder("content");
     let broken = false;
     const driver = await FilesystemDriver.open({

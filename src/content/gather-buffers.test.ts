@@ -2,7 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { privateBuffers, SharedBuffers } from "./gather-buffers.ts";
 
 describe("SharedBuffers", () => {
-  it("lets in so many users, and another when one leaves", () => {
+  it("admits a limited number of users, and another when one leaves", () => {
     const pool = new SharedBuffers({ size: 10, count: 3 }, 2);
     using _first = pool.enter();
     const second = pool.enter();
@@ -31,7 +31,7 @@ describe("SharedBuffers", () => {
 });
 
 describe("privateBuffers", () => {
-  it("makes buffers until there are as many as may be", async () => {
+  it("creates buffers up to the limit", async () => {
     using buffers = privateBuffers({ size: 10, count: 2 });
     const first = await buffers.take();
     await buffers.take();

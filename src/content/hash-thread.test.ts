@@ -50,13 +50,13 @@ describe("HashThread", () => {
     }
   });
 
-  it("tells who asks for a hash that it does not compute, and goes on", async () => {
+  it("rejects a request for a hash that it does not compute, and continues", async () => {
     const hash = startThread().begin(["sha256"]);
     await expect(hash.hex("sha512")).rejects.toThrow("sha512");
     expect(`sha256:${await hash.hex("sha256")}`).toBe(digestOf(""));
   });
 
-  it("breaks a hash, and says so to whoever asks, when the system has no thread to give", async () => {
+  it("fails a hash for every caller when the system cannot start a thread", async () => {
     const thread = startThread();
     const { Worker } = globalThis;
     globalThis.Worker = class {
@@ -77,7 +77,7 @@ describe("HashThread", () => {
     expect(later.isBroken).toBe(false);
   });
 
-  it("fails what is under way when it ends", async () => {
+  it("fails running work when it is closed", async () => {
     const thread = startThread();
     const hash = thread.begin(["sha256"]);
     const update = hash.update(shared(randomBytes(MIB)));
@@ -116,7 +116,7 @@ describe("BlobStore with a hash thread", () => {
     );
   });
 
-  it("loses no upload to a thread that fails: what is stored is hashed again", async () => {
+  it("loses no upload when the thread fails: stored bytes are hashed again", async () => {
     await using folder = await temporaryFolder("hash-thread");
     await using driver = await FilesystemDriver.open({ root: folder.path });
     const thread = startThread();

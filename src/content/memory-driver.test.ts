@@ -9,7 +9,7 @@ contentDriverContract("memory", async () => {
   return { driver, [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };
 });
 
-it("takes no more than its bound, and takes more again once something is gone", async () => {
+it("stores no more than its limit, and accepts more once something is removed", async () => {
   await using driver = new MemoryDriver({ maxBytes: 10 });
   const digest = await publishSample(driver, "123456");
   const { id } = await uploadSample(driver, "1234");

@@ -32,14 +32,14 @@ async function conditionOf(status: number, code: string): Promise<unknown> {
   return (failure as StorageError).condition;
 }
 
-it("knows a full store, and a used-up quota, from what the server answers", async () => {
+it("recognises a full store and a used-up quota from the server's answer", async () => {
   expect(await conditionOf(507, "XMinioStorageFull")).toBe("full");
   expect(await conditionOf(507, "SomethingElse")).toBe("full");
   expect(await conditionOf(400, "XMinioAdminBucketQuotaExceeded")).toBe("full");
   expect(await conditionOf(403, "QuotaExceeded")).toBe("full");
 });
 
-it("knows a server that is busy, refuses, fails or has lost the bucket", async () => {
+it("recognises a server that is busy, refuses, fails or has lost the bucket", async () => {
   expect(await conditionOf(503, "SlowDown")).toBe("busy");
   expect(await conditionOf(503, "ServiceUnavailable")).toBe("busy");
   expect(await conditionOf(403, "AccessDenied")).toBe("denied");
@@ -47,11 +47,11 @@ it("knows a server that is busy, refuses, fails or has lost the bucket", async (
   expect(await conditionOf(404, "NoSuchBucket")).toBe("gone");
 });
 
-it("knows nothing of the server from an answer about the request", async () => {
+it("concludes nothing about the server from an error in the request", async () => {
   expect(await conditionOf(400, "InvalidArgument")).toBeUndefined();
 });
 
-it("knows a server that does not answer", async () => {
+it("recognises a server that does not answer", async () => {
   const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response() });
   const endpoint = server.url.origin;
   await server.stop(true);

@@ -13,7 +13,7 @@ function failing(times: number, name: string): () => Promise<number> {
 
 // As versitygw 1.8 answers a PUT into a folder whose last object goes in that moment; seen in the cluster's stress.
 describe("besideFolderRemoval", () => {
-  it("tries again what met a folder that was being removed", async () => {
+  it("retries when the folder is removed at the same moment", async () => {
     expect(await besideFolderRemoval(failing(3, "ExistingObjectIsDirectory"))).toBe(4);
   });
 

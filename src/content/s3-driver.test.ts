@@ -56,7 +56,7 @@ for (const make of S3_MAKES) {
       return { driver, [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };
     });
 
-    it("takes over the blobs of a bucket that Distribution filled", async () => {
+    it("serves the blobs of a bucket that Distribution filled", async () => {
       const options = await createBucket();
       const bucket = await S3Bucket.connect(options);
       const hex = new Bun.CryptoHasher("sha256").update("adopted").digest("hex");
@@ -73,7 +73,7 @@ for (const make of S3_MAKES) {
       await expect(open(options)).rejects.toBeInstanceOf(StorageError);
     });
 
-    it("goes on at another instance with an upload whose writer stopped in the middle", async () => {
+    it("continues an upload at another instance after its writer stopped in the middle", async () => {
       const options = await createBucket();
       await using first = await open(options);
       await using second = await open(options);
@@ -103,7 +103,7 @@ for (const make of S3_MAKES) {
       );
     });
 
-    it("never publishes bytes that two instances wrote into each other", async () => {
+    it("never publishes interleaved bytes from two instances", async () => {
       const options = await createBucket();
       await using first = await open(options);
       await using second = await open(options);
@@ -130,7 +130,7 @@ for (const make of S3_MAKES) {
       }
     });
 
-    it("goes on with an upload whose parts were larger than they are now", async () => {
+    it("continues an upload whose parts were larger than they are now", async () => {
       const options = await createBucket();
       const content = sampleBytes(9 * MIB);
       const id = createUploadId();
@@ -164,7 +164,7 @@ for (const make of S3_MAKES) {
       }
     }, 20_000);
 
-    it("no longer knows a blob once an open found it lost, and knows it again once it was pushed", async () => {
+    it("forgets a blob once an open found it lost, and finds it again once it was pushed", async () => {
       const options = await createBucket();
       await using driver = await open(options);
       await using other = await open(options);
@@ -177,7 +177,7 @@ for (const make of S3_MAKES) {
       expect(await driver.stat(digest)).toEqual({ size: 7 });
     });
 
-    it("takes a read up again where its connection broke, and errors when it cannot", async () => {
+    it("continues a read where its connection broke, and fails when it cannot", async () => {
       const options = await createBucket();
       // More than the buffers on the way hold, so that the cut meets bytes still to come.
       const content = sampleBytes(32 * MIB);
@@ -196,7 +196,7 @@ for (const make of S3_MAKES) {
       await expect(bytesOf(body)).rejects.toBeInstanceOf(StorageError);
     }, 20_000);
 
-    it("gives URLs from which clients fetch for themselves, when it is told to", async () => {
+    it("returns URLs for direct download if configured", async () => {
       const options = await createBucket();
       await using plain = await open(options);
       const digest = await publishSample(plain, "content");

@@ -53,7 +53,7 @@ class SlowStat extends MemoryDriver {
 }
 
 describe("requests to one upload", () => {
-  it("end an append that is silent, and go on where it stood", async () => {
+  it("end a silent append, and continue where it stopped", async () => {
     const store = storeWith({ waitMs: 10_000, silenceMs: 20 });
     const upload = await store.create();
     const { source, isRead } = hanging("begin");
@@ -64,7 +64,7 @@ describe("requests to one upload", () => {
     expect((await upload.commit({ digest: digestOf("begin end") })).size).toBe(9);
   });
 
-  it("leave an append alone whose client still sends, and give up after a while", async () => {
+  it("do not interrupt an append whose client still sends, and give up after a while", async () => {
     const store = storeWith({ waitMs: 50, silenceMs: 10_000 });
     const upload = await store.create();
     const { source, isRead, goOn } = hanging("begin");
@@ -93,7 +93,7 @@ describe("requests to one upload", () => {
     expect(await failure).toMatchObject({ fault: "upload-busy" });
   });
 
-  it("are never told a size that a closing PUT takes back, however slow the storage is", async () => {
+  it("never report a size that a closing PUT takes back, however slow the storage is", async () => {
     for (const outcome of ["while it runs", "after it failed"]) {
       const driver = new SlowStat(bounds);
       const store = new BlobStore(driver, { patience: { waitMs: 10_000, silenceMs: 10_000 } });

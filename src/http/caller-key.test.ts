@@ -3,7 +3,7 @@ import { ANONYMOUS } from "../registry/access-policy.ts";
 import { callerKey } from "./caller-key.ts";
 
 describe("the key of a caller", () => {
-  it("is the name of one who logged in", () => {
+  it("is the name of a logged-in user", () => {
     expect(callerKey({ name: "ann" }, "192.0.2.1")).toBe("name ann");
   });
 

@@ -37,7 +37,7 @@ it("says what failed, where, and what to do", () => {
   ]);
 });
 
-it("logs one line for many requests that fail alike, and one for each other condition or store", () => {
+it("logs one line for many identical failures, and one for each other condition or store", () => {
   const { lines, failures } = collectingLog();
   const request = { method: "PATCH", path: "/v2/x" };
   for (let failure = 0; failure < 100; failure += 1) {
@@ -49,7 +49,7 @@ it("logs one line for many requests that fail alike, and one for each other cond
   expect(lines).toHaveLength(3);
 });
 
-it("tells once in a while how many requests failed alike since the last line", () => {
+it("reports now and then how many identical failures occurred since the last line", () => {
   const { lines, clock, failures } = collectingLog();
   const request = { method: "PATCH", path: "/v2/x" };
   const fail = () => failures.storageFailed(failed("ENOSPC", "filesystem"), request);

@@ -47,6 +47,6 @@ export class FailureLog {
 
   /** Logs that a client disconnected before its answer. */
   clientWentAway(request: FailedRequest): void {
-    this.#log.debug(request, "client went away");
+    this.#log.debug(request, "client disconnected");
   }
 }

@@ -92,7 +92,7 @@ describe("a route", () => {
 });
 
 describe("ranges", () => {
-  it("lie in the content, in the order asked, and cost no more than all of it", () => {
+  it("lie within the content, in the requested order, and are no longer in total than the content", () => {
     const header = pieces("bytes=", "0", "1", "5", "99", "-", ",", " ", "999999999999999", "x").map(
       (text) => `bytes=${text}`,
     );
@@ -130,7 +130,7 @@ describe("ranges", () => {
     );
   });
 
-  it("of other units are left aside", () => {
+  it("of other units are ignored", () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(), (text, size) => {
         fc.pre(!/^bytes=/i.test(text));

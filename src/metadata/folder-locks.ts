@@ -64,7 +64,7 @@ export class FolderLocks implements WorkLocks {
   checkPresence(): void {
     const found = statSync(this.#folder, { throwIfNoEntry: false });
     if (found?.ino === this.#opened.ino && found.dev === this.#opened.dev) return;
-    throw this.#gone(found === undefined ? "the folder was removed" : "there is another folder now");
+    throw this.#gone(found === undefined ? "the folder was removed" : "another folder replaced it");
   }
 
   async #acquire(name: string, signal: AbortSignal | undefined): Promise<FileLock> {

@@ -16,7 +16,7 @@ import { openSqliteEngine } from "./sqlite-engine.ts";
 
 const LATER: Migration = (types) => [`CREATE TABLE later (id ${types.identity})`];
 
-it("takes only the steps that a database has not taken", async () => {
+it("runs only the steps that the database is missing", async () => {
   await using folder = await temporaryFolder("migrate");
   await using engine = await openSqliteEngine(join(folder.path, "metadata.db"));
   await migrate(engine);
@@ -28,7 +28,7 @@ it("takes only the steps that a database has not taken", async () => {
   expect(await engine.query("SELECT id FROM later")).toEqual([]);
 }, 60_000);
 
-it("refuses a database that a newer program wrote, and leaves it as it is", async () => {
+it("refuses a database from a newer version, and leaves it unchanged", async () => {
   await using folder = await temporaryFolder("migrate");
   const file = join(folder.path, "metadata.db");
   await using engine = await openSqliteEngine(file);
@@ -50,7 +50,7 @@ it("changes nothing when a step fails", async () => {
   await migrate(engine);
 }, 60_000);
 
-it("migrates once when several do so at once", async () => {
+it("migrates once when several processes start at once", async () => {
   await using folder = await temporaryFolder("migrate");
   const engines = await Promise.all(
     [1, 2, 3, 4].map(() => openSqliteEngine(join(folder.path, "metadata.db"))),
@@ -104,7 +104,7 @@ const DESCRIBED = [
   { mediaType: 'type "x"', digest: "two", size: 2, artifactType: "kind", annotations: { k: "\u00e9\n" } },
 ];
 
-it("describes the manifests that were there before descriptors were kept", async () => {
+it("computes descriptors for manifests stored before descriptors existed", async () => {
   await using folder = await temporaryFolder("migrate");
   await using engine = await openSqliteEngine(join(folder.path, "metadata.db"));
   expect(await describedAfterMigration(engine)).toEqual(DESCRIBED);
@@ -113,7 +113,7 @@ it("describes the manifests that were there before descriptors were kept", async
 const postgres = await findPostgres();
 
 describeWith("PostgreSQL", postgres !== undefined, "initdb and postgres are not installed", () => {
-  it("describes the manifests that were there before descriptors were kept", async () => {
+  it("computes descriptors for manifests stored before descriptors existed", async () => {
     await using server = await startPostgres(postgres as string);
     await using engine = await openPostgresEngine(await server.createDatabase());
     expect(await describedAfterMigration(engine)).toEqual(DESCRIBED);

@@ -52,7 +52,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
     };
   });
 
-  it("has every acknowledged commit after the server crashed, and goes on by itself", async () => {
+  it("keeps every acknowledged commit when the server crashes, and reconnects by itself", async () => {
     await using store = await openMetadataStore(await openPostgresEngine(await server.createDatabase()));
     for (const how of ["crash", "fast"] as const) {
       const acknowledged: string[] = [];
@@ -85,7 +85,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
     }
   }, 180_000);
 
-  it("answers reads that meet a restart of the server without an error", async () => {
+  it("answers reads during a restart of the server without an error", async () => {
     await using store = await openMetadataStore(await openPostgresEngine(await server.createDatabase()));
     const digest = await linkSample(store, "a");
     await server.stop("fast");
@@ -94,7 +94,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
     expect(await Promise.all(reads)).toEqual(reads.map(() => sampleBlob("a")));
   }, 60_000);
 
-  it("says so when there is no server", async () => {
+  it("fails with a clear reason when there is no server", async () => {
     await expect(openPostgresEngine("postgres://slipway@127.0.0.1:1/none")).rejects.toThrow(/connect/i);
   }, 60_000);
 });

@@ -24,7 +24,7 @@ it("knows a connection that was lost", () => {
   expect(conditionOf(undefined, "ERR_POSTGRES_CONNECTION_CLOSED")).toBe("unreachable");
 });
 
-it("leaves errors of ours as they are", () => {
+it("leaves our own errors unchanged", () => {
   expect(conditionOf("23505")).toBe("as it is");
   const error = new Error("a bug");
   expect(postgresFailure("write", "db", error)).toBe(error);

@@ -22,7 +22,7 @@ describeWith("PostgresLocks with PostgreSQL", binaries !== undefined, "initdb, p
     await run({ one, other, [Symbol.asyncDispose]: async () => {} });
   });
 
-  it("gives the locks of an instance back when its connection ends", async () => {
+  it("releases an instance's locks when its connection ends", async () => {
     const dead = new PostgresLocks(url);
     await using heir = new PostgresLocks(url);
     const taken = Promise.withResolvers<void>();

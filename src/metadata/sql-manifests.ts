@@ -51,7 +51,7 @@ class MissingReferences extends Error {
   readonly references: readonly ManifestReference[];
 
   constructor(references: readonly ManifestReference[]) {
-    super("the repository does not hold all that the manifest refers to");
+    super("the repository does not have everything that the manifest refers to");
     this.references = references;
   }
 }

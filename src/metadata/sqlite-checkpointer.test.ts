@@ -5,7 +5,7 @@ import { openMetadataStore } from "./sql-metadata-store.ts";
 import { CheckpointError, SqliteCheckpointer } from "./sqlite-checkpointer.ts";
 import { openSqliteEngine } from "./sqlite-engine.ts";
 
-it("joins a checkpoint under way", async () => {
+it("joins a running checkpoint", async () => {
   await using folder = await temporaryFolder("checkpoint");
   const path = join(folder.path, "metadata.db");
   await using _store = await openMetadataStore(await openSqliteEngine(path));
@@ -19,7 +19,7 @@ it("joins a checkpoint under way", async () => {
   await checkpointer.close();
 });
 
-it("tells why a checkpoint failed", async () => {
+it("reports why a checkpoint failed", async () => {
   await using folder = await temporaryFolder("checkpoint");
   const path = join(folder.path, "absent", "metadata.db");
   const checkpointer = new SqliteCheckpointer({ path, restartPages: 1 });

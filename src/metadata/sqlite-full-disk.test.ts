@@ -24,7 +24,7 @@ async function count(engine: SqlEngine): Promise<number> {
 }
 
 describeWith("on a small file system", canMount(), "only root may mount one", () => {
-  it("keeps every commit when neither the log nor the file can grow, and goes on once there is room", async () => {
+  it("keeps every commit when neither the log nor the file can grow, and continues once there is space", async () => {
     await using disk = await smallFileSystem(16);
     const path = join(disk.path, "metadata.db");
     const warnings: Error[] = [];

@@ -33,7 +33,7 @@ function coin(): () => boolean {
 }
 
 describeWith("strace", await canTrace(), "strace is not installed or may not trace", () => {
-  it("has every acknowledged commit after a power cut at any moment, whatever of the rest was written", async () => {
+  it("keeps every acknowledged commit after a power cut at any moment, whatever else was written", async () => {
     await using folder = await temporaryFolder("power-cut");
     const [log, files] = [join(folder.path, "calls"), join(folder.path, "files")];
     const writer = [process.execPath, WRITER, join(files, "metadata.db"), "blob ", `${BLOBS}`];

@@ -26,7 +26,7 @@ async function expectLinked(store: MetadataStore, seeds: readonly string[]): Pro
   }
 }
 
-it("has every acknowledged commit after the process was killed in the midst of writing", async () => {
+it("keeps every acknowledged commit when the process is killed while writing", async () => {
   await using folder = await temporaryFolder("sqlite-kill");
   const file = join(folder.path, "metadata.db");
   for (let round = 0; round < 3; round += 1) {

@@ -11,7 +11,7 @@ async function fileHandlePrototype(): Promise<FileHandle> {
   return Object.getPrototypeOf(file);
 }
 
-it("syncs once for all who came while it synced, and for none of them with a sync that had begun", async () => {
+it("syncs once for all callers that arrived during a sync, and never counts a sync that had already begun", async () => {
   await using folder = await temporaryFolder("log");
   await writeFile(join(folder.path, "db-wal"), "");
   const log = await WriteAheadLog.open(join(folder.path, "db"));
@@ -37,7 +37,7 @@ it("syncs once for all who came while it synced, and for none of them with a syn
   await log.close();
 });
 
-it("joins those who wait for the same sync, and begins another for who comes after it began", async () => {
+it("shares a sync among waiting callers, and starts another for callers that arrive after it began", async () => {
   await using folder = await temporaryFolder("log");
   await writeFile(join(folder.path, "db-wal"), "");
   const log = await WriteAheadLog.open(join(folder.path, "db"));
@@ -52,7 +52,7 @@ it("joins those who wait for the same sync, and begins another for who comes aft
   await log.close();
 });
 
-it("fails all who wait when a sync fails, and everyone after them", async () => {
+it("fails all waiting callers when a sync fails, and all later ones", async () => {
   await using folder = await temporaryFolder("log");
   // A device that cannot be synced.
   await symlink("/dev/null", join(folder.path, "db-wal"));
@@ -63,7 +63,7 @@ it("fails all who wait when a sync fails, and everyone after them", async () => 
   await log.close();
 });
 
-it("fails everyone once something else found that the disk loses writes", async () => {
+it("fails all callers once the disk was found to lose writes", async () => {
   await using folder = await temporaryFolder("log");
   await writeFile(join(folder.path, "db-wal"), "");
   const log = await WriteAheadLog.open(join(folder.path, "db"));

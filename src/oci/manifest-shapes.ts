@@ -81,7 +81,7 @@ const MediaTypeText = z
   .string()
   .max(255)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "has a control character");
-const DigestText = z.string().refine(isDigest, "is not a digest of a supported algorithm");
+const DigestText = z.string().refine(isDigest, "is not a supported digest");
 
 const DescriptorShape = shape({
   mediaType: MediaTypeText.min(1),
@@ -94,7 +94,7 @@ const DescriptorShape = shape({
   platform: PlatformShape.nullish(),
 }).superRefine(({ data, digest, size }, context) => {
   if (data && !isEmbedded(data, digest, size)) {
-    context.addIssue({ code: "custom", path: ["data"], message: "is not the described content" });
+    context.addIssue({ code: "custom", path: ["data"], message: "does not match the described content" });
   }
 });
 
@@ -106,7 +106,7 @@ function isEmbedded(data: string, digest: z.output<typeof DigestText>, size: num
   return digestOf(bytes, algorithmOf(digest)) === digest;
 }
 
-const absent = z.undefined({ error: "does not belong in this kind of manifest" }).optional();
+const absent = z.undefined({ error: "is not allowed in this kind of manifest" }).optional();
 
 const common = {
   artifactType: MediaTypeText.optional(),

@@ -56,7 +56,7 @@ function hasKeyTwice(value: Node): boolean {
 }
 
 describe("strict JSON", () => {
-  it("is JSON in which no object has a key twice, however it is spelt", () => {
+  it("rejects duplicate keys, however they are escaped", () => {
     fc.assert(
       fc.property(node, fc.boolean(), (value, escapes) => {
         const text = write(value, escapes);
@@ -156,7 +156,7 @@ describe("a manifest", () => {
     );
   });
 
-  it("is refused in one way whatever is put into it", () => {
+  it("is always refused with the same error, whatever is wrong with it", () => {
     const path = fc.array(
       fc.constantFrom("config", "layers", "0", "digest", "size", "mediaType", "subject", "annotations"),
       { minLength: 1, maxLength: 3 },

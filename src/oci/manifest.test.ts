@@ -150,7 +150,7 @@ describe("a manifest", () => {
     }
   });
 
-  it("is refused in few words, however long its keys are", () => {
+  it("is refused with a short message, however long its keys are", () => {
     const annotations = Object.fromEntries(
       Array.from({ length: 30 }, (_, i) => [`${i}${"x".repeat(10_000)}`, i]),
     );

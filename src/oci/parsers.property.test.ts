@@ -27,7 +27,7 @@ function faultOf(work: () => unknown): string | undefined {
 describe("a digest", () => {
   const hex = fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 });
 
-  it("is what its algorithm makes, and nothing shorter, longer or in another case", () => {
+  it("has exactly the length and case that its algorithm produces", () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.constantFrom("sha256", "sha512", "blake3"), (bytes, algorithm) => {
         const digest = digestOf(bytes, algorithm);
@@ -75,7 +75,7 @@ describe("a repository name", () => {
     )
     .map(([first, rest]) => first + rest.flat().join(""));
 
-  it("is components of the grammar, of 255 characters in all at most", () => {
+  it("consists of the grammar's components, with at most 255 characters", () => {
     fc.assert(
       fc.property(fc.array(component, { minLength: 1, maxLength: 12 }), (components) => {
         const name = components.join("/");
@@ -127,7 +127,7 @@ describe("a reference", () => {
     );
   });
 
-  it("is the same to a reader, except that what can be no tag is absent", () => {
+  it("means the same to a reader, except that an invalid tag is absent", () => {
     fc.assert(
       fc.property(fc.oneof(anyText, nearby("v1.0-rc")), (text) => {
         const fault = faultOf(() => parseReference(text));

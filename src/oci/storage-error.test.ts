@@ -6,7 +6,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: open '/srv/registry/data'`), { code });
 }
 
-it("knows the condition that the system's name of a failure tells of", () => {
+it("derives the condition from the system's error code", () => {
   const conditionOf = (code: string) => new StorageError("disk", "write", "key", systemError(code)).condition;
   expect(conditionOf("ENOSPC")).toBe("full");
   expect(conditionOf("EDQUOT")).toBe("full");
@@ -18,7 +18,7 @@ it("knows the condition that the system's name of a failure tells of", () => {
   expect(conditionOf("ENOENT")).toBeUndefined();
 });
 
-it("tells the client why, without a path, and the operator where and what to do", () => {
+it("tells the client the reason without a path, and the operator where and what to do", () => {
   const error = new StorageError("disk", "append to upload", "/srv/registry/data", systemError("ENOSPC"));
   const failure = storageFailure(new Error("a build failed", { cause: error }));
   expect(failure?.error.fault).toBe("storage-full");
@@ -36,7 +36,7 @@ it("finds a system's failure that no storage reported", () => {
   expect(storageFailure(systemError("EROFS"))?.error.fault).toBe("storage-unavailable");
 });
 
-it("says nothing of failures that are not the storage's", () => {
+it("does not report failures that are not the storage's", () => {
   expect(storageFailure(new Error("a bug"))).toBeUndefined();
   expect(
     storageFailure(new StorageError("disk", "open", "key", "holds 3 bytes, expected 4")),

@@ -62,7 +62,7 @@ const OUTCOMES: Readonly<Record<StorageCondition, Outcome>> = {
   },
   denied: {
     fault: "storage-unavailable",
-    message: "the registry may not use its storage",
+    message: "the registry is not allowed to use its storage",
     remedy: "check the permissions of the files, or the credentials",
   },
   busy: {

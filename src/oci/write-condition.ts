@@ -36,7 +36,7 @@ export function requireCondition(
     throw failed("If-Match", `${reference} ${problem}`, reference, current);
   }
   if (ifNoneMatch !== undefined && names(ifNoneMatch, current)) {
-    const problem = ifNoneMatch === "any" ? "exists already" : "leads to one of these manifests";
+    const problem = ifNoneMatch === "any" ? "already exists" : "leads to one of these manifests";
     throw failed("If-None-Match", `${reference} ${problem}`, reference, current);
   }
 }

@@ -50,7 +50,7 @@ async function uploadsInStore(): Promise<number> {
   return (await Array.fromAsync(store.listUploads())).length;
 }
 
-it("drops expired sessions with their bytes, and leaves those that are young", async () => {
+it("drops expired sessions with their bytes, and keeps recent ones", async () => {
   const { id } = await uploads.start(REPOSITORY);
   expect(await uploads.purge(EARLIER, fail, NEVER)).toBe(0);
   expect((await uploads.status(REPOSITORY, id)).size).toBe(0);
@@ -59,7 +59,7 @@ it("drops expired sessions with their bytes, and leaves those that are young", a
   await expect(uploads.status(REPOSITORY, id)).rejects.toMatchObject({ fault: "upload-unknown" });
 });
 
-it("drops what a process that ended in the middle of a push left without a session", async () => {
+it("drops bytes without a session that a process left in the middle of a push", async () => {
   const upload = await store.create();
   await upload.append(
     (async function* () {
@@ -144,7 +144,7 @@ it.each(["without a last chunk", "with one"])(
   },
 );
 
-it("a finish that is repeated while the first is being recorded for long is told to try again", async () => {
+it("a repeated finish is told to try again while the first is still being recorded", async () => {
   const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
   const impatient = new BlobStore(driver, { patience: { waitMs: 50, silenceMs: 1_000 } });
   const published = Promise.withResolvers<void>();

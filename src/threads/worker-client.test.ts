@@ -44,14 +44,14 @@ describe("a client of a thread", () => {
     expect(await Promise.all([client.ask(1), client.ask("noted"), client.ask(2)])).toEqual([2, "ab", 4]);
   });
 
-  it("tells who asks what went wrong, and goes on", async () => {
+  it("rejects a failed question with its error, and continues", async () => {
     using opened = open();
     await expect(opened.client.ask("fail")).rejects.toThrow("cannot do that");
     expect(await opened.client.ask(3)).toBe(6);
     expect(opened.client.generation).toBe(0);
   });
 
-  it("fails what waits when the thread ends, says so, and starts another one", async () => {
+  it("fails waiting questions when the thread ends, reports it, and starts another one", async () => {
     using opened = open();
     const { client, failures } = opened;
     client.tell("known");

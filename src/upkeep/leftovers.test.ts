@@ -63,7 +63,7 @@ it("counts blobs without a record, uploads without a session and sessions that h
   });
 });
 
-it("leaves out what changed a moment ago: a request may be about to record it", async () => {
+it("skips what changed a moment ago: a request may be about to record it", async () => {
   const bounds = { unchangedSince: new Date(Date.now() - HOUR_MS), sessionsExpireBefore: new Date(0) };
   expect(await countLeftovers(parts(), bounds, never)).toEqual({
     blobs: { count: 0, bytes: 0 },

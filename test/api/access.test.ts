@@ -94,7 +94,7 @@ describe("a repository that the caller may not use", () => {
     expect(response.headers.get("link")).toBeNull();
   });
 
-  it("may be readable and still take nothing", async () => {
+  it("may be readable but not writable", async () => {
     expect((await client.call("GET", "/v2/readable/tags/list")).status).toBe(404);
     expect((await client.call("POST", "/v2/readable/blobs/uploads/")).status).toBe(401);
     expect((await client.call("DELETE", `/v2/mine/blobs/${secret}`)).status).toBe(401);
@@ -163,7 +163,7 @@ describe("a mount", () => {
     },
   );
 
-  it("of what is no digest is refused", async () => {
+  it("with an invalid digest is refused", async () => {
     const response = await client.call("POST", "/v2/mine/blobs/uploads/?mount=sha256:abc&from=readable");
     expect([response.status, await errorCodes(response)]).toEqual([400, ["DIGEST_INVALID"]]);
   });

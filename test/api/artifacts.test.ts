@@ -80,7 +80,7 @@ describe("a layer that may not be distributed", () => {
     await expectRoundTrip("foreign", { ...oci, config, layers: [foreign] });
   });
 
-  it("is the only one that need not", async () => {
+  it("is the only one that may be missing", async () => {
     const config = await client.pushBlob("foreign", "{}", MediaType.ociConfig);
     const layer = {
       mediaType: MediaType.ociLayerGzip,

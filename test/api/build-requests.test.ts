@@ -170,7 +170,7 @@ describeWith("a registry that builds images from a small repository", HAS_APT, "
       }
       unknownCount += 1;
       expect([name, response.status, code]).toEqual([name, 404, "MANIFEST_UNKNOWN"]);
-      expect(message).toBeOneOf([`no such package: ${name}`, `no package can be called ${name}`]);
+      expect(message).toBeOneOf([`no such package: ${name}`, `not a valid package name: ${name}`]);
       expect(detail).toEqual({ packages: [name] });
     }
     expect(unknownCount).toBeGreaterThan(300);

@@ -48,7 +48,7 @@ describe("a push", () => {
     expect(refused.status).toBe(412);
     expect(await firstError(refused)).toEqual({
       code: "MANIFEST_INVALID",
-      message: "If-None-Match does not hold: v1 exists already",
+      message: "If-None-Match does not hold: v1 already exists",
       detail: { condition: "If-None-Match", reference: "v1", current: digestOf(textOf("a")) },
     });
     expect((await put("create", "v1", "a", create)).status).toBe(412);
@@ -179,7 +179,7 @@ describe("a condition", () => {
     },
   );
 
-  it("needs leave to pull, because its outcome tells what is stored", async () => {
+  it("needs the right to pull, because its outcome reveals what is stored", async () => {
     const policy = { ...OPEN_ACCESS, allows: (_: unknown, action: string) => action !== "pull" };
     await using blind = await startRegistry({ policy });
     const pusher = new RegistryClient(blind);

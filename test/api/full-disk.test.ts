@@ -47,7 +47,7 @@ async function expectFull(response: Response): Promise<void> {
 }
 
 describeWith("on a file system of a few MiB", canMount(), "only root may mount one", () => {
-  it("tells that the storage is full, for every way to write, and takes writes again once there is room", async () => {
+  it("reports a full storage for every kind of write, and accepts writes again once there is space", async () => {
     await using full = await registryOnSmallDisk();
     const { client, disk } = full;
     const image = await client.makeImage(NAME);
@@ -107,7 +107,7 @@ describeWith("on a file system of a few MiB", canMount(), "only root may mount o
     disk.free();
   });
 
-  it("takes an interrupted upload up again where it stopped", async () => {
+  it("continues an interrupted upload where it stopped", async () => {
     await using full = await registryOnSmallDisk();
     const { client, disk } = full;
     const content = randomBytes(1 << 20);

@@ -265,7 +265,7 @@ describe("a request", () => {
     expect(statuses).toEqual([404, 200]);
   });
 
-  it("that asks before it sends is answered 100 Continue", async () => {
+  it("with Expect: 100-continue is answered 100 Continue", async () => {
     const location = await client.start("expect");
     const head = `PATCH ${location} HTTP/1.1\r\n${HOST}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`;
     const { text, statuses } = await sendRaw(server.url, [head, "abc"]);
@@ -348,7 +348,7 @@ describe("a client that goes away", () => {
 });
 
 describe("requests to one upload at the same time", () => {
-  it("that claim one offset: one wins, the others are told where it stands", async () => {
+  it("with the same offset: one wins, the others are told the current offset", async () => {
     const location = await client.start("race");
     const bodies = Array.from({ length: 8 }, (_, i) => Buffer.alloc(50_000, i));
     const answers = await Promise.all(
@@ -359,7 +359,7 @@ describe("requests to one upload at the same time", () => {
     expect((await client.call("PUT", `${location}?digest=${digestOf(winner)}`)).status).toBe(201);
   });
 
-  it("that end it alike: all of them succeed", async () => {
+  it("that finish it in the same way: all of them succeed", async () => {
     const location = await client.start("race/end");
     await client.call("PATCH", location, { body: "content" });
     const end = `${location}?digest=${digestOf("content")}`;

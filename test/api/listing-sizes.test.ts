@@ -31,7 +31,7 @@ function largestEntry(entries: readonly unknown[]): number {
   return Math.max(...entries.map((entry) => JSON.stringify(entry).length));
 }
 
-it("pages referrers by what their annotations weigh, and gives each once and in order", async () => {
+it("pages referrers by the size of their annotations, and lists each once and in order", async () => {
   const name = "sizes/referrers";
   const subject = await client.pushImage(name, "latest");
   const pushed: string[] = [];

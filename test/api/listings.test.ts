@@ -3,7 +3,7 @@ import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 
 describe("the base", () => {
-  it("tells that the API is here", async () => {
+  it("confirms that the API is implemented", async () => {
     await using server = await startRegistry();
     const response = await new RegistryClient(server).call("GET", "/v2/");
     expect(response.status).toBe(200);
@@ -112,7 +112,7 @@ describe("the tags of a repository", () => {
     expect(await errorCodes(response)).toEqual(["NAME_UNKNOWN"]);
   });
 
-  it("are cut to the most that a page may hold, instead of refused", async () => {
+  it("are cut to the maximum page size instead of refused", async () => {
     await using small = await startRegistry({ http: { tagPageSize: 2 } });
     const other = new RegistryClient(small);
     const image = JSON.stringify(await other.makeImage("test"));

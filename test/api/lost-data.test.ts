@@ -27,7 +27,7 @@ const LOSSES: Readonly<Record<string, (data: string) => Promise<void>>> = {
 
 describe("a server whose data are lost", () => {
   for (const [loss, lose] of Object.entries(LOSSES)) {
-    it(`acknowledges no manifest any more when ${loss}`, async () => {
+    it(`acknowledges no more manifests when ${loss}`, async () => {
       await using server = await startRegistry({ log: createLogger("silent") });
       const client = new RegistryClient(server);
       await client.pushImage(NAME, "kept");
@@ -41,7 +41,7 @@ describe("a server whose data are lost", () => {
     });
   }
 
-  it("takes no upload any more when the folder of its locks is removed", async () => {
+  it("accepts no more uploads when the folder of its locks is removed", async () => {
     await using server = await startRegistry({ log: createLogger("silent") });
     const client = new RegistryClient(server);
     const location = await client.start(NAME);
@@ -61,7 +61,7 @@ describe("a server whose data are lost", () => {
     }
   });
 
-  it("takes no blob any more when the content folder is replaced", async () => {
+  it("accepts no more blobs when the content folder is replaced", async () => {
     await using server = await startRegistry({ log: createLogger("silent") });
     const client = new RegistryClient(server);
     const open = await client.start(NAME);

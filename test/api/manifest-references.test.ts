@@ -32,7 +32,7 @@ describe.each([
     expect([head.status, await head.text()]).toEqual([404, ""]);
   });
 
-  it("is the mistake of who stores or removes by it", async () => {
+  it("is a client error when storing or deleting by it", async () => {
     const manifest = JSON.stringify(await client.makeImage("here"));
     for (const [method, body] of [["PUT", manifest], ["DELETE"]] as const) {
       const refused = await client.call(method, path("here"), body === undefined ? {} : { body });
@@ -43,7 +43,7 @@ describe.each([
   });
 });
 
-describe("a reference with a colon that is no digest", () => {
+describe("a reference with a colon that is not a digest", () => {
   it.each(["sha256:totallywrong", "a:b", ":", `sha1:${"0".repeat(40)}`])("is refused: %s", async (digest) => {
     for (const method of ["GET", "PUT", "DELETE"]) {
       const options = method === "PUT" ? { body: "{}" } : {};
@@ -54,7 +54,7 @@ describe("a reference with a colon that is no digest", () => {
   });
 });
 
-it("a reference that is no UTF-8 is a mistake whatever is asked", async () => {
+it("a reference that is not UTF-8 is a client error for every method", async () => {
   for (const method of ["GET", "PUT", "DELETE"]) {
     const response = await client.call(method, "/v2/here/manifests/%E0%A4%A");
     expect([response.status, await errorCodes(response)]).toEqual([400, ["UNSUPPORTED"]]);

@@ -239,7 +239,7 @@ describe("a manifest", () => {
     expect(await listed.json()).toEqual({ name: "tags", tags: tags.toSorted() });
   });
 
-  it("is refused with too many tags (414), or with one that is none, and then has none of them", async () => {
+  it("is refused with too many tags (414) or an invalid tag, and then gets none of them", async () => {
     const text = JSON.stringify(await client.makeImage("too-many"));
     const many = Array.from({ length: 65 }, (_, i) => `tag=v${i}`).join("&");
     expect((await client.putManifest("too-many", `${digestOf(text)}?${many}`, text)).status).toBe(414);
@@ -366,7 +366,7 @@ describe("a deletion", () => {
     });
   });
 
-  it("is no method at all where the configuration forbids it, whatever is asked for", async () => {
+  it("gets 405 where the configuration forbids it, whether or not the content exists", async () => {
     await using kept = await startRegistry({ registry: { deletes: false } });
     const other = new RegistryClient(kept);
     const { digest } = await other.pushImage("kept", "latest");
@@ -381,7 +381,7 @@ describe("a deletion", () => {
     expect((await other.call("DELETE", await other.start("kept"))).status).toBe(204);
   });
 
-  it("of what was never there is answered 404", async () => {
+  it("of something that never existed gets 404", async () => {
     for (const reference of ["never", digestOf("never"), digestOf("never", "sha512")]) {
       const response = await client.call("DELETE", `/v2/del/manifests/${reference}`);
       expect([response.status, await errorCodes(response)]).toEqual([404, ["MANIFEST_UNKNOWN"]]);

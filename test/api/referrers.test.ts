@@ -33,11 +33,11 @@ async function referrers(name: string, subject: string, query = "") {
 const byDigest = (a: { digest: string }, b: { digest: string }) => (a.digest < b.digest ? -1 : 1);
 
 describe("the referrers of a subject", () => {
-  it("are none of an unknown subject or repository", async () => {
+  it("are empty for an unknown subject or repository", async () => {
     expect((await referrers("nobody", digestOf("x"))).manifests).toEqual([]);
   });
 
-  it("are refused for what is no digest", async () => {
+  it("are refused for an invalid digest", async () => {
     expect((await client.call("GET", "/v2/nobody/referrers/latest")).status).toBe(400);
     expect((await client.call("GET", "/v2/nobody/referrers/sha256:ab")).status).toBe(400);
   });

@@ -37,7 +37,7 @@ function patch(client: RegistryClient, location: string, start: number, body: Ui
 }
 
 describe("two servers on one data folder", () => {
-  it("go on with each other's uploads", async () => {
+  it("continue each other's uploads", async () => {
     const content = randomBytes(8 * MEBIBYTE);
     const location = await one.start("two/turns");
     for (let i = 0; i < 8; i++) {

@@ -118,7 +118,7 @@ describe("an upload that another request works on for long", () => {
 });
 
 describe("a closing PUT with a body", () => {
-  it("leaves the upload as it was when the digest does not match", async () => {
+  it("leaves the upload unchanged when the digest does not match", async () => {
     const location = await client.start("all-or-nothing");
     await client.call("PATCH", location, { body: "begin " });
     const wrong = `${location}?digest=${digestOf("something else")}`;
@@ -131,7 +131,7 @@ describe("a closing PUT with a body", () => {
     expect((await client.call("PUT", right, { body: "end" })).status).toBe(201);
   });
 
-  it("leaves the upload as it was when the client breaks off, or its range is a lie", async () => {
+  it("leaves the upload unchanged when the client disconnects or its range is wrong", async () => {
     const location = await client.start("all-or-nothing");
     await client.call("PATCH", location, { body: "begin " });
     const path = `${location}?digest=${digestOf("begin end")}`;

@@ -32,7 +32,7 @@ function streamOf(...chunks: readonly Uint8Array[]): ReadableStream<Uint8Array> 
 }
 
 describe("an upload", () => {
-  it("begins with a location, a range and an id, and tells where it stands", async () => {
+  it("begins with a location, a range and an id, and reports its offset", async () => {
     const started = await client.call("POST", "/v2/up/status/blobs/uploads/");
     expect(started.status).toBe(202);
     const location = started.headers.get("location") as string;
@@ -114,7 +114,7 @@ describe("an upload", () => {
     }
   });
 
-  it("goes on after a restart of the server where it stood", async () => {
+  it("continues after a restart of the server", async () => {
     const location = await client.start("up/restart");
     await client.call("PATCH", location, { headers: octets, body: content.subarray(0, 123_456) });
     await server.restart();
@@ -151,7 +151,7 @@ describe("an upload", () => {
     expect((await client.call("GET", location)).status).toBe(204);
   });
 
-  it("answers 404 for an id that it cannot have given", async () => {
+  it("answers 404 for an id that the registry never issues", async () => {
     for (const id of ["nobody", "a.b", "..%2f..%2fetc", "x".repeat(300), "%00"]) {
       expect((await client.call("GET", `/v2/up/ids/blobs/uploads/${id}`)).status).toBe(404);
     }
@@ -159,7 +159,7 @@ describe("an upload", () => {
 });
 
 describe("a chunk out of order", () => {
-  it("is answered 416 with where the upload stands, by PATCH and by the closing PUT", async () => {
+  it("gets 416 with the current offset, for PATCH and for the closing PUT", async () => {
     const location = await client.start("up/order");
     await client.call("PATCH", location, { headers: octets, body: content.subarray(0, 1000) });
     for (const range of ["0-999", "999-1998", "1001-2000", "2000-2999"]) {
@@ -176,7 +176,7 @@ describe("a chunk out of order", () => {
     expect((await client.call("GET", location)).headers.get("range")).toBe("0-999");
   });
 
-  it("is refused when its range is not that of its body, and nothing of it is kept", async () => {
+  it("is refused when its range does not match its body, and none of it is kept", async () => {
     const location = await client.start("up/lies");
     for (const range of ["0-20", "0-1000", "0-5000"]) {
       const headers = { ...octets, "content-range": range };
@@ -264,7 +264,7 @@ describe.each(["sha512", "blake3"] as const)("an algorithm of the client's choic
     await expectBlob(`up/${algorithm}-mount`, content, digest);
   });
 
-  it("may be told and then not used", async () => {
+  it("may be announced and then not used", async () => {
     const location = await client.start(`up/${algorithm}-unused`, `?digest-algorithm=${algorithm}`);
     expect((await client.call("PUT", `${location}?digest=${digest}`, { body: content })).status).toBe(201);
     await expectBlob(`up/${algorithm}-unused`);

@@ -108,7 +108,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   );
   return {
     builder,
-    registry: store,
+    store,
     metadata,
     runner,
     async [Symbol.asyncDispose]() {

@@ -109,7 +109,7 @@ describeWith("apt's catalog", HAS_APT, "no apt", () => {
       const rest = async () => {
         while (!(await reading.next()).done);
       };
-      await expect(rest()).rejects.toThrow("replaced while they were read");
+      await expect(rest()).rejects.toThrow("changed while they were read");
       const reason = new Error("nobody waits");
       await expect(Array.fromAsync(snapshot.packages(AbortSignal.abort(reason)))).rejects.toBe(reason);
     },

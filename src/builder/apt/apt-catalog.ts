@@ -42,7 +42,7 @@ export class AptCatalog implements PackageCatalog {
     // A repository may list several architectures in one file.
     yield* parseAvailable(stanzas, new Set(["all", this.#architecture]));
     if ((await this.#workspace.listsState()) !== state) {
-      throw new Error("the package lists were replaced while they were read");
+      throw new Error("the package lists changed while they were read");
     }
   }
 }
@@ -58,7 +58,7 @@ async function* parseAvailable(
   for await (const chunk of source) {
     const stanzas = (pending + decoder.decode(chunk, { stream: true })).split("\n\n");
     pending = stanzas.pop() ?? "";
-    if (pending.length > MAX_STANZA_LENGTH) throw new Error("a stanza of the package lists does not end");
+    if (pending.length > MAX_STANZA_LENGTH) throw new Error("a stanza in the package lists is too long");
     yield stanzas.flatMap(parse);
   }
   yield parse(pending);

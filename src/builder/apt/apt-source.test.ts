@@ -140,7 +140,7 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
     expect(await resolve("newcomer")).toEqual(["newcomer"]);
   });
 
-  it("are looked for with one update, however many ask at the same time", async () => {
+  it("are looked up with one update, however many callers ask at once", async () => {
     source = open(join(folder.path, "apt-shared"));
     const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => resolve(`missing-${i}`)));
     expect(new Set(answers.map(([fault]) => fault))).toEqual(new Set(["package-unknown"]));

@@ -80,7 +80,7 @@ export class AptSource implements PackageSource {
         timeoutMs: VERSION_TIMEOUT_MS,
       });
       if (exitCode !== 0)
-        return { available: false, reason: `apt-get --version ends with status ${exitCode}` };
+        return { available: false, reason: `apt-get --version failed with status ${exitCode}` };
       return { available: true, detail: stdout.split("\n")[0] ?? "apt" };
     } catch (cause) {
       return { available: false, reason: cause instanceof Error ? cause.message : String(cause) };
@@ -164,7 +164,10 @@ export class AptSource implements PackageSource {
   async #requireApt(): Promise<void> {
     const availability = await this.available();
     if (availability.available) return;
-    throw new RegistryError("build-unavailable", `apt does not work on this host: ${availability.reason}`);
+    throw new RegistryError(
+      "build-unavailable",
+      `apt images cannot be built on this host: ${availability.reason}`,
+    );
   }
 
   #archive({ architecture }: Platform): Archive {

@@ -28,7 +28,7 @@ function downloader(asked: string[]) {
 }
 
 describe("the package pool", () => {
-  it("downloads a file once for all who need it at a time, and removes it after the last", async () => {
+  it("downloads a file once for concurrent users, and removes it after the last", async () => {
     await using folder = await temporaryFolder("pool");
     const pool = new PackagePool(folder.path);
     const asked: string[] = [];
@@ -52,7 +52,7 @@ describe("the package pool", () => {
     expect(files).toEqual([]);
   });
 
-  it("refuses a file that is not what was promised", async () => {
+  it("refuses a file with the wrong digest or size", async () => {
     await using folder = await temporaryFolder("pool");
     const pool = new PackagePool(folder.path);
     const wrong = async (_: readonly DebianPackage[], target: string): Promise<void> => {
@@ -65,7 +65,7 @@ describe("the package pool", () => {
     expect(await Bun.file(again.file(resolved("a"))).text()).toBe("a");
   });
 
-  it("downloads itself what another gave up", async () => {
+  it("takes over a download that another caller gave up", async () => {
     await using folder = await temporaryFolder("pool");
     const pool = new PackagePool(folder.path);
     const started = Promise.withResolvers<void>();
@@ -104,7 +104,7 @@ describe("the package pool", () => {
     expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
   });
 
-  it("removes what a process that is gone left behind a day ago, and nothing younger", async () => {
+  it("removes what a dead process left behind a day ago, and nothing newer", async () => {
     await using folder = await temporaryFolder("pool");
     for (const name of ["999999991-old", "999999992-new"])
       await Bun.write(join(folder.path, name, "x.deb"), "x");

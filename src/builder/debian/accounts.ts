@@ -211,5 +211,5 @@ function firstFree(taken: readonly ReadonlySet<number>[]): number {
   for (let id = FIRST_DYNAMIC_ID; id <= LAST_DYNAMIC_ID; id += 1) {
     if (taken.every((ids) => !ids.has(id))) return id;
   }
-  throw new Error("the packages need more system accounts than there are numbers");
+  throw new Error("the packages need more system accounts than there are free ids");
 }

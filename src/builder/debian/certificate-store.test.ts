@@ -59,7 +59,7 @@ describeWith("a folder of certificates, as OpenSSL looks into it", OPENSSL !== n
 });
 
 describe("the hash of a subject", () => {
-  it("is not made of what is no certificate", () => {
+  it("is not computed for anything but a certificate", () => {
     expect(() => x509SubjectHash(Buffer.from("3003020101", "hex"))).toThrow("not a certificate");
     expect(() => x509SubjectHash(Buffer.from("30850000", "hex"))).toThrow("not a certificate");
   });

@@ -34,7 +34,7 @@ describeWith("a shared library", LIBC !== undefined, "no C library in its usual 
   });
 });
 
-describe("what is no shared library", () => {
+describe("a file that is not a shared library", () => {
   it("tells nothing", () => {
     expect(probe(Buffer.from("/* GNU ld script */"), 5)).toBeUndefined();
     expect(probe(new Uint8Array(), 5)).toBeUndefined();

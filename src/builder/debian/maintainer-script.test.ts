@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { readMaintainerScript } from "./maintainer-script.ts";
 
 describe("a maintainer script", () => {
-  it("tells the alternatives it installs, with what follows them", () => {
+  it("yields the alternatives it installs, with their followers", () => {
     const { alternatives } = readMaintainerScript(`#!/bin/sh
 if [ "$1" = configure ]; then
   update-alternatives --install /usr/bin/awk awk /usr/bin/mawk 5 \\
@@ -38,7 +38,7 @@ done`);
     ]);
   });
 
-  it("tells the system accounts it adds", () => {
+  it("yields the system accounts it adds", () => {
     const { users, groups, memberships } = readMaintainerScript(`
 getent group ssl-cert >/dev/null || addgroup --system --force-badname ssl-cert
 adduser --quiet --system --no-create-home --home /run/sshd --shell /usr/sbin/nologin sshd
@@ -53,7 +53,7 @@ adduser postgres ssl-cert
     expect(memberships).toEqual([{ user: "postgres", group: "ssl-cert" }]);
   });
 
-  it("adds nothing that only a shell could know, and nothing from comments", () => {
+  it("ignores what only a shell could compute, and comments", () => {
     const { users, alternatives } = readMaintainerScript(`
 adduser --system "$USER_NAME"
 update-alternatives --install $(dirname x) a /b 1

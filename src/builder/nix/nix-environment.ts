@@ -11,7 +11,7 @@ export interface NixSettings {
   readonly trustedKeys?: readonly string[] | undefined;
   /** Paths of this host that builders see. */
   readonly sandboxPaths: readonly string[];
-  /** Builders that run at the same time; 0 takes packages from binary caches only. */
+  /** Maximum builders at the same time; with 0, packages come from binary caches only. */
   readonly maxJobs: number;
   /** Maximum time for one builder, in seconds. */
   readonly builderTimeoutSeconds: number;

@@ -22,7 +22,7 @@ describe("why an evaluation failed", () => {
     expect(reason).not.toContain("/var/lib");
   });
 
-  it("is said in some words when Nix says nothing", () => {
+  it("has a default text when Nix prints nothing", () => {
     expect(evaluationReason("", [])).toBe("the evaluation failed");
   });
 });
@@ -48,11 +48,11 @@ describe("why a package was not realised", () => {
     expect(realiseFailure(100, `a line of a log\n${stderr}\n`, [])).toEqual(expected);
   });
 
-  it("is told by the exit status where that says more", () => {
+  it("comes from the exit status if that says more", () => {
     const stderr = `error: building of '/nix/store/${HASH}-slow.drv' timed out after 2 seconds`;
     expect(realiseFailure(101, stderr, [])).toEqual({
       derivation: "slow",
-      reason: "its build took too long or said nothing for too long",
+      reason: "its build took too long, or printed nothing for too long",
     });
   });
 
@@ -98,8 +98,8 @@ describe.each(readNixTexts().map((texts) => [texts.version, texts] as const))("N
     ["twoTimedOut", "slow|slower", TOO_LONG],
     ["silent", "slow", TOO_LONG],
     ["flood", "flood", /killed after writing more than 1000 bytes of log output$/],
-    ["wrongHash", "wrong-hash", /^what it downloads is not what it expects$/],
-    ["needsWrongHash", "wrong-hash", /^what it downloads is not what it expects$/],
+    ["wrongHash", "wrong-hash", /^its download does not have the expected hash$/],
+    ["needsWrongHash", "wrong-hash", /^its download does not have the expected hash$/],
     ["download", "download", /failed with exit code 1\.?$/],
     ["otherSystem", "other-system", /riscv64-linux/],
     ["noJobs", "fails", /max-jobs/],
@@ -107,7 +107,7 @@ describe.each(readNixTexts().map((texts) => [texts.version, texts] as const))("N
     ["noSandbox", "no-sandbox", /has '__noChroot' set, but that's not allowed/],
     ["noBuilder", "no-builder", /failed with exit code 1\.?$/],
     ["missing", "missing", /derivation/],
-    ["differs", "unsteady", /^it does not build to the same bytes again$/],
+    ["differs", "unsteady", /^rebuilding it gave different bytes$/],
   ])("says what failed, and why: %s", (name, named, reason) => {
     const { exitCode = 0, stderr = "" } = texts.realisations[name] ?? {};
     const failure = realiseFailure(exitCode, stderr, HIDDEN);

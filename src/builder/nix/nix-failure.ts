@@ -10,9 +10,9 @@ const BUILD_STARTED = /^building '\/nix\/store\/[^-]+-([^']*)\.drv'\.\.\.$/gm;
 
 /** Exit statuses of `nix-store --realise` that say more than 1 (nix-store(1)). */
 const STATUS_REASONS: Readonly<Record<number, string>> = {
-  101: "its build took too long or said nothing for too long",
-  102: "what it downloads is not what it expects",
-  104: "it does not build to the same bytes again",
+  101: "its build took too long, or printed nothing for too long",
+  102: "its download does not have the expected hash",
+  104: "rebuilding it gave different bytes",
 };
 
 /**

@@ -91,7 +91,7 @@ export class NixResolution implements Resolution {
                 count: collisions.length,
                 first: collisions.slice(0, COLLISIONS_LOGGED),
               },
-              "packages have files in the same places; one of each is linked",
+              "several packages contain the same paths; only one of each is linked",
             ),
         }),
     };

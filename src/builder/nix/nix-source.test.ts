@@ -87,7 +87,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
       expect((await resolve(tested, "split.dev")).labels).toEqual(["everywhere-1", "split-1-dev"]);
     });
 
-    it("that are unknown are all named, with what is near", async () => {
+    it("that are unknown are all listed, with similar names", async () => {
       const failure = await resolve(tested, "progam", "nothing", "apart", "libary");
       expect(failure).toMatchObject({
         fault: "package-unknown",
@@ -137,7 +137,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
       expect(JSON.stringify(failure)).not.toContain(folder.path);
     });
 
-    it("leaves what was built, and no root", async () => {
+    it("keeps what was built, but no root", async () => {
       await resolve(tested, "apart", "fails");
       expect(await readdir(join(folder.path, "nix/store/nix/var/nix/gcroots/slipway"))).toEqual([]);
     });
@@ -176,7 +176,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
       });
     });
 
-    it("leaves no builder when nobody waits any more", async () => {
+    it("leaves no builder running when no caller is left", async () => {
       const marker = randomUUID();
       await using staying = await openNixSource(join(folder.path, "nix"), {
         arguments: { greeting: marker },
@@ -192,7 +192,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     });
   });
 
-  it("is looked at now and then, and another one once it has changed", async () => {
+  it("is checked now and then, and has a new identity once it has changed", async () => {
     const set = join(folder.path, "changing");
     await cp(SMALL_SET, set, { recursive: true });
     const clock = new ManualClock();
@@ -215,7 +215,7 @@ describeWith("a small package set", HAS_NIX, "nix is not installed", () => {
     expect(labels).toEqual([["apart-1.0"], ["everywhere-1"], ["library-2.1", "program-1.0"]]);
   });
 
-  it("knows what lists of software want to know, as far as it is said", async () => {
+  it("provides the facts for software lists, as far as they are declared", async () => {
     const request = tested.source.read(["licensed", "described", "program"], parseTag("latest"), AMD64);
     await using resolution = await tested.source.resolve(request, stepContext());
     const software = new Map(resolution.parts.map((part) => [part.bucket, part.software]));

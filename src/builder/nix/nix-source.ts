@@ -223,7 +223,7 @@ export class NixSource implements PackageSource {
     this.#checkBounds(found);
     await this.#paths.record(found);
     const recorded = await this.#paths.closure(outputs);
-    if (recorded === undefined) throw new Error("a closure was recorded, but is not known");
+    if (recorded === undefined) throw new Error("a recorded closure was not found");
     return recorded;
   }
 
@@ -238,7 +238,7 @@ export class NixSource implements PackageSource {
     if (closure.length <= closurePaths && bytes <= closureBytes) return bytes;
     throw new RegistryError(
       "build-failed",
-      `the image would have ${closure.length} store paths and ${bytes} bytes; at most ${closurePaths} and ${closureBytes} are built`,
+      `the image would have ${closure.length} store paths and ${bytes} bytes; the limits are ${closurePaths} and ${closureBytes}`,
       { detail: { paths: closure.length, bytes, maxPaths: closurePaths, maxBytes: closureBytes } },
     );
   }

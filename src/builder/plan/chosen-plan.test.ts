@@ -41,7 +41,7 @@ describe("the chosen plan", () => {
     }
   });
 
-  it("does without when a server has none", async () => {
+  it("works without it when the server has none", async () => {
     const answers = [new Response("none", { status: 404 }), new Response("rubbish")];
     await using server = Bun.serve({
       hostname: "127.0.0.1",

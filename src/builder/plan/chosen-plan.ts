@@ -34,7 +34,7 @@ export async function openChosenPlan({ plan, popularity }: PlanChoice, log: Logg
   try {
     return nixeryPlan(await fetchPopularity(popularity));
   } catch (error) {
-    log.warn({ err: error }, "no popularity data; layers are grouped without");
+    log.warn({ err: error }, "no popularity data; grouping layers without it");
     return nixeryPlan(NO_POPULARITY);
   }
 }

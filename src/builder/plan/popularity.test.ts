@@ -51,12 +51,12 @@ describe("popularity data", () => {
     ["[1]", "not a JSON object"],
     ["null", "not a JSON object"],
     ['"text"', "not a JSON object"],
-    ['{"a": "5"}', 'no whole number from 0 on for "a"'],
-    ['{"a": 1, "b": -1}', 'no whole number from 0 on for "b"'],
-    ['{"a": 1.5}', 'no whole number from 0 on for "a"'],
-    ['{"a": 1e300}', 'no whole number from 0 on for "a"'],
-    ['{"a": null}', 'no whole number from 0 on for "a"'],
-    ['{"a": {"b": 1}}', 'no whole number from 0 on for "a"'],
+    ['{"a": "5"}', 'no whole number (0 or more) for "a"'],
+    ['{"a": 1, "b": -1}', 'no whole number (0 or more) for "b"'],
+    ['{"a": 1.5}', 'no whole number (0 or more) for "a"'],
+    ['{"a": 1e300}', 'no whole number (0 or more) for "a"'],
+    ['{"a": null}', 'no whole number (0 or more) for "a"'],
+    ['{"a": {"b": 1}}', 'no whole number (0 or more) for "a"'],
   ])("is refused with a reason: %p", (text, reason) => {
     expect(() => parsePopularity(text)).toThrow(PopularityError);
     expect(() => parsePopularity(text)).toThrow(reason);

@@ -83,7 +83,7 @@ function parseObject(text: string): object {
 function checkedCount(name: string, count: unknown): number {
   if (typeof count === "number" && Number.isSafeInteger(count) && count >= 0) return count;
   throw new PopularityError(
-    `popularity data has no whole number from 0 on for ${JSON.stringify(name.slice(0, 100))}`,
+    `popularity data has no whole number (0 or more) for ${JSON.stringify(name.slice(0, 100))}`,
   );
 }
 

@@ -82,7 +82,7 @@ describe("a command", () => {
     expect(stdout).toBe("here\n");
   });
 
-  it("that is stopped may end in good order", async () => {
+  it("that is stopped may exit cleanly", async () => {
     const script = "trap 'echo tidy; exit 0' TERM; echo ready; while :; do sleep 0.01; done";
     expect(await linesUntilStopped(runner(), script)).toEqual(["ready", "tidy"]);
   });
@@ -110,7 +110,7 @@ describe("a command", () => {
     await haveEnded(pids);
   });
 
-  it("is stopped with all that it started when nobody wants it any more", async () => {
+  it("is stopped with all its children when no caller is left", async () => {
     const abort = new AbortController();
     const pids: number[] = [];
     const onLine = (line: string) => {
@@ -123,7 +123,7 @@ describe("a command", () => {
     await haveEnded(pids);
   });
 
-  it("is stopped with all that it started when its time is up", async () => {
+  it("is stopped with all its children at its timeout", async () => {
     const pids: number[] = [];
     const onLine = (line: string) => void pids.push(...line.split(" ").map(Number));
     const running = runner().run(STAYING, { timeoutMs: 300, onLine });

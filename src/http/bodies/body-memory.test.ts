@@ -32,7 +32,7 @@ it("takes fewer large bodies when the server has little memory left, but always 
   expect(() => others.open(undefined)).toThrow("too many pushes");
 });
 
-it("charges nothing while the client is waited for, and refuses what arrives when there is no memory left", async () => {
+it("charges nothing while waiting for the client, and refuses what arrives when no memory is left", async () => {
   const bodies = new BodyMemory(8 * MEBIBYTE);
   const begun = Array.from({ length: 3 }, () => bodies.open(undefined));
   for (const body of begun) {
@@ -49,7 +49,7 @@ it("charges nothing while the client is waited for, and refuses what arrives whe
   await expect(begun[0]?.arrived()).rejects.toThrow("too many pushes");
 });
 
-it("lets a few bodies be read at a time, in the order in which they came, and small ones at once", async () => {
+it("reads a few bodies at a time, in order of arrival, and small ones at once", async () => {
   const bodies = new BodyMemory(AMPLE);
   const order: number[] = [];
   const open = Array.from({ length: 12 }, () => bodies.open(undefined));
@@ -64,7 +64,7 @@ it("lets a few bodies be read at a time, in the order in which they came, and sm
   await bodies.open(1000).begin();
 });
 
-it("gives the turns of bodies whose clients are waited for to others, and asks them to wait when they go on", async () => {
+it("passes a turn on while its client is silent, and makes that body wait when it continues", async () => {
   const clock = new ManualClock();
   const bodies = new BodyMemory(AMPLE, undefined, clock);
   const slow = Array.from({ length: 8 }, () => bodies.open(undefined));
@@ -88,7 +88,7 @@ it("gives the turns of bodies whose clients are waited for to others, and asks t
   await back;
 });
 
-it("gives the turn of a client that was slow to others as soon as it is waited for again", async () => {
+it("passes a slow client's turn on as soon as it is silent again", async () => {
   const clock = new ManualClock();
   const bodies = new BodyMemory(AMPLE, undefined, clock);
   const slow = Array.from({ length: 8 }, () => bodies.open(undefined));
@@ -112,7 +112,7 @@ it("gives the turn of a client that was slow to others as soon as it is waited f
   expect(hasBegun).toBe(true);
 });
 
-it("gives the turn of a body that was read for long to another one that waits", async () => {
+it("passes a long-held turn on to a waiting body", async () => {
   const clock = new ManualClock();
   const bodies = new BodyMemory(AMPLE, undefined, clock);
   const read = Array.from({ length: 8 }, () => bodies.open(undefined));

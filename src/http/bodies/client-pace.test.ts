@@ -5,7 +5,7 @@ import { ClientPace } from "./client-pace.ts";
 const TIMER = { pause: () => {}, resume: () => {} };
 const KIBIBYTE = 1024;
 
-it("calls a client slow that is silent for more than a second, whatever it sent before", () => {
+it("treats a client as slow that is silent for more than a second, whatever it sent before", () => {
   const clock = new ManualClock();
   const pace = new ClientPace(TIMER, clock);
   pace.resume();
@@ -15,7 +15,7 @@ it("calls a client slow that is silent for more than a second, whatever it sent 
   expect(pace.isSlow(1e9)).toBe(true);
 });
 
-it("calls a client slow that sends less than half a mebibyte a second after the first half second", () => {
+it("treats a client as slow that sends less than half a mebibyte per second after the first half second", () => {
   const clock = new ManualClock();
   const pace = new ClientPace(TIMER, clock);
   for (let chunk = 0; chunk < 10; chunk++) {
@@ -27,7 +27,7 @@ it("calls a client slow that sends less than half a mebibyte a second after the 
   expect(pace.isSlow(999 * KIBIBYTE)).toBe(true);
 });
 
-it("counts only what passes while the client is waited for, and starts anew when it is told to", () => {
+it("counts only the time spent waiting for the client, and restarts on request", () => {
   const clock = new ManualClock();
   const pace = new ClientPace(TIMER, clock);
   clock.pass(60_000);

@@ -80,13 +80,13 @@ export class LargeBodyGate {
     const slow = [...this.#occupants].filter((occupant) => occupant.isSlow());
     for (const occupant of slow.slice(0, this.#places.waiting)) {
       this.#occupants.delete(occupant);
-      occupant.dismiss(turnedAway("the manifest is sent too slowly while others wait"));
+      occupant.dismiss(turnedAway("the manifest was sent too slowly while others waited"));
     }
   };
 }
 
 function crowded(): RegistryError {
-  return turnedAway("too many large manifests are being pushed");
+  return turnedAway("too many large manifest pushes are in progress; try again later");
 }
 
 function turnedAway(message: string): RegistryError {

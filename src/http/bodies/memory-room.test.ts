@@ -22,7 +22,7 @@ it("leaves less to bodies the more memory everything else takes", () => {
   expect(room.forBodies(0)).toBeLessThan(0);
 });
 
-it("asks the system once in a while only", () => {
+it("asks the system only now and then", () => {
   const clock = new ManualClock();
   let measured = 0;
   const room = new MemoryRoom(

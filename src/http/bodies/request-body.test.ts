@@ -5,7 +5,7 @@ import { releasedChunks } from "./request-body.ts";
 const TIMER = { pause: () => {}, resume: () => {} };
 const share = () => new BodyMemory(1 << 20).open(10);
 
-it("gives every chunk, and frees it once the next one is asked for", async () => {
+it("yields every chunk, and frees it once the next one is requested", async () => {
   const given = [new Uint8Array([1, 2]), new Uint8Array([3])];
   const source = async function* () {
     yield* given;
@@ -30,7 +30,7 @@ it("rethrows the source's own error", async () => {
   await expect(Array.fromAsync(releasedChunks(source, TIMER, share()))).rejects.toBe(failure);
 });
 
-it("counts as silence only what passes while the client is waited for", async () => {
+it("counts as silence only the time spent waiting for the client", async () => {
   const events: string[] = [];
   const timer = { pause: () => events.push("pause"), resume: () => events.push("resume") };
   const source = async function* () {

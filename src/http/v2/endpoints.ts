@@ -31,7 +31,7 @@ export type Endpoints<Kind extends RouteKind = RouteKind> = Readonly<Record<stri
 export const ENDPOINTS: { readonly [Kind in RouteKind]: Endpoints<Kind> } = {
   base: {
     GET: {
-      summary: "Answers that the registry implements the API",
+      summary: "Confirms that the registry implements the API",
       source: "end-1",
       handle: () => jsonReply({}),
     },

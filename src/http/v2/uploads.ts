@@ -111,7 +111,7 @@ function parseClaim(headers: Headers): AppendClaim {
   // If the stated length contradicts the range, do not read the body at all.
   const contentLength = headers.get("content-length");
   if (contentLength !== null && Number(contentLength) !== claim.length) {
-    throw new RegistryError("length-mismatch", "Content-Range and Content-Length contradict each other", {
+    throw new RegistryError("length-mismatch", "Content-Range and Content-Length do not match", {
       detail: { length: claim.length, contentLength: Number(contentLength) },
     });
   }

@@ -87,7 +87,7 @@ describeWith("images of the host's own packages", HAS_APT, "no apt", () => {
   });
 
   describeWith("pulled", installed("podman", "buildah"), "needs podman and buildah", () => {
-    it("are what both want", async () => {
+    it("are what both clients requested", async () => {
       const storage = (driver: string) => [
         ...["--storage-driver", driver],
         ...["--root", `${folder.path}/${driver}`, "--runroot", `${folder.path}/${driver}-run`],
@@ -172,7 +172,7 @@ describeWith("building what is pulled, with apt", HAS_APT, "no apt", () => {
     expect(shared / bytes(small.layers)).toBeGreaterThan(0.9);
   });
 
-  it("builds once what two pull at the same time", async () => {
+  it("builds an image once when two clients pull it at the same time", async () => {
     const before = builds();
     const digests = await Promise.all(
       ["apt/file", "apt/file"].map(async (name) => (await manifestOf(server, name)).digest),

@@ -61,7 +61,7 @@ describe("what a crash leaves", () => {
     }
   }, 60_000);
 
-  it("shows nothing of an upload that was broken off, and lets it be resumed", async () => {
+  it("publishes nothing of an interrupted upload, and lets it be resumed", async () => {
     const bytes = Buffer.alloc(20 * MIB);
     for (let at = 0; at < bytes.length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
     const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -83,7 +83,7 @@ describe("what a crash leaves", () => {
     expect(Buffer.from(await pulled.arrayBuffer()).equals(bytes)).toBe(true);
   }, 60_000);
 
-  it("ends with status 0 on SIGTERM, after the requests under way", async () => {
+  it("exits with status 0 on SIGTERM, after running requests", async () => {
     const bytes = crypto.getRandomValues(new Uint8Array(50_000));
     const digest = await pushBlob(bytes);
     expect(await server.end("SIGTERM")).toBe(0);

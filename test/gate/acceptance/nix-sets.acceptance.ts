@@ -57,7 +57,7 @@ describeWith("Nix package sets", HAS_NIX, "nix is not installed", () => {
         NIX_TIMEOUT: "600",
       });
       expect(server.host).toEndWith(`:${port}`);
-      expect(server.output()).toContain("NIXERY_PKGS_PATH: stands for builder.nix.path");
+      expect(server.output()).toContain("NIXERY_PKGS_PATH: sets builder.nix.path");
       const rooted = await get(server, "program/apart");
       expect(rooted.status).toBe(200);
       expect((await get(server, "apart/program")).digest).toBe(String(rooted.digest));
@@ -138,7 +138,7 @@ describeWith("Nix package sets", HAS_NIX, "nix is not installed", () => {
     };
     const started = await run([process.execPath, MAIN, "serve"], { ...SMALL, ...variables });
     expect(started.exitCode).not.toBe(0);
-    expect(started.stderr).toContain("builder.nix: takes only one of path, git.url and channel");
-    expect(started.stderr).toContain("builder.nix.sets.apt: is the name of another source");
+    expect(started.stderr).toContain("builder.nix: set only one of path, git.url and channel");
+    expect(started.stderr).toContain("builder.nix.sets.apt: is reserved for another source");
   });
 });

@@ -75,7 +75,7 @@ describeWith("a server with a Nix store", HAS_NIX, "nix is not installed", () =>
     await writeFile(file, "Code\n");
     const other = await pull("program/apart");
     expect(other.layers.map(({ digest }) => digest)).toContain(lost);
-    expect(server.output()).toContain("is damaged; it is made again");
+    expect(server.output()).toContain("is damaged; making it again");
     const layer = await fetch(`${server.url}/v2/nix/program/apart/blobs/${lost}`);
     expect(new Bun.CryptoHasher("sha256").update(await layer.bytes()).digest("hex")).toBe(lost.slice(7));
   });
@@ -88,7 +88,7 @@ describeWith("a server with a Nix store", HAS_NIX, "nix is not installed", () =>
     const layers = other.layers.map(({ digest }) => digest);
     expect(layers).not.toContain(lost);
     expect(layers.filter((digest) => published.includes(digest))).not.toBeEmpty();
-    expect(server.output()).toContain("built to other bytes; those built first are lost");
+    expect(server.output()).toContain("built to different bytes; the first ones are lost");
   });
 
   it("leaves no builder and no command of Nix behind when it is stopped", async () => {

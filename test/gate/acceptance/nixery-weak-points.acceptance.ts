@@ -90,7 +90,7 @@ describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
     expect(await architectureOf("amd64/portable")).toBe("amd64");
   });
 
-  it("4: has no blob or manifest that there is not", async () => {
+  it("4: answers 404 for a blob or manifest that does not exist", async () => {
     const digest = `sha256:${"0".repeat(64)}`;
     await manifestOf("apart");
     for (const kind of ["blobs", "manifests"])

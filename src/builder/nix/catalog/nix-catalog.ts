@@ -129,7 +129,8 @@ export class NixCatalog implements PackageCatalog {
     }
     if (countAttributes(group) === 1) {
       reading.lost.push(...group.map(({ set, from }) => [...set.path, set.names[from]].join(".")));
-      if (reading.lost.length > MAX_LOST) throw new Error(`more than ${MAX_LOST} attributes are broken`);
+      if (reading.lost.length > MAX_LOST)
+        throw new Error(`more than ${MAX_LOST} attributes cannot be evaluated`);
       return [null];
     }
     const [first, second] = halve(group);

@@ -204,7 +204,7 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       const failure = await failureOf(origin.place(old, store, SIGNAL));
       expect(failure).toMatchObject({
         fault: "build-unavailable",
-        message: expect.stringContaining("moved on"),
+        message: expect.stringContaining("has changed in the meantime"),
       });
       expect(await origin.place(now, store, SIGNAL)).toBe(paths[1] ?? "");
     });
@@ -229,7 +229,7 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       );
     });
 
-    it("of a server that is down say so", async () => {
+    it("of a server that is down are reported", async () => {
       const failure = await failureOf(open(`http://127.0.0.1:${await freePort()}/x`).find("latest", SIGNAL));
       expect(failure).toMatchObject({
         fault: "build-unavailable",
@@ -237,7 +237,7 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       });
     });
 
-    it("of what is no tarball say so, without a path", async () => {
+    it("of a file that is not a tarball are reported, without a path", async () => {
       releases.answers.set("/small", () => new Response("no tarball", { headers: { etag: '"x"' } }));
       const origin = open(`${releases.address}/small`);
       const failure = await failureOf(origin.place(await origin.find("latest", SIGNAL), store, SIGNAL));
@@ -245,7 +245,7 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       expect(failure.message).not.toContain(folder.path);
     });
 
-    it("of a download that breaks off say so", async () => {
+    it("of an interrupted download are reported", async () => {
       const broken = Bun.listen({
         hostname: "127.0.0.1",
         port: 0,
@@ -273,7 +273,7 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       expect(releases.requests).toEqual([]);
     });
 
-    it("end at once when nobody waits any more", async () => {
+    it("end at once when no caller is left", async () => {
       const asked = Promise.withResolvers<void>();
       await using silent = Bun.serve({
         hostname: "127.0.0.1",
@@ -309,7 +309,9 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       expect(await origin.place(now, store, SIGNAL)).toBe(paths[1] ?? "");
       expect(await origin.place(old, store, SIGNAL)).toBe(paths[0] ?? "");
       const other = openNixStore(join(folder.path, "other"));
-      expect((await failureOf(origin.place(old, other, SIGNAL))).message).toContain("moved on");
+      expect((await failureOf(origin.place(old, other, SIGNAL))).message).toContain(
+        "has changed in the meantime",
+      );
       // Nix would go on with what it has.
       await rm(file);
       const failure = await failureOf(origin.find("latest", SIGNAL));

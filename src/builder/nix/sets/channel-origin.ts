@@ -128,7 +128,7 @@ export class ChannelOrigin implements SetOrigin {
   }
 
   #moved(): RegistryError {
-    return new RegistryError("build-unavailable", `${this.#what} has moved on since it was looked at`);
+    return new RegistryError("build-unavailable", `${this.#what} has changed in the meantime`);
   }
 }
 

@@ -76,7 +76,7 @@ describeWith("package sets in folders", HAS_NIX, "nix is not installed", () => {
     expect(failure.message).not.toContain(folder.path);
   });
 
-  it("are not looked at for callers that are gone", async () => {
+  it("are not read for callers that have left", async () => {
     await expect(origin.find("latest", AbortSignal.abort(new Error("gone")))).rejects.toThrow("gone");
   });
 });

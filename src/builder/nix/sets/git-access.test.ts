@@ -28,7 +28,7 @@ describeWith("access to git repositories", HAS_GIT, "git is not installed", () =
   const withProgram = (name: string, script: string) => origins.withProgram(name, script);
 
   describe("failures", () => {
-    it("of a server that is down say so, but of commits that are known nothing", async () => {
+    it("of a server that is down are reported, but not for known commits", async () => {
       const first = await repository.commit({ text: "1" });
       await repository.commit({ text: "2" });
       await repository.publish();
@@ -60,14 +60,14 @@ describeWith("access to git repositories", HAS_GIT, "git is not installed", () =
       });
     });
 
-    it("of an address that would run a program are all that it does", async () => {
+    it("occur for an address that would run a program, and nothing is run", async () => {
       const mark = join(folder.path, "mark");
       const failure = await failureOf(open(`ext::sh -c touch% ${mark}`).find("latest", SIGNAL));
       expect(failure.fault).toBe("build-unavailable");
       expect(await Bun.file(mark).exists()).toBe(false);
     });
 
-    it("end at once when nobody waits any more", async () => {
+    it("end at once when no caller is left", async () => {
       const connected = Promise.withResolvers<void>();
       const silent = Bun.listen({
         hostname: "127.0.0.1",

@@ -109,7 +109,7 @@ export class GitCommand {
       return await this.#runner.run(command, { ...call, folder: this.#home, environment: variables });
     } catch (cause) {
       if (!(cause instanceof CommandError)) throw cause;
-      const message = `${this.#what} cannot be read: ${program} did not end by itself within its time`;
+      const message = `${this.#what} cannot be read: ${program} did not finish`;
       throw new RegistryError("build-unavailable", message, { cause });
     }
   }

@@ -133,7 +133,7 @@ export class GitOrigin implements SetOrigin {
 
 function unknownTag(tag: string): RegistryError {
   const message = FULL_COMMIT.test(tag)
-    ? "the git repository has no such commit, or none that may be used"
+    ? "the git repository has no such commit, or clients may not use it"
     : "the git repository has no such branch, tag or commit";
   return new RegistryError("manifest-unknown", message, { detail: { tag } });
 }

@@ -123,7 +123,7 @@ export class GitRepository {
         if (exitCode !== 0) throw this.#git.failure(stderr);
       }
       const isThere = await this.#hasCommit(repository, commit, call);
-      if (!isThere) throw this.#git.failure("the server does not give the commit");
+      if (!isThere) throw this.#git.failure("the git server did not send the commit");
       await this.#write(repository, commit, archive, signal);
     });
   }

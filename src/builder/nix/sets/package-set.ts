@@ -106,7 +106,7 @@ export class PackageSet {
       const { revision } = state;
       current = await this.#placing.run(revision.id, signal, (shared) => this.#place(revision, shared));
     }
-    throw new Error("a package set was removed from the Nix store again and again");
+    throw new Error("a package set was removed from the Nix store repeatedly");
   }
 
   async #refresh(tag: string, signal: AbortSignal): Promise<SetState> {
@@ -131,7 +131,7 @@ export class PackageSet {
       const state = await this.#stateOf(fact.revision, signal);
       this.#log.warn(
         { err, revision: fact.revision.id },
-        "a package set cannot be reached; its last state is used",
+        "a package set cannot be reached; using its last known state",
       );
       return this.#keep(tag, state, startedAt + TRY_AGAIN_MS);
     }
@@ -179,7 +179,7 @@ export class PackageSet {
       const [info] = await this.#store.infos([path], signal);
       if (info !== undefined) return info;
     }
-    throw new Error("a package set was removed from the Nix store again and again");
+    throw new Error("a package set was removed from the Nix store repeatedly");
   }
 
   #key(name: string): string {

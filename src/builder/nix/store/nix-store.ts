@@ -133,7 +133,7 @@ export class NixStore {
     const name = storePathName(path);
     throw new RegistryError(
       "build-failed",
-      `${name} is damaged on this host, and cannot be made again: ${reason}`,
+      `${name} is damaged on this host and cannot be rebuilt: ${reason}`,
       {
         detail: { packages: [{ name, reason }] },
       },

@@ -158,17 +158,21 @@ export class PathSupply implements AsyncDisposable {
     if (!mayBuild && built.length > 0) {
       const packages = built.map((name) => ({
         name,
-        reason: "it is in no binary cache, and nothing is built here",
+        reason: "it is in no binary cache, and this server builds no packages",
       }));
       const names = built.join(", ");
-      throw new RegistryError("build-failed", `in no binary cache, and nothing is built here: ${names}`, {
-        detail: { packages },
-      });
+      throw new RegistryError(
+        "build-failed",
+        `not in any binary cache, and this server builds no packages: ${names}`,
+        {
+          detail: { packages },
+        },
+      );
     }
     if (fetchedBytes > maxFetchedBytes) {
       throw new RegistryError(
         "build-failed",
-        `the image needs ${fetchedBytes} bytes of binary caches; at most ${maxFetchedBytes} are fetched`,
+        `the image needs ${fetchedBytes} bytes from binary caches; the limit is ${maxFetchedBytes}`,
         { detail: { bytes: fetchedBytes, maxBytes: maxFetchedBytes } },
       );
     }
@@ -190,12 +194,15 @@ export class PathSupply implements AsyncDisposable {
     if (changed.length === 0) return;
     const { ledger, log } = this.#parts;
     for (const { path, narHash, replaces } of changed)
-      log.warn({ path, narHash, replaces }, "a package was built to other bytes; those built first are lost");
+      log.warn(
+        { path, narHash, replaces },
+        "a package was built to different bytes; the first ones are lost",
+      );
     await ledger.replace(changed);
-    throw new ResolutionOutdated("packages were built to other bytes than before");
+    throw new ResolutionOutdated("packages were built to different bytes than before");
   }
 }
 
 function removedAgain(): Error {
-  return new Error("paths of the Nix store were removed again and again");
+  return new Error("paths of the Nix store were removed repeatedly");
 }

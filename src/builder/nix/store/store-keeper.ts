@@ -29,7 +29,7 @@ export class StoreKeeper implements AsyncDisposable {
 
   /** Ends a look that is going on. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Error("the server stops"));
+    this.#stop.abort(new Error("the server is stopping"));
     await this.#running;
   }
 
@@ -42,9 +42,9 @@ export class StoreKeeper implements AsyncDisposable {
         if (bytes <= this.#maxBytes) continue;
         const excess = bytes - this.#maxBytes * EMPTY_TO;
         await this.#store.collect(excess, signal);
-        this.#log.info({ bytes, maxBytes: this.#maxBytes }, "the Nix store was collected");
+        this.#log.info({ bytes, maxBytes: this.#maxBytes }, "removed unused paths from the Nix store");
       } catch (err) {
-        if (!signal.aborted) this.#log.warn({ err }, "the Nix store could not be collected");
+        if (!signal.aborted) this.#log.warn({ err }, "could not remove unused paths from the Nix store");
       }
     }
   }

@@ -232,7 +232,7 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
       await using tested = await open("toolarge", options);
       await expect(resolve(tested, "large")).rejects.toMatchObject({
         fault: "build-failed",
-        message: expect.stringContaining("at most 1000000 are fetched"),
+        message: expect.stringContaining("the limit is 1000000"),
       });
       expect(await inStore("toolarge", "nix-store", "--dump-db")).not.toContain("-large-1\n");
     });

@@ -31,7 +31,7 @@ const HOST_FAILURES: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFIL
 export function readFailure(path: string, cause: unknown): unknown {
   const { code, syscall } = (cause instanceof Error ? cause : {}) as NodeJS.ErrnoException;
   if (syscall === undefined || HOST_FAILURES.has(code)) return cause;
-  const problem = code === "ENOENT" ? "is missing, or a part of it" : `cannot be read (${code})`;
+  const problem = code === "ENOENT" ? "is missing or incomplete" : `cannot be read (${code})`;
   return new StorePathDamaged(path, problem, { cause });
 }
 

@@ -82,7 +82,7 @@ export class StoreReader {
       if (!(cause instanceof StorePathDamaged)) throw cause;
       this.#parts.log.warn(
         { err: cause, path: cause.path },
-        "a path in the Nix store is damaged; it is made again",
+        "a path in the Nix store is damaged; making it again",
       );
       await store.repair(cause.path, { timeoutMs: REPAIR_TIMEOUT_MS, signal });
       throw new ResolutionOutdated(`${cause.message}; it was made again`);
