@@ -64,7 +64,7 @@ export async function compose(
   await mkdir(data, { recursive: true });
   const { engine, metadata, driver } = await openStores(config, data, opened, log, acceptDataLoss);
   const locks = await openLocks(config, data, opened);
-  const store = createBlobStore(driver, { locks, ...(patience && { patience }) }, opened, log);
+  const store = createBlobStore(driver, { locks, patience }, opened, log);
   const links = await openLinks(config, metadata, engine, opened, log);
   const provider = withSmallBlobs(config, store);
   const registry = createRegistry(config, { metadata, links, store, provider }, policy, opened, log);

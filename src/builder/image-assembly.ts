@@ -47,7 +47,7 @@ export function assembleImage(
     os: platform.os,
     config: {
       Env: settings.environment,
-      ...(settings.command === undefined ? {} : { Cmd: settings.command }),
+      Cmd: settings.command,
       Labels: annotations,
     },
     rootfs: { type: "layers", diff_ids: layers.map(({ layer }) => layer.diffId) },

@@ -28,7 +28,7 @@ export function createLock(
       kind: plan.kind,
       formatVersion: plan.formatVersion,
       budget,
-      ...(plan.popularityDigest && { popularity: plan.popularityDigest }),
+      popularity: plan.popularityDigest,
     },
     platform: { os: request.platform.os, architecture: request.platform.architecture },
     packages: resolution.packages,

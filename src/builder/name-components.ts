@@ -80,5 +80,8 @@ export function requestedPlatforms(
   [platform, ...furtherPlatforms]: readonly Platform[],
   fallback: Platform,
 ): Pick<PackageRequest, "platform" | "furtherPlatforms"> {
-  return { platform: platform ?? fallback, ...(furtherPlatforms.length > 0 && { furtherPlatforms }) };
+  return {
+    platform: platform ?? fallback,
+    furtherPlatforms: furtherPlatforms.length > 0 ? furtherPlatforms : undefined,
+  };
 }

@@ -1,6 +1,6 @@
 import { mkdir, open, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type ByteBody, chunksOf } from "../bytes/byte-source.ts";
+import { type ByteBody, bodyChunks } from "../bytes/byte-source.ts";
 import { createContentHash } from "../bytes/content-hash.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import { algorithmOf, digestOf, encodedOf } from "../oci/digest.ts";
@@ -8,6 +8,7 @@ import { MediaType } from "../oci/media-types.ts";
 import type { Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import { absent } from "../oci/system-error.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
 import { blobsOf, manifestsOf } from "./image-assembly.ts";
 
@@ -75,12 +76,7 @@ function blobPath(folder: string, blob: BlobDescriptor): string {
 }
 
 async function isThere(folder: string, blob: BlobDescriptor): Promise<boolean> {
-  try {
-    return (await stat(blobPath(folder, blob))).size === blob.size;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw cause;
-  }
+  return (await stat(blobPath(folder, blob)).catch(absent))?.size === blob.size;
 }
 
 async function writeBlob(folder: string, blob: BlobDescriptor, body: ByteBody): Promise<void> {
@@ -89,7 +85,7 @@ async function writeBlob(folder: string, blob: BlobDescriptor, body: ByteBody): 
   const file = await open(`${path}.new`, "w");
   let size = 0;
   try {
-    for await (const chunk of chunksOf(body)) {
+    for await (const chunk of bodyChunks(body)) {
       hash.update(chunk);
       size += chunk.byteLength;
       await file.writeFile(chunk);

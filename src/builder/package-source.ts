@@ -16,7 +16,7 @@ export interface PackageRequest {
   readonly packages: readonly string[];
   readonly platform: Platform;
   /** More platforms that the name chooses: what is built is an index then, of one image for each platform. */
-  readonly furtherPlatforms?: readonly Platform[];
+  readonly furtherPlatforms?: readonly Platform[] | undefined;
   /** The state of the source's packages that is asked for, such as a branch or a commit; `latest` is the current one. */
   readonly revision: string;
 }
@@ -93,7 +93,7 @@ export interface ImageSettings {
   /** Newest modification time of the files, so that equal images have equal timestamps. */
   readonly createdAt: Date;
   readonly environment: readonly string[];
-  readonly command?: readonly string[];
+  readonly command?: readonly string[] | undefined;
 }
 
 /** The last layer of an image, with what belongs to no single part. */

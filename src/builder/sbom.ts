@@ -53,9 +53,9 @@ function partPackage({ id, label, software }: Part, ids: ReadonlyMap<string, str
   return {
     SPDXID: ids.get(id),
     name,
-    ...(version !== undefined && { versionInfo: version }),
+    versionInfo: version,
     ...nothingElse(license),
-    ...(homepage !== undefined && { homepage }),
+    homepage,
     ...(purl !== undefined && {
       externalRefs: [{ referenceCategory: "PACKAGE-MANAGER", referenceType: "purl", referenceLocator: purl }],
     }),

@@ -8,7 +8,7 @@ export type ByteSource = AsyncIterable<Uint8Array>;
 export type ByteBody = Blob | ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>;
 
 /** Reads the bytes of a body; works once. */
-export async function* chunksOf(body: ByteBody): AsyncGenerator<Uint8Array> {
+export async function* bodyChunks(body: ByteBody): AsyncGenerator<Uint8Array> {
   if (body instanceof Uint8Array) yield body;
   else for await (const chunk of body instanceof Blob ? body.stream() : body) yield chunk;
 }

@@ -54,8 +54,8 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
     this.#log = log;
     this.#clock = clock;
     const backend = {
-      probe: () => this.#settle(),
-      isSettled: () => this.#pendingClears.size === 0,
+      probe: () => this.#recover(),
+      hasRecovered: () => this.#pendingClears.size === 0,
       onFailure: (error: unknown) => this.#failed(error),
     };
     this.#circuit = new Circuit(circuit, backend, clock);
@@ -63,7 +63,7 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
 
   /** Resolves once the cache works, or has failed: requests then skip it until it works. */
   async start(): Promise<void> {
-    await this.#circuit.attempt(() => this.#cache.check(), this.#circuit.newDeadline(START_DEADLINE_MS));
+    await this.#circuit.succeeds(() => this.#cache.check(), this.#circuit.newDeadline(START_DEADLINE_MS));
   }
 
   /** Counts of hits, misses and failures. */
@@ -131,35 +131,35 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
     lookUp: Promise<BlobDescriptor | undefined> | undefined,
   ): Promise<BlobDescriptor | undefined> {
     const deadline = this.#circuit.newDeadline();
-    const cached = lookUp && (await this.#circuit.attempt(() => lookUp, deadline))?.value;
+    const cached = lookUp && (await this.#circuit.orElse(() => lookUp, undefined, deadline));
     if (cached !== undefined) {
       this.#counters.count("hits");
       return cached;
     }
     this.#counters.count("misses");
-    const ticket = await this.#circuit.attempt(() => this.#cache.prepareFill(repository), deadline);
+    const ticket = await this.#circuit.orElse(() => this.#cache.prepareFill(repository), undefined, deadline);
     const found = await this.#authority.findLinkedBlob(repository, digest);
     if (found !== undefined && ticket !== undefined) {
       // Do not wait: the caller has its answer, and the circuit limits how long a fill takes.
-      void this.#fill(() => this.#cache.fill(repository, digest, found, ticket.value));
+      void this.#fill(() => this.#cache.fill(repository, digest, found, ticket));
     }
     return found;
   }
 
   async #fill(fill: () => Promise<void>): Promise<void> {
-    if ((await this.#circuit.attempt(fill)) !== undefined) this.#counters.count("fills");
+    if (await this.#circuit.succeeds(fill)) this.#counters.count("fills");
   }
 
   async #clear(repository: RepositoryName, digests: ReadonlySet<Digest>): Promise<void> {
-    const cleared = await this.#circuit.attempt(() =>
+    const isCleared = await this.#circuit.succeeds(() =>
       Promise.all([...digests].map((digest) => this.#cache.clear(repository, digest))),
     );
     // The circuit is open now, so no look-up reads the entry that could not be cleared.
-    if (cleared === undefined) this.#pendingClears.add(repository);
+    if (!isCleared) this.#pendingClears.add(repository);
   }
 
   /** Runs the pending clears; rejects while the cache cannot be trusted. */
-  async #settle(): Promise<void> {
+  async #recover(): Promise<void> {
     await this.#cache.check();
     for (const repository of this.#pendingClears) {
       this.#pendingClears.delete(repository);

@@ -13,7 +13,7 @@ export interface CircuitBackend {
   /** Checks that the backend can be trusted again, and does what was missed in the meantime. */
   readonly probe: () => Promise<void>;
   /** Whether nothing is left to do; called at the moment when the circuit would close. */
-  readonly isSettled: () => boolean;
+  readonly hasRecovered: () => boolean;
   /** Called for every failure, including those of probes. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -49,22 +49,28 @@ export class Circuit implements Disposable {
   }
 
   /**
-   * The result of `call`; `undefined` if it failed, took too long, or was not made. Never rejects.
+   * The result of `call`, or `fallback` if it failed, took too long, or was not made. Never rejects.
    *
    * `deadline` is a time on the circuit's clock; several calls can share one.
    */
-  async attempt<Result>(
+  async orElse<Result, Fallback>(
     call: () => Promise<Result> | Result,
+    fallback: Fallback,
     deadline = this.newDeadline(),
-  ): Promise<{ readonly value: Result } | undefined> {
-    if (this.#open) return undefined;
+  ): Promise<Result | Fallback> {
+    if (this.#open) return fallback;
     try {
       const result = call();
-      return { value: result instanceof Promise ? await this.#within(deadline, result) : result };
+      return result instanceof Promise ? await this.#within(deadline, result) : result;
     } catch (error) {
       this.fail(error);
-      return undefined;
+      return fallback;
     }
+  }
+
+  /** Whether `call` succeeded in time. Never rejects. */
+  async succeeds(call: () => Promise<unknown>, deadline = this.newDeadline()): Promise<boolean> {
+    return this.orElse(() => call().then(() => true), false, deadline);
   }
 
   /** The deadline for calls that begin now and may take `withinMs` together. */
@@ -93,7 +99,7 @@ export class Circuit implements Disposable {
   async #tryAgain(): Promise<void> {
     try {
       await this.#within(this.newDeadline(PROBE_DEADLINE_MS), this.#backend.probe());
-      if (this.#backend.isSettled()) this.#open = false;
+      if (this.#backend.hasRecovered()) this.#open = false;
     } catch (error) {
       this.#backend.onFailure(error);
     }

@@ -99,15 +99,15 @@ export class UnlinkFeed implements Disposable {
 
   /** Reads what is new; starts at the oldest entry kept if the feed missed what came before it. */
   async #catchUp(latest: number): Promise<void> {
-    let position = this.#position ?? Number.NaN;
-    while (position !== latest) {
-      const unlinks = await this.#log.listUnlinks(position || 0, BATCH);
-      const [first, last] = [unlinks[0], unlinks.at(-1)];
-      if (first?.number !== position + 1) this.#listener.forgetAll();
+    let position = this.#position ?? 0;
+    let mayMiss = this.#position === undefined;
+    do {
+      const unlinks = await this.#log.listUnlinks(position, BATCH);
+      if (mayMiss || unlinks[0]?.number !== position + 1) this.#listener.forgetAll();
+      mayMiss = false;
       await Promise.all(unlinks.map(({ repository, digest }) => this.#listener.forget(repository, digest)));
-      position = last?.number ?? latest;
-      if (position > latest) break;
-    }
+      position = unlinks.at(-1)?.number ?? latest;
+    } while (position < latest);
     this.#position = position;
   }
 }

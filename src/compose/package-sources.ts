@@ -46,7 +46,7 @@ function createAptSources(
     alwaysIncluded: apt.include,
     essential: apt.essential,
     refreshListsSeconds: apt.listMaxAgeSeconds,
-    ...(apt.sourcesFile === undefined ? {} : { sourcesFile: resolve(apt.sourcesFile) }),
+    sourcesFile: apt.sourcesFile && resolve(apt.sourcesFile),
   };
   return [new AptSource(options, runner, log)];
 }

@@ -41,7 +41,7 @@ export async function openStores(
   const metadata = opened.use(
     await openMetadataStore(engine, {
       manifestCacheBytes: config.registry.manifestCacheBytes,
-      ...(mayRefuse && { beforeCreation: () => refuseNewMetadata(driver) }),
+      beforeCreation: mayRefuse ? () => refuseNewMetadata(driver) : undefined,
     }),
   );
   if (mayRefuse) await refuseMissingContent(metadata.content, driver);
@@ -69,7 +69,7 @@ export function createBlobStore(
 ): BlobStore {
   const onFailure = (err: Error) => log.error({ err }, "the thread that hashes failed");
   const hashThread = availableParallelism() > 1 ? opened.use(new HashThread(onFailure)) : undefined;
-  return new BlobStore(driver, { ...options, ...(hashThread && { hashThread }) });
+  return new BlobStore(driver, { ...options, hashThread });
 }
 
 /** Locks for all processes that share the metadata. */
@@ -113,16 +113,11 @@ function s3Options(content: Extract<Config["content"], { driver: "s3" }>): S3Dri
     region: content.region,
     forcePathStyle: content.forcePathStyle,
     partSizeBytes: content.partBytes,
-    ...(content.endpoint && { endpoint: content.endpoint }),
-    ...(accessKeyId && secretAccessKey && { credentials: { accessKeyId, secretAccessKey } }),
-    ...(content.storageClass && { storageClass: content.storageClass }),
-    ...(encryption && {
-      encryption: {
-        algorithm: encryption,
-        ...(content.encryptionKeyId && { keyId: content.encryptionKeyId }),
-      },
-    }),
-    ...(content.redirect && { redirect: { ...(redirectEndpoint && { endpoint: redirectEndpoint }) } }),
+    endpoint: content.endpoint,
+    credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined,
+    storageClass: content.storageClass,
+    encryption: encryption && { algorithm: encryption, keyId: content.encryptionKeyId },
+    redirect: content.redirect ? { endpoint: redirectEndpoint } : undefined,
   };
 }
 

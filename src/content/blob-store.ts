@@ -36,9 +36,9 @@ export interface BlobStoreOptions {
   /** Keeps requests for one upload apart. The default covers this process, which is enough for a single instance. */
   readonly locks?: WorkLocks;
   /** Hashes large uploads, so that this thread can serve other requests. The caller disposes of it. */
-  readonly hashThread?: HashThread;
+  readonly hashThread?: HashThread | undefined;
   /** How long requests for one upload wait for each other. */
-  readonly patience?: UploadPatience;
+  readonly patience?: UploadPatience | undefined;
 }
 
 /** The content store: verified blobs and resumable uploads over any driver. It knows nothing of repositories. */

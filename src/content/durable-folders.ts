@@ -41,7 +41,7 @@ export class DurableFolders {
   }
 
   /** Makes the folder's entries durable, and the entries of all its parents up to the root. */
-  async settle(folder: string): Promise<void> {
+  async sync(folder: string): Promise<void> {
     const parent = dirname(folder);
     const upper: string[] = [];
     for (let path = parent; path !== this.#root; path = dirname(path)) {

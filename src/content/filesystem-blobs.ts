@@ -5,10 +5,11 @@ import { LRUCache } from "lru-cache";
 import type { ByteRange } from "../bytes/byte-range.ts";
 import { PieceBuffer } from "../bytes/piece-buffer.ts";
 import { algorithmOf, type Digest, encodedOf, isDigest } from "../oci/digest.ts";
+import { absent, errorCode, isAbsent } from "../oci/system-error.ts";
 import { BLOBS_PREFIX, blobFolder, blobKey, DATA_NAME } from "./blob-paths.ts";
 import { StorageError, type StoredBlob } from "./content-driver.ts";
 import type { DurableFolders } from "./durable-folders.ts";
-import { absent, errorCode, isAbsent, reportingFailure } from "./storage-failure.ts";
+import { reportingFailure } from "./storage-failure.ts";
 
 const { O_RDONLY, O_NONBLOCK } = constants;
 
@@ -108,7 +109,7 @@ export class FilesystemBlobs {
     const replaced = this.stat(digest) !== undefined;
     await this.#move(path, digest, target);
     try {
-      await this.#settle(join(this.#root, blobFolder(digest)));
+      await this.#syncFolder(join(this.#root, blobFolder(digest)));
     } catch (error) {
       // Keep a blob that existed before, because others may rely on it.
       if (!replaced) await rm(target, { force: true });
@@ -157,10 +158,10 @@ export class FilesystemBlobs {
   }
 
   /** Makes a blob's folder durable. If another request deletes the blob meanwhile, there is nothing left to do. */
-  async #settle(folder: string): Promise<void> {
+  async #syncFolder(folder: string): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#folders.settle(folder);
+        return await this.#folders.sync(folder);
       } catch (error) {
         // If the folder above is gone too, nobody deleted the blob: the data is lost.
         if (!isAbsent(error) || attempt === PLACE_ATTEMPTS || !existsSync(dirname(folder))) throw error;

@@ -113,7 +113,7 @@ export class FilesystemDriver implements ContentDriver {
     await reportingFailure(NAME, "publish", digest, async () => {
       // Otherwise the blob's folders would be created where the lost root was.
       this.#root.checkPresence();
-      const path = await this.#uploads.settle(id, revision);
+      const path = await this.#uploads.syncOrDiscard(id, revision);
       await this.#blobs.place(path, digest);
       await this.#uploads.discard(id);
     });

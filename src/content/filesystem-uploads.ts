@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteSource } from "../bytes/byte-source.ts";
+import { absent, isAbsent } from "../oci/system-error.ts";
 import { AppendFile, DirectWrites } from "./append-file.ts";
 import { DATA_NAME, UPLOADS_PREFIX, uploadFolder, uploadKey } from "./blob-paths.ts";
 import {
@@ -13,7 +14,7 @@ import {
 import type { SyncData } from "./early-flush.ts";
 import { FileAppender } from "./file-appender.ts";
 import { type GatherBounds, privateBuffers, SharedBuffers } from "./gather-buffers.ts";
-import { absent, isAbsent, reportingFailure } from "./storage-failure.ts";
+import { reportingFailure } from "./storage-failure.ts";
 import type { Tap } from "./write-queue.ts";
 
 /** Buffers of the first few concurrent appends: large, so that the disk and the hash thread get large pieces. */
@@ -123,7 +124,7 @@ export class FilesystemUploads {
    *
    * Drops an upload whose sync failed: the system forgets bytes that it could not write, and reports that only once.
    */
-  async settle(id: UploadId, revision: string): Promise<string> {
+  async syncOrDiscard(id: UploadId, revision: string): Promise<string> {
     const path = this.#path(id);
     await closing(await open(path, "r+"), async (handle) => {
       const state = await stateOf(handle);

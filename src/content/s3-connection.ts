@@ -13,17 +13,17 @@ export interface S3BucketOptions {
   /** AWS's name of the region; any text for servers without regions. */
   readonly region: string;
   /** Address of a server that is not AWS, such as `http://127.0.0.1:9000`. */
-  readonly endpoint?: string;
+  readonly endpoint?: string | undefined;
   /** Puts the bucket into the path instead of the host name. Most servers other than AWS need this. */
   readonly forcePathStyle?: boolean;
   /** Without keys, the SDK looks where AWS's own tools look: environment, files, the machine's role. */
-  readonly credentials?: {
-    readonly accessKeyId: string;
-    readonly secretAccessKey: string;
-    readonly sessionToken?: string;
-  };
-  readonly storageClass?: string;
-  readonly encryption?: { readonly algorithm: "AES256" | "aws:kms"; readonly keyId?: string };
+  readonly credentials?:
+    | { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
+    | undefined;
+  readonly storageClass?: string | undefined;
+  readonly encryption?:
+    | { readonly algorithm: "AES256" | "aws:kms"; readonly keyId?: string | undefined }
+    | undefined;
   /** Maximum attempts of a request; default 5. The pauses between them grow and vary at random. */
   readonly maxAttempts?: number;
 }

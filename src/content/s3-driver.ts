@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { ByteRange } from "../bytes/byte-range.ts";
-import { type ByteBody, type ByteSource, chunksOf } from "../bytes/byte-source.ts";
+import { type ByteBody, type ByteSource, bodyChunks } from "../bytes/byte-source.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import { BLOBS_PREFIX, blobKey, digestOfBlobKey, UPLOADS_PREFIX, uploadFolder } from "./blob-paths.ts";
@@ -31,12 +31,15 @@ export interface S3DriverOptions extends S3BucketOptions {
   /** Memory of all uploads together in bytes; default 32 MiB. If it is used up, uploads take turns. */
   readonly bufferBytes?: number;
   /** Lets clients fetch blobs directly from the bucket. */
-  readonly redirect?: {
-    /** How long a URL is valid; default 20 minutes. */
-    readonly expiresInSeconds?: number;
-    /** The server's address for clients, if it differs from ours. */
-    readonly endpoint?: string;
-  };
+  readonly redirect?: RedirectOptions | undefined;
+}
+
+/** How clients fetch blobs directly from the bucket. */
+interface RedirectOptions {
+  /** How long a URL is valid; default 20 minutes. */
+  readonly expiresInSeconds?: number;
+  /** The server's address for clients, if it differs from ours. */
+  readonly endpoint?: string | undefined;
 }
 
 interface RedirectTarget {
@@ -89,7 +92,7 @@ export class S3Driver implements ContentDriver {
     const redirect = options.redirect && {
       bucket: await S3Bucket.connect({
         ...options,
-        ...(options.redirect.endpoint && { endpoint: options.redirect.endpoint }),
+        endpoint: options.redirect.endpoint ?? options.endpoint,
       }),
       expiresInSeconds: options.redirect.expiresInSeconds ?? DEFAULT_EXPIRY_SECONDS,
     };
@@ -122,7 +125,7 @@ export class S3Driver implements ContentDriver {
     const body = await this.open(digest, size, range);
     if (body === undefined)
       throw new StorageError(S3_DRIVER, "read", digest, `not stored with ${size} bytes`);
-    yield* chunksOf(body);
+    yield* bodyChunks(body);
   }
 
   async locate(digest: Digest): Promise<string | undefined> {

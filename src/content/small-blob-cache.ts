@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { ByteRange } from "../bytes/byte-range.ts";
-import { type ByteBody, chunksOf } from "../bytes/byte-source.ts";
+import { type ByteBody, bodyChunks } from "../bytes/byte-source.ts";
 import { type Awaitable, whenReady } from "../concurrency/awaitable.ts";
 import type { Digest } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
@@ -74,7 +74,7 @@ export class SmallBlobCache implements BlobProvider {
     const bytes = new Uint8Array(size);
     let offset = 0;
     try {
-      for await (const chunk of verified(chunksOf(body), descriptor)) {
+      for await (const chunk of verified(bodyChunks(body), descriptor)) {
         bytes.set(chunk, offset);
         offset += chunk.byteLength;
       }

@@ -65,7 +65,7 @@ export class Dispatcher {
   #answer(router: Router, arrival: Arrival, context: RequestContext): Awaitable<Response> {
     try {
       const reply = this.#call(router, arrival.path, context);
-      if (reply instanceof Promise) return this.#settle(reply, arrival, context);
+      if (reply instanceof Promise) return this.#answerLater(reply, arrival, context);
       context.body[Symbol.dispose]();
       return this.#parts.responder.respond(reply, arrival);
     } catch (error) {
@@ -75,7 +75,7 @@ export class Dispatcher {
     }
   }
 
-  async #settle(reply: Promise<Reply>, arrival: Arrival, context: RequestContext): Promise<Response> {
+  async #answerLater(reply: Promise<Reply>, arrival: Arrival, context: RequestContext): Promise<Response> {
     try {
       return this.#parts.responder.respond(await reply, arrival);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { dlopen, FFIType } from "bun:ffi";
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
+import { absent } from "../oci/system-error.ts";
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NON_BLOCKING = 4;
@@ -53,10 +54,7 @@ export class FileLock implements AsyncDisposable {
 
 async function isStillAt(path: string, file: FileHandle): Promise<boolean> {
   const opened = await file.stat();
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
+  const found = await stat(path).catch(absent);
   return found !== undefined && found.ino === opened.ino && found.dev === opened.dev;
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { KeyedLock } from "../concurrency/keyed-lock.ts";
 import type { WorkLocks } from "../concurrency/work-locks.ts";
 import { StorageError } from "../oci/storage-error.ts";
+import { isAbsent } from "../oci/system-error.ts";
 import { FileLock } from "./file-lock.ts";
 
 const FIRST_PAUSE_MS = 2;
@@ -82,7 +83,7 @@ export class FolderLocks implements WorkLocks {
       return await FileLock.tryAcquire(path);
     } catch (error) {
       // Creating a file finds nothing missing but its folder.
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") throw this.#gone(error);
+      if (isAbsent(error)) throw this.#gone(error);
       throw new StorageError("locks", "lock", path, error);
     }
   }

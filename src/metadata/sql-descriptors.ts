@@ -97,8 +97,8 @@ export async function writeDescriptor(session: SqlSession, id: number, manifest:
     mediaType,
     digest,
     size: bytes.byteLength,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(annotations === undefined ? {} : { annotations }),
+    artifactType,
+    annotations,
   };
   const json = new TextEncoder().encode(JSON.stringify(descriptor));
   const isLarge = json.byteLength > SMALL_BYTES;

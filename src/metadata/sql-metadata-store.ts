@@ -18,7 +18,7 @@ export interface MetadataStoreOptions {
   /** Memory for cached manifests in bytes; 0 caches none. */
   readonly manifestCacheBytes?: number;
   /** Runs before the first table of a new database is created; if it rejects, no table is created. */
-  readonly beforeCreation?: () => Promise<void>;
+  readonly beforeCreation?: (() => Promise<void>) | undefined;
 }
 
 const DEFAULT_MANIFEST_CACHE_BYTES = 64 * 1024 * 1024;

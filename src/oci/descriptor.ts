@@ -7,8 +7,8 @@ export interface Descriptor {
   /** Bytes, 0 or more. */
   readonly size: number;
   readonly urls?: readonly string[];
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly artifactType?: string;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+  readonly artifactType?: string | undefined;
   readonly data?: string;
   readonly platform?: Platform;
 }

@@ -28,10 +28,10 @@ export interface ReferencedContent {
 export interface ParsedManifest {
   readonly mediaType: string;
   readonly references: readonly ReferencedContent[];
-  readonly subject?: Digest;
+  readonly subject?: Digest | undefined;
   /** Shown in referrers lists: the manifest's own type, otherwise an image's config type; an index may have none. */
-  readonly artifactType?: string;
-  readonly annotations?: Readonly<Record<string, string>>;
+  readonly artifactType?: string | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 type Parser = (value: unknown, mediaType: string) => ParsedManifest;
@@ -136,9 +136,9 @@ function referrerFields(
   artifactType: string | undefined,
 ): Pick<ParsedManifest, "subject" | "artifactType" | "annotations"> {
   return {
-    ...(manifest.subject ? { subject: manifest.subject.digest } : {}),
-    ...(artifactType ? { artifactType } : {}),
-    ...(manifest.annotations ? { annotations: manifest.annotations } : {}),
+    subject: manifest.subject?.digest,
+    artifactType: artifactType || undefined,
+    annotations: manifest.annotations ?? undefined,
   };
 }
 

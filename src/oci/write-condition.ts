@@ -8,9 +8,9 @@ export type ExpectedDigests = "any" | readonly Digest[];
 /** The condition that a reference must meet for a write to happen (RFC 9110, section 13.1). */
 export interface WriteCondition {
   /** It leads to one of these manifests. */
-  readonly ifMatch?: ExpectedDigests;
+  readonly ifMatch?: ExpectedDigests | undefined;
   /** It names none of these. */
-  readonly ifNoneMatch?: ExpectedDigests;
+  readonly ifNoneMatch?: ExpectedDigests | undefined;
 }
 
 /** The content that a reference names now. */

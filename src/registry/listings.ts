@@ -22,7 +22,7 @@ export class Listings {
       after,
       limit,
       list: async (last, batch) => {
-        const tags = await this.#ledger.listTags(repository, request(last, batch));
+        const tags = await this.#ledger.listTags(repository, pageRequest(last, batch));
         if (tags !== undefined) return tags;
         throw new RegistryError("name-unknown", "repository name not known to registry", {
           detail: { name: repository },
@@ -41,14 +41,14 @@ export class Listings {
     return collectPage({
       after,
       limit,
-      list: (last, batch) => this.#ledger.listRepositories(request(last, batch)),
+      list: (last, batch) => this.#ledger.listRepositories(pageRequest(last, batch)),
       accepts: (name) => this.#access.allows(caller, "pull", name),
     });
   }
 }
 
 /** The part of a page to read from the ledger. */
-export function request<Key extends string>(
+export function pageRequest<Key extends string>(
   after: Key | undefined,
   limit: number,
 ): { after?: Key; limit: number } {

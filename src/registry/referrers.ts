@@ -5,7 +5,7 @@ import type { Referrer, ReferrerLedger } from "../metadata/ports/referrer-ledger
 import type { Digest } from "../oci/digest.ts";
 import { referrersTag } from "../oci/referrers-tag.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { request } from "./listings.ts";
+import { pageRequest } from "./listings.ts";
 import type { Manifests } from "./manifests.ts";
 import { MAX_PAGE_BYTES } from "./page.ts";
 import { KnownReferrersPages, type ReferrersPage } from "./referrers-page.ts";
@@ -87,7 +87,7 @@ export class Referrers {
       repository,
       subject,
       filterBy(artifactType),
-      request(after, limit + 1),
+      pageRequest(after, limit + 1),
     );
     return entries.length > limit ? { entries, upTo: entries.at(-1)?.digest } : { entries };
   }

@@ -38,7 +38,7 @@ export interface AptSourceOptions {
   /** Whether to add Debian's essential packages, which other packages need without declaring it. */
   readonly essential: boolean;
   readonly refreshListsSeconds: number;
-  readonly sourcesFile?: string;
+  readonly sourcesFile?: string | undefined;
   readonly extraConfiguration?: string;
 }
 

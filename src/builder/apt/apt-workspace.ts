@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import type { Logger } from "../../log.ts";
 import type { RegistryError } from "../../oci/registry-error.ts";
+import { absent } from "../../oci/system-error.ts";
 import { CommandError, type CommandResult, type CommandRunner } from "../process/command-runner.ts";
 import { atLowPriority } from "../process/low-priority.ts";
 import { aptFailure, loggedOutput } from "./apt-output.ts";
@@ -190,12 +191,8 @@ export class AptWorkspace {
   }
 
   async #refreshedAt(): Promise<number | undefined> {
-    try {
-      return Math.floor((await stat(this.#stamp)).mtimeMs);
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw cause;
-    }
+    const stamp = await stat(this.#stamp).catch(absent);
+    return stamp && Math.floor(stamp.mtimeMs);
   }
 
   /** Runs an apt command under a lock that other processes on the same folder respect. */

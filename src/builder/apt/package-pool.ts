@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
+import { absent } from "../../oci/system-error.ts";
 import { isRunning } from "../process/process-names.ts";
 import type { DebianPackage } from "./debian-package.ts";
 
@@ -166,12 +167,7 @@ class HeldPackages implements FetchedPackages {
 
 /** When a file was last modified, in milliseconds since the epoch; `undefined` if it does not exist. */
 async function modifiedAt(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).mtimeMs;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw cause;
-  }
+  return (await stat(path).catch(absent))?.mtimeMs;
 }
 
 async function sha256Of(file: string): Promise<string> {

@@ -103,10 +103,10 @@ function readSysusers(text: string, wishes: Wishes): void {
     wishes.users.push({
       name,
       ...fixed,
-      ...(group === undefined ? {} : { group }),
-      ...(comment === "-" ? {} : { comment }),
+      group,
+      comment: comment === "-" ? undefined : comment,
       home: home === "-" ? "/" : home,
-      ...(shell === "-" ? {} : { shell }),
+      shell: shell === "-" ? undefined : shell,
       createHome: false,
     });
   }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 const Account = z.object({ name: z.string(), id: z.number().optional() });
+/** `link` is the generic path, such as `/usr/bin/awk`, and `path` its target. */
 const Place = z.object({ link: z.string(), name: z.string(), path: z.string() });
 
 /** The stored form of {@link PackageFacts}, kept with a cached layer. */
@@ -11,9 +12,12 @@ const PackageFactsSchema = z.object({
   conffiles: z.array(z.object({ path: z.string(), md5: z.string() })),
   /** Small files that describe accounts, shells and library folders, by path in the image. */
   texts: z.record(z.string(), z.string()),
+  /** Groups that the package's script would add. */
   groups: z.array(Account),
+  /** Users that the package's script would add. */
   users: z.array(
     Account.extend({
+      /** Name or number of the primary group; a group of the user's own name when absent. */
       group: z.string().optional(),
       comment: z.string().optional(),
       home: z.string().optional(),
@@ -21,6 +25,7 @@ const PackageFactsSchema = z.object({
       createHome: z.boolean(),
     }),
   ),
+  /** Members to add to groups. */
   memberships: z.array(z.object({ user: z.string(), group: z.string() })),
   /** Alternatives whose target is in this package. */
   alternatives: z.array(Place.extend({ priority: z.number(), slaves: z.array(Place) })),
@@ -46,10 +51,15 @@ export function formatFacts(facts: readonly PackageFacts[]): string {
   return JSON.stringify(facts);
 }
 
+/** The name of a package. */
+export function packageName({ control }: Pick<PackageFacts, "control">): string {
+  return /^Package: *(\S+)/m.exec(control)?.[1] ?? "";
+}
+
 /** The facts of all packages in the given layers, in ascending order of package name. */
 export function parseFacts(layers: readonly string[]): readonly PackageFacts[] {
   const named = layers
     .flatMap((layer) => LayerFacts.parse(JSON.parse(layer)))
-    .map((facts) => ({ facts, name: /^Package: *(\S+)/m.exec(facts.control)?.[1] ?? "" }));
+    .map((facts) => ({ facts, name: packageName(facts) }));
   return named.toSorted((left, right) => (left.name < right.name ? -1 : 1)).map(({ facts }) => facts);
 }

@@ -7,7 +7,7 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { alternativeFiles } from "./alternatives.ts";
 import { dpkgStatus } from "./dpkg-status.ts";
 import { loaderCache } from "./loader-cache.ts";
-import { type PackageFacts, parseFacts } from "./package-facts.ts";
+import { type PackageFacts, packageName, parseFacts } from "./package-facts.ts";
 
 const DAY_MS = 86_400_000;
 const SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -67,12 +67,12 @@ export function createTopLayer(platform: Platform, layerFacts: readonly string[]
 /** The settings to run an image of these packages: with a shell, if there is one. */
 export function imageSettings(layerFacts: readonly string[]): ImageSettings {
   const packages = parseFacts(layerFacts);
-  const names = new Set(packages.map((one) => /^Package: *(\S+)/m.exec(one.control)?.[1]));
+  const names = new Set(packages.map(packageName));
   const command = names.has("bash") ? ["bash"] : names.has("dash") ? ["sh"] : undefined;
   return {
     createdAt: newestModification(packages),
     environment: names.has("ca-certificates") ? [SEARCH_PATH, CERTIFICATES] : [SEARCH_PATH],
-    ...(command === undefined ? {} : { command }),
+    command,
   };
 }
 

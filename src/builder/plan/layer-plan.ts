@@ -30,7 +30,7 @@ export interface LayerPlan {
   /** Changes whenever the same parts may be grouped in another way. */
   readonly formatVersion: number;
   /** Digest of the popularity data that decides with the parts; absent if nothing but the parts decides. */
-  readonly popularityDigest?: Digest;
+  readonly popularityDigest?: Digest | undefined;
   /** This plan for parts whose source has popularity data of its own; absent if such data does not count. */
   readonly withPopularity?: (popularity: Popularity) => LayerPlan;
 

@@ -27,7 +27,7 @@ export function nixeryPlan(popularity: Popularity): LayerPlan {
   return {
     kind: "nixery",
     formatVersion: 1,
-    ...(popularity.counts.size > 0 && { popularityDigest: popularity.digest }),
+    popularityDigest: popularity.counts.size > 0 ? popularity.digest : undefined,
 
     plan<Part extends PlanPart>(parts: readonly Part[], budget: number): PartGroups<Part> {
       const groups = nixeryGroups(parts, popularity, budget);

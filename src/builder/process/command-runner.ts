@@ -162,16 +162,16 @@ function waitForEnd(
     () => stop(new CommandTimeout(`${program} took longer than ${options.timeoutMs} ms`)),
     options.timeoutMs,
   );
-  const settle = (): void => {
+  const stopTimer = (): void => {
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", onAbort);
   };
   child.once("error", (cause) => {
-    settle();
+    stopTimer();
     reject(new CommandError(`${program} cannot be started: ${cause.message}`, { cause }));
   });
   child.once("close", (exitCode, killedBy) => {
-    settle();
+    stopTimer();
     if (failure !== undefined) reject(failure);
     else if (exitCode === null) reject(new CommandError(`${program} was ended by ${killedBy}`));
     else resolve(exitCode);

@@ -20,8 +20,8 @@ export function writeCondition(
   if (ifMatch === null && ifNoneMatch === null) return undefined;
   const condition = {
     // Only strong tags: "the client MUST use the strong comparison" (RFC 9110, section 13.1.1).
-    ...(ifMatch === null ? {} : { ifMatch: expectedDigests("If-Match", ifMatch, false) }),
-    ...(ifNoneMatch === null ? {} : { ifNoneMatch: expectedDigests("If-None-Match", ifNoneMatch, true) }),
+    ifMatch: ifMatch === null ? undefined : expectedDigests("If-Match", ifMatch, false),
+    ifNoneMatch: ifNoneMatch === null ? undefined : expectedDigests("If-None-Match", ifNoneMatch, true),
   };
   registry.access.require(caller, "pull", name);
   return condition;

@@ -37,10 +37,10 @@ export interface NewManifest extends ManifestName {
   /** All digests of the bytes, including {@link ManifestName.digest}. */
   readonly digests: readonly Digest[];
   readonly references: readonly ManifestReference[];
-  readonly subject?: Digest;
+  readonly subject?: Digest | undefined;
   /** Its entry in referrers lists. */
-  readonly artifactType?: string;
-  readonly annotations?: Readonly<Record<string, string>>;
+  readonly artifactType?: string | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Manifests and tags by repository. */
