@@ -12,3 +12,6 @@ export async function* bodyChunks(body: ByteBody): AsyncGenerator<Uint8Array> {
   if (body instanceof Uint8Array) yield body;
   else for await (const chunk of body instanceof Blob ? body.stream() : body) yield chunk;
 }
+
+/** A source without bytes. */
+export async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -67,7 +67,7 @@ export interface BlobClaim {
 export interface LastChunk {
   readonly source: ByteSource;
   /** Its offset, if the client states one. */
-  readonly offset?: number;
+  readonly offset?: number | undefined;
 }
 
 /**

@@ -1,28 +1,22 @@
-import type { ByteSource } from "../bytes/byte-source.ts";
+import { type ByteSource, nothing } from "../bytes/byte-source.ts";
 import type { DigestAlgorithm } from "../bytes/content-hash.ts";
 import type { BlobDescriptor, BlobIngester, BlobProvider, BlobUpload } from "../content/blob-services.ts";
 import type { UploadId } from "../content/content-driver.ts";
 import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import type { UploadLedger } from "../metadata/ports/upload-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
-import { type Fault, RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { storageFailure } from "../oci/storage-error.ts";
+import { type AppendClaim, claimed } from "./append-claim.ts";
 import { linkNames } from "./linked-blobs.ts";
+import { cancelled, isGone, unlessBusy, uploadUnknown } from "./upload-faults.ts";
+import { UploadWatch } from "./upload-watch.ts";
 
 /** The state of an upload. */
 export interface UploadStatus {
   readonly id: UploadId;
   /** Bytes stored so far. */
   readonly size: number;
-}
-
-/** A client's claims about the bytes that it appends. Both are checked. */
-export interface AppendClaim {
-  /** The offset of the first byte, from `Content-Range`. */
-  readonly start?: number;
-  /** The length of the range in bytes. */
-  readonly length?: number;
 }
 
 /** A client's request to finish an upload. */
@@ -47,27 +41,20 @@ export interface UploadsParts {
 /** Stale sessions to drop at a time. */
 const PURGE_BATCH = 100;
 
-/** How often an append checks whether another process ended its session, in milliseconds. */
-const WATCH_INTERVAL_MS = 1_500;
-
-/** The faults that mean that an upload has ended. */
-const GONE: ReadonlySet<Fault> = new Set<Fault>(["upload-unknown", "upload-cancelled"]);
-
-/** When a client whose upload is busy may try again. */
-const RETRY_AFTER_SECONDS = 2;
-
 /** Upload sessions. Each can be used only through the repository in which it was opened. */
 export class Uploads {
   readonly #ingester: BlobIngester;
   readonly #provider: BlobProvider;
   readonly #ledger: UploadLedger;
   readonly #links: BlobLinks;
+  readonly #watch: UploadWatch;
 
   constructor({ ingester, provider, ledger, links }: UploadsParts) {
     this.#ingester = ingester;
     this.#provider = provider;
     this.#ledger = ledger;
     this.#links = links;
+    this.#watch = new UploadWatch(ledger);
   }
 
   /**
@@ -108,7 +95,7 @@ export class Uploads {
     const confirm = async () => {
       if ((await this.#ledger.findUpload(repository, id)) === undefined) throw cancelled();
     };
-    const size = await this.#watched(repository, upload, () =>
+    const size = await this.#watch.run(repository, upload, () =>
       upload.append(claimed(source, claim), claim.start, confirm),
     );
     return { id, size };
@@ -128,7 +115,7 @@ export class Uploads {
       if ((await this.#ledger.findUpload(repository, id)) === undefined) throw uploadUnknown();
       // Its bytes may be gone because the same finish is under way. Then only its turn tells how that one ended.
       const upload = this.#ingester.uploadOf(id);
-      return await this.#watched(repository, upload, () => this.#commit(repository, upload, end));
+      return await this.#watch.run(repository, upload, () => this.#commit(repository, upload, end));
     } catch (error) {
       const finished = isGone(error) && end.mayPull && (await this.#findLinked(repository, end.digest));
       if (!finished) throw error;
@@ -241,47 +228,8 @@ export class Uploads {
       if (!isFinished) throw uploadUnknown();
     };
     if (source === undefined && claim.start === undefined) return upload.commit({ digest }, record);
-    const last = { source: claimed(source ?? nothing(), claim), ...offsetOf(claim) };
+    const last = { source: claimed(source ?? nothing(), claim), offset: claim.start };
     return upload.commitWith(last, { digest }, record);
-  }
-
-  /**
-   * Works on an upload, and ends the work if another process ends the session. A failure then means that the session
-   * is gone.
-   */
-  async #watched<Result>(
-    repository: RepositoryName,
-    upload: BlobUpload,
-    work: () => Promise<Result>,
-  ): Promise<Result> {
-    const hasEnded = async () => (await this.#ledger.findUpload(repository, upload.id)) === undefined;
-    const look = async () => {
-      if (await hasEnded()) await upload.cancel();
-    };
-    // If this fails, the next check tries again. If bytes stay, the expiry removes them.
-    const timer = setInterval(() => void look().catch(() => undefined), WATCH_INTERVAL_MS);
-    try {
-      return await work();
-    } catch (error) {
-      if (isBusy(error)) throw await this.#busyAt(upload, error);
-      const isOver =
-        isGone(error) || (!(error instanceof RegistryError) && (await hasEnded().catch(() => false)));
-      if (!isOver) throw error;
-      // The process that ended the session may have left the bytes to this request.
-      await upload.cancel().catch(unlessBusy);
-      throw isGone(error) ? error : cancelled(error);
-    } finally {
-      clearInterval(timer);
-    }
-  }
-
-  async #busyAt(upload: BlobUpload, { message }: RegistryError): Promise<RegistryError> {
-    const size = await upload.size().catch((error: unknown) => {
-      // A finish that is under way has published the bytes already.
-      if (!isGone(error)) throw error;
-    });
-    const detail = { ...(size === undefined ? {} : { size }), retryAfterSeconds: RETRY_AFTER_SECONDS };
-    return new RegistryError("upload-busy", message, { detail });
   }
 
   /** The blob, if the repository links it and its content exists. */
@@ -290,53 +238,3 @@ export class Uploads {
     return blob !== undefined && (await this.#provider.holds(blob)) ? blob : undefined;
   }
 }
-
-function uploadUnknown(): RegistryError {
-  return new RegistryError("upload-unknown", "blob upload unknown to registry");
-}
-
-function cancelled(cause?: unknown): RegistryError {
-  return new RegistryError("upload-cancelled", "the upload was cancelled", { cause });
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof RegistryError && GONE.has(error.fault);
-}
-
-function isBusy(error: unknown): error is RegistryError {
-  return error instanceof RegistryError && error.fault === "upload-busy";
-}
-
-/**
- * Ignores a busy upload: the request that still works on it will notice that the session has ended, and drop the
- * bytes.
- */
-function unlessBusy(error: unknown): void {
-  if (!isBusy(error)) throw error;
-}
-
-function offsetOf({ start }: AppendClaim): { readonly offset?: number } {
-  return start === undefined ? {} : { offset: start };
-}
-
-/** The source; fails unless it has the length of its range. */
-function claimed(source: ByteSource, { length }: AppendClaim): ByteSource {
-  return length === undefined ? source : exactly(source, length);
-}
-
-/** Passes on `source`; fails as soon as it is longer than claimed, or at its end if it is shorter. */
-async function* exactly(source: ByteSource, length: number): AsyncGenerator<Uint8Array> {
-  let seen = 0;
-  for await (const chunk of source) {
-    seen += chunk.byteLength;
-    if (seen > length) break;
-    yield chunk;
-  }
-  if (seen !== length) {
-    throw new RegistryError("length-mismatch", "provided length did not match content length", {
-      detail: { length },
-    });
-  }
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

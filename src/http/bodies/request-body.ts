@@ -1,4 +1,4 @@
-import type { ByteSource } from "../../bytes/byte-source.ts";
+import { type ByteSource, nothing } from "../../bytes/byte-source.ts";
 import { freeBytes } from "../../bytes/free-bytes.ts";
 import { LOOP_TURNS } from "../../concurrency/loop-turns.ts";
 import { nextTurn } from "../../concurrency/next-turn.ts";
@@ -60,8 +60,6 @@ export function openBody(request: Request, idleTimer: IdleTimer, bodies: BodyMem
     [Symbol.dispose]: () => share[Symbol.dispose](),
   };
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /**
  * Opens a chunked body, which fails if trailers follow it: Bun passes on such a body as complete, and breaks the

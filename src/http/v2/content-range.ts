@@ -1,5 +1,5 @@
 import { RegistryError } from "../../oci/registry-error.ts";
-import type { AppendClaim } from "../../registry/uploads.ts";
+import type { AppendClaim } from "../../registry/append-claim.ts";
 
 const CONTENT_RANGE = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d{1,15}|\*))?$/;
 
