@@ -9,6 +9,8 @@ export interface BenchOptions {
   /** Uploads at once when memory is measured, and the size of each. */
   readonly uploads: number;
   readonly uploadMib: number;
+  /** Another checkout of Slipway, to measure in the same run. */
+  readonly beside: string | undefined;
   /** File for the report. */
   readonly write: string | undefined;
 }
@@ -23,6 +25,7 @@ Measures Slipway beside nginx, Distribution and zot, as far as they are installe
   --uploads N      uploads at once when memory is measured (64)
   --upload-mib N   size of each of them (256)
   --quick          a short trial of everything; its figures mean little
+  --beside FOLDER  also measures the Slipway in FOLDER, a checkout with its dependencies, such as the last release
   --write FILE     also write the report to FILE, such as docs/benchmarks.md`;
 
 /** Parses `args`; `undefined` if they ask for help. */
@@ -39,6 +42,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       "large-mib": text,
       uploads: text,
       "upload-mib": text,
+      beside: text,
       write: text,
     },
   });
@@ -52,6 +56,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     largeBlobMib: count("--large-mib", values["large-mib"], defaults.largeMib),
     uploads: count("--uploads", values.uploads, defaults.uploads),
     uploadMib: count("--upload-mib", values["upload-mib"], defaults.uploadMib),
+    beside: values.beside,
     write: values.write,
   };
 }

@@ -27,7 +27,7 @@ async function bench(options: BenchOptions): Promise<void> {
   }
   const folder = await mkdtemp(join(tmpdir(), "slipway-bench-"));
   try {
-    const { starters, missing } = findServers();
+    const { starters, missing } = findServers(options.beside);
     await using stack = new AsyncDisposableStack();
     const servers: BenchServer[] = [];
     const content = await createContent(folder, options.largeBlobMib);

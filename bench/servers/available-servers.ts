@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { ServerStarter } from "./bench-server.ts";
 import { startDistribution } from "./distribution.ts";
 import { startNginx } from "./nginx.ts";
@@ -15,9 +15,13 @@ export interface AvailableServers {
   readonly missing: readonly string[];
 }
 
-/** Looks on PATH, in the folder `SLIPWAY_TEST_BIN`, and in Debian's folders for administrators. */
-export function findServers(): AvailableServers {
-  const starters: ServerStarter[] = [startSlipway];
+/**
+ * Looks on PATH, in the folder `SLIPWAY_TEST_BIN`, and in Debian's folders for administrators. `beside` is another checkout
+ * of Slipway.
+ */
+export function findServers(beside: string | undefined): AvailableServers {
+  const starters: ServerStarter[] = [(folder) => startSlipway(folder)];
+  if (beside !== undefined) starters.push((folder) => startSlipway(folder, resolve(beside)));
   const missing: string[] = [];
   const add = (name: string, program: string, hint: string, start: (path: string) => ServerStarter) => {
     const path = findProgram(program);

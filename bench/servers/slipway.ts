@@ -4,15 +4,17 @@ import { freePort } from "../../test/support/free-port.ts";
 import type { BenchServer } from "./bench-server.ts";
 import { launch } from "./launch.ts";
 
-/** Starts Slipway like `npm start`, with defaults except for the address and the log. */
-export async function startSlipway(folder: string): Promise<BenchServer> {
+const ROOT = join(import.meta.dir, "../..");
+
+/** Starts the Slipway of a checkout like `npm start`, with defaults except for the address and the log. */
+export async function startSlipway(folder: string, checkout = ROOT): Promise<BenchServer> {
   const port = await freePort();
   return launch({
-    name: "Slipway",
+    name: checkout === ROOT ? "Slipway" : "Slipway beside",
     version: packageJson.version,
     port,
     isRegistry: true,
-    command: ["node", join(import.meta.dir, "../../scripts/slipway.mjs"), "serve"],
+    command: ["node", join(checkout, "scripts/slipway.mjs"), "serve"],
     environment: {
       SLIPWAY_HTTP_HOST: "127.0.0.1",
       SLIPWAY_HTTP_PORT: String(port),
