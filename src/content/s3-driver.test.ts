@@ -164,6 +164,33 @@ for (const make of S3_MAKES) {
       }
     }, 20_000);
 
+    it("keeps the bytes that it has when it cannot read them back, whatever it is given next", async () => {
+      const options = await createBucket();
+      await using direct = await open(options);
+      const content = sampleBytes(3 * MIB + 1000);
+      const { id } = await new BlobStore(direct).create();
+      await direct.appendUpload(id, 0, chunks([content.subarray(0, 3 * MIB)]), ignore);
+      await using proxy = await startSeveringProxy(Number(new URL(options.endpoint ?? "").port));
+      await using driver = await open({ ...options, endpoint: `http://${proxy.address}`, maxAttempts: 1 });
+      const source = (async function* () {
+        // The next answers are those to the read, which may be tried again.
+        proxy.severAfter(0, 4);
+        yield content.subarray(3 * MIB);
+      })();
+      await expect(driver.appendUpload(id, 3 * MIB, source, ignore)).rejects.toBeInstanceOf(StorageError);
+      expect(proxy.severed()).toBeGreaterThan(0);
+      expect((await direct.statUpload(id))?.size).toBe(3 * MIB);
+      const { revision } = await direct.appendUpload(
+        id,
+        3 * MIB,
+        chunks([content.subarray(3 * MIB)]),
+        ignore,
+      );
+      await direct.publishUpload(id, digestOf(content), revision);
+      const body = await direct.open(digestOf(content), content.byteLength);
+      expect(digestOf(await bytesOf(body))).toBe(digestOf(content));
+    });
+
     it("forgets a blob once an open found it lost, and finds it again once it was pushed", async () => {
       const options = await createBucket();
       await using driver = await open(options);

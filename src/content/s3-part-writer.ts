@@ -97,20 +97,29 @@ export class S3PartWriter implements BufferHolder {
     if (this.#failure !== undefined) throw this.#failure.cause;
   }
 
-  /** A buffer that begins with the tail's bytes, if there are any. */
+  /** A buffer that begins with the tail's bytes, if there are any. It is ours only once it has them. */
   async #refill(): Promise<Uint8Array<ArrayBuffer>> {
     // Parts were larger when this tail was written, so it is long enough to be a part.
     if (this.#tail !== undefined && this.#tail.size >= this.#buffers.size) await this.#promote(this.#tail);
     const buffer = await this.#buffers.acquire(this);
+    try {
+      if (this.#tail !== undefined) buffer.set(await this.#load(this.#tail));
+    } catch (error) {
+      this.#buffers.retire(this);
+      this.#buffers.release(buffer);
+      throw error;
+    }
     this.#buffer = buffer;
+    this.#gathered = this.#tail?.size ?? 0;
     this.heldSince = performance.now();
-    if (this.#tail === undefined) return buffer;
-    const found = await this.#bucket.get(this.#tail.key, undefined, this.#tail.etag);
-    const bytes = found && new Uint8Array(await new Response(found.body).arrayBuffer());
-    if (bytes?.byteLength !== this.#tail.size) throw new Error(`${this.#tail.key} has changed`);
-    buffer.set(bytes);
-    this.#gathered = bytes.byteLength;
     return buffer;
+  }
+
+  async #load(tail: S3Bytes): Promise<Uint8Array> {
+    const found = await this.#bucket.get(tail.key, undefined, tail.etag);
+    const bytes = found && new Uint8Array(await new Response(found.body).arrayBuffer());
+    if (bytes?.byteLength !== tail.size) throw new Error(`${tail.key} has changed`);
+    return bytes;
   }
 
   async #promote(tail: S3Bytes): Promise<void> {
@@ -160,8 +169,11 @@ export class S3PartWriter implements BufferHolder {
     return session;
   }
 
+  /** Stores what is gathered as the tail. A tail is only ever replaced by a longer one, which begins with its bytes. */
   async #storeTail(): Promise<void> {
-    if (this.#buffer === undefined || this.#gathered === (this.#tail?.size ?? 0)) return;
+    const stored = this.#tail?.size ?? 0;
+    if (this.#buffer === undefined || this.#gathered === stored) return;
+    if (this.#gathered < stored) throw new Error(`${this.#tail?.key} may not get shorter`);
     const key = tailKey(this.#before.id, sizeOf(this.#parts));
     const etag = await this.#bucket.put(key, this.#buffer.subarray(0, this.#gathered));
     this.#tail = { key, size: this.#gathered, etag };
