@@ -103,18 +103,15 @@ export class FilesystemBlobs {
     }
   }
 
-  /** Moves a synced file to its digest's path, durably. If a sync fails, the new file is removed again. */
+  /**
+   * Moves a synced file to its digest's path, durably.
+   *
+   * If a sync fails, the file stays: a push of the same bytes may have been told that they are durable. Without a link
+   * nobody can reach it.
+   */
   async place(path: string, digest: Digest): Promise<void> {
-    const target = this.#path(digest);
-    const replaced = this.stat(digest) !== undefined;
-    await this.#move(path, digest, target);
-    try {
-      await this.#syncFolder(join(this.#root, blobFolder(digest)));
-    } catch (error) {
-      // Keep a blob that existed before, because others may rely on it.
-      if (!replaced) await rm(target, { force: true });
-      throw error;
-    }
+    await this.#move(path, digest, this.#path(digest));
+    await this.#syncFolder(join(this.#root, blobFolder(digest)));
   }
 
   /** Like {@link stat}, but opens the file. */

@@ -159,17 +159,30 @@ describe("FilesystemDriver on a failing disk", () => {
     expect(await driver.statUpload(id)).toBeUndefined();
   });
 
-  it("publishes nothing when a folder cannot be synced", async () => {
+  it("fails a publish whose folder cannot be synced, and takes nothing from another one of the same bytes", async () => {
     await using folder = await temporaryFolder("content");
-    let broken = false;
+    let failFolder: (() => Promise<void>) | undefined;
     const driver = await FilesystemDriver.open({
       root: folder.path,
-      sync: { data: syncData, folder: (path) => (broken ? fail() : syncFolder(path)) },
+      sync: { data: syncData, folder: (path) => (failFolder ?? (() => syncFolder(path)))() },
     });
-    const { id, revision } = await uploadSample(driver, "lost");
-    broken = true;
-    await expect(driver.publishUpload(id, digestOf("lost"), revision)).rejects.toBeInstanceOf(StorageError);
-    expect(await driver.stat(digestOf("lost"))).toBeUndefined();
+    const digest = digestOf("layer");
+    const [first, second] = [await uploadSample(driver, "layer"), await uploadSample(driver, "layer")];
+    const begun = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    failFolder = async () => {
+      begun.resolve();
+      await released.promise;
+      throw failure;
+    };
+    const failing = driver.publishUpload(first.id, digest, first.revision);
+    await begun.promise;
+    // The file is there already. Its folder is synced for this publish, so its client is told that it is stored.
+    failFolder = undefined;
+    await driver.publishUpload(second.id, digest, second.revision);
+    released.resolve();
+    await expect(failing).rejects.toMatchObject({ cause: failure });
+    expect(await textOf(await driver.open(digest, 5))).toBe("layer");
   });
 
   it("fails an append whose early flush failed, and drops the upload", async () => {
