@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { OnDemandBuilder } from "./builder/on-demand-builder.ts";
 import type { PackageIndex } from "./builder/package-index.ts";
@@ -10,6 +9,7 @@ import { createBlobStore, openLocks, openStores, withSmallBlobs } from "./compos
 import { startUpkeep } from "./compose/upkeep.ts";
 import type { Config } from "./config/schema.ts";
 import type { UploadPatience } from "./content/upload-turns.ts";
+import { makeDurableFolder } from "./files/durable-folder.ts";
 import type { HttpServer } from "./http/server.ts";
 import type { Logger } from "./log.ts";
 import type { StorageError } from "./oci/storage-error.ts";
@@ -61,7 +61,7 @@ export async function compose(
 ): Promise<Slipway> {
   await using opened = new AsyncDisposableStack();
   const data = resolve(config.data);
-  await mkdir(data, { recursive: true });
+  await makeDurableFolder(data);
   const { engine, metadata, driver } = await openStores(config, data, opened, log, acceptDataLoss);
   const locks = await openLocks(config, data, opened);
   const store = createBlobStore(driver, { locks, patience }, opened, log);

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { type ByteBody, bodyChunks } from "../bytes/byte-source.ts";
 import { createContentHash } from "../bytes/content-hash.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
+import { absent } from "../files/system-error.ts";
 import { algorithmOf, digestOf, encodedOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import { absent } from "../oci/system-error.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
 import { blobsOf, manifestsOf } from "./image-assembly.ts";
 

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { errorCode } from "../oci/system-error.ts";
+import { errorCode } from "../files/system-error.ts";
 
 /**
  * Writes past the page cache start at a multiple of this and have such a length: the largest block size of today's

@@ -1,18 +1,6 @@
-import { mkdir, open } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-
-/** Makes the data of one path durable; rejects if the disk fails. */
-export type SyncFolder = (path: string) => Promise<void>;
-
-/** Syncs a folder's entries to the disk. */
-export async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
+import type { SyncFolder } from "../files/durable-folder.ts";
 
 /**
  * Folders under one root that survive a power cut once they are synced.
@@ -32,9 +20,9 @@ export class DurableFolders {
     this.#sync = sync;
   }
 
-  /** Creates the folder and its missing parents. */
+  /** Creates the folder and its missing parents, only for this user. */
   async create(folder: string): Promise<void> {
-    const first = await mkdir(folder, { recursive: true });
+    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
     for (let path = folder; first !== undefined && path.length >= first.length; path = dirname(path)) {
       this.#durable.delete(path);
     }

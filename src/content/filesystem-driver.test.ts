@@ -11,10 +11,10 @@ import {
   uploadSample,
 } from "../../test/contracts/content-driver-samples.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
+import { syncFolder } from "../files/durable-folder.ts";
 import { digestOf } from "../oci/digest.ts";
 import { blobKey } from "./blob-paths.ts";
 import { StorageError } from "./content-driver.ts";
-import { syncFolder } from "./durable-folders.ts";
 import { syncData } from "./early-flush.ts";
 import { FilesystemDriver } from "./filesystem-driver.ts";
 

@@ -1,12 +1,12 @@
-import { mkdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { ByteRange } from "../bytes/byte-range.ts";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
+import { makeDurableFolder, type SyncFolder, syncFolder } from "../files/durable-folder.ts";
 import type { Digest } from "../oci/digest.ts";
 import { UPLOADS_PREFIX } from "./blob-paths.ts";
 import type { ContentDriver, ListedUpload, StoredBlob, UploadId, UploadState } from "./content-driver.ts";
-import { DurableFolders, type SyncFolder, syncFolder } from "./durable-folders.ts";
+import { DurableFolders } from "./durable-folders.ts";
 import { type SyncData, syncData } from "./early-flush.ts";
 import { FilesystemBlobs } from "./filesystem-blobs.ts";
 import { FilesystemUploads } from "./filesystem-uploads.ts";
@@ -57,8 +57,7 @@ export class FilesystemDriver implements ContentDriver {
     const root = resolve(options.root);
     const sync = options.sync ?? { data: syncData, folder: syncFolder };
     return reportingFailure(NAME, "open", root, async () => {
-      const first = await mkdir(join(root, UPLOADS_PREFIX), { recursive: true });
-      if (first !== undefined) await syncUpwards(root, dirname(first), sync.folder);
+      await makeDurableFolder(join(root, UPLOADS_PREFIX), sync.folder);
       return new FilesystemDriver(new RootFolder(NAME, root), sync, options.directWrites ?? true);
     });
   }
@@ -133,13 +132,5 @@ export class FilesystemDriver implements ContentDriver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#root[Symbol.dispose]();
-  }
-}
-
-/** Syncs every folder from `lowest` up to and including `highest`. */
-async function syncUpwards(lowest: string, highest: string, sync: SyncFolder): Promise<void> {
-  for (let path = lowest; ; path = dirname(path)) {
-    await sync(path);
-    if (path === highest || path === dirname(path)) return;
   }
 }

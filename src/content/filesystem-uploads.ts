@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteSource } from "../bytes/byte-source.ts";
-import { absent, isAbsent } from "../oci/system-error.ts";
+import { absent, isAbsent } from "../files/system-error.ts";
 import { AppendFile, DirectWrites } from "./append-file.ts";
 import { DATA_NAME, UPLOADS_PREFIX, uploadFolder, uploadKey } from "./blob-paths.ts";
 import {
@@ -50,11 +50,11 @@ export class FilesystemUploads {
   /** Starts an upload; rejects if the id is in use. */
   async create(id: UploadId): Promise<void> {
     await reportingFailure(this.#driver, "create upload", id, async () => {
-      await mkdir(join(this.#root, uploadFolder(id))).catch((error: unknown) => {
+      await mkdir(join(this.#root, uploadFolder(id)), { mode: 0o700 }).catch((error: unknown) => {
         if (!isAbsent(error)) throw error;
         throw new StorageError(this.#driver, "create upload", id, error, "gone");
       });
-      const handle = await open(this.#path(id), "wx");
+      const handle = await open(this.#path(id), "wx", 0o600);
       await handle.close();
     });
   }

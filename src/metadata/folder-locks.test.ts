@@ -3,7 +3,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { WORK_LOCKS_CASES } from "../../test/contracts/work-locks.contract.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
-import { FileLock } from "./file-lock.ts";
+import { FileLock } from "../files/file-lock.ts";
 import { FolderLocks } from "./folder-locks.ts";
 
 let folder: TemporaryFolder;

@@ -4,9 +4,9 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { KeyedLock } from "../concurrency/keyed-lock.ts";
 import type { WorkLocks } from "../concurrency/work-locks.ts";
+import { FileLock } from "../files/file-lock.ts";
+import { isAbsent } from "../files/system-error.ts";
 import { StorageError } from "../oci/storage-error.ts";
-import { isAbsent } from "../oci/system-error.ts";
-import { FileLock } from "./file-lock.ts";
 
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
@@ -40,7 +40,7 @@ export class FolderLocks implements WorkLocks {
    */
   static async open(folder: string): Promise<FolderLocks> {
     try {
-      await mkdir(folder, { recursive: true });
+      await mkdir(folder, { recursive: true, mode: 0o700 });
       for (const name of await readdir(folder)) {
         await using _left = await FileLock.tryAcquire(join(folder, name));
       }

@@ -1,6 +1,7 @@
-import { mkdir } from "node:fs/promises";
+import { open as openFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Semaphore } from "../concurrency/semaphore.ts";
+import { makeDurableFolder } from "../files/durable-folder.ts";
 import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
 import { CheckpointSchedule } from "./sqlite-checkpoint-schedule.ts";
 import { openReader, openWriter, type SqliteConnection } from "./sqlite-connection.ts";
@@ -35,7 +36,9 @@ export async function openSqliteEngine(
 }
 
 async function open(path: string, onWarning: (error: Error) => void): Promise<SqlEngine> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDurableFolder(dirname(path));
+  // SQLite gives its other files the same mode.
+  await (await openFile(path, "a", 0o600)).close();
   const writer = openWriter(path);
   let reader: SqliteConnection | undefined;
   try {

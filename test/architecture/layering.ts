@@ -24,7 +24,7 @@ interface Layer {
 }
 
 /** Folders at the bottom, which nearly everyone may import: how to wait, what bytes are, threads. */
-const BOTTOM: readonly string[] = ["concurrency", "bytes", "threads", "oci"];
+const BOTTOM: readonly string[] = ["concurrency", "bytes", "threads", "files", "oci"];
 
 /** Rooms that no file is in yet, so that their first file finds its rule: see ARCHITECTURE.md, "Rooms to come". */
 const ROOMS_TO_COME: Readonly<Record<string, Layer>> = {
@@ -45,7 +45,8 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   concurrency: { folders: [] },
   bytes: { folders: [] },
   threads: { folders: [] },
-  oci: { folders: ["bytes", "concurrency"] },
+  files: { folders: [] },
+  oci: { folders: ["bytes", "concurrency", "files"] },
   config: { folders: ["oci"] },
   content: { folders: BOTTOM, ports: "types" },
   metadata: { folders: BOTTOM, ports: "types" },

@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
+import { absent } from "../../files/system-error.ts";
 import type { Logger } from "../../log.ts";
 import type { RegistryError } from "../../oci/registry-error.ts";
-import { absent } from "../../oci/system-error.ts";
 import { CommandError, type CommandResult, type CommandRunner } from "../process/command-runner.ts";
 import { atLowPriority } from "../process/low-priority.ts";
 import { aptFailure, loggedOutput } from "./apt-output.ts";

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
-import { absent } from "../../oci/system-error.ts";
+import { absent } from "../../files/system-error.ts";
 import { isRunning } from "../process/process-names.ts";
 import type { DebianPackage } from "./debian-package.ts";
 

@@ -1,6 +1,6 @@
 import { dlopen, FFIType } from "bun:ffi";
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
-import { absent } from "../oci/system-error.ts";
+import { absent } from "./system-error.ts";
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NON_BLOCKING = 4;
