@@ -1,7 +1,7 @@
 import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Makes the data of one path durable; rejects if the disk fails. */
+/** Makes a folder's entries durable; rejects if the disk fails. */
 export type SyncFolder = (path: string) => Promise<void>;
 
 /** Syncs a folder's entries to the disk. */
@@ -18,8 +18,8 @@ export async function syncFolder(path: string): Promise<void> {
  * Folders under one root that survive a power cut once they are synced.
  *
  * It remembers which of the shared upper folders this process has synced. An existing folder may have been created a
- * moment ago by another process or upload that has not synced it yet. There are few: one per algorithm and two hex
- * digits.
+ * moment ago by another process or upload that has not synced it yet. There are few of them: one per algorithm and two
+ * hex digits.
  */
 export class DurableFolders {
   readonly #root: string;

@@ -37,7 +37,7 @@ function shape<Shape extends z.ZodRawShape>(fields: Shape, known: readonly strin
         }
       }
     },
-    // Beside other problems too.
+    // Check this even if there are other problems.
     { when: ({ value }) => isObject(value) },
   );
 }

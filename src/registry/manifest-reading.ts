@@ -10,7 +10,7 @@ export interface ManifestPush {
   readonly claimed: Digest | undefined;
 }
 
-/** All facts in the bytes of a manifest. */
+/** A parsed manifest, and its digests. */
 export interface ReadManifest {
   /** Each reference once; artifacts may repeat the same part thousands of times. */
   readonly parsed: ParsedManifest;

@@ -28,11 +28,11 @@ export class UploadWatch {
     work: () => Promise<Result>,
   ): Promise<Result> {
     const hasEnded = async () => (await this.#ledger.findUpload(repository, upload.id)) === undefined;
-    const look = async () => {
+    const check = async () => {
       if (await hasEnded()) await upload.cancel();
     };
     // If this fails, the next check tries again. If bytes stay, the expiry removes them.
-    const timer = setInterval(() => void look().catch(() => undefined), WATCH_INTERVAL_MS);
+    const timer = setInterval(() => void check().catch(() => undefined), WATCH_INTERVAL_MS);
     try {
       return await work();
     } catch (error) {
@@ -51,7 +51,7 @@ export class UploadWatch {
 
 async function busyAt(upload: BlobUpload, { message }: RegistryError): Promise<RegistryError> {
   const size = await upload.size().catch((error: unknown) => {
-    // A finish that is under way has published the bytes already.
+    // A running finish has already published the bytes.
     if (!isGone(error)) throw error;
   });
   const detail = { ...(size === undefined ? {} : { size }), retryAfterSeconds: RETRY_AFTER_SECONDS };
