@@ -12,6 +12,7 @@ export const ExitCode = {
   unknownImage: 3,
 } as const;
 
+/** One of the exit codes. */
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** The input of a command. */

@@ -104,8 +104,8 @@ export interface BlobUpload {
   /**
    * Verifies the content against the client's claim, and publishes it durably.
    *
-   * The claimed digest may have any registered algorithm; the result has the canonical one. After a mismatch the
-   * upload is unchanged, so the client can try again.
+   * The claimed digest can have any registered algorithm; the result has the canonical one. After a mismatch the upload
+   * is unchanged, so the client can try again.
    *
    * @throws {RegistryError} `digest-mismatch`, `size-mismatch`, `upload-unknown`, `upload-cancelled`, `upload-busy`
    */

@@ -89,7 +89,7 @@ export class S3Connection {
   /**
    * Runs `work` and resolves to its result.
    *
-   * @throws {StorageError} for anything it throws, after the SDK's own retries; `work` may be called several times
+   * @throws {StorageError} for anything it throws, after the SDK's own retries; `work` can be called several times
    */
   run<Result>(operation: string, key: string, work: () => Promise<Result>): Promise<Result> {
     return reportingFailure(S3_DRIVER, operation, key, () => retryingFolderRemoval(work), s3Condition);

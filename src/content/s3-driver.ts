@@ -26,7 +26,7 @@ import { reportingFailure } from "./storage-failure.ts";
 
 /** The bucket, and limits for uploads. */
 export interface S3DriverOptions extends S3BucketOptions {
-  /** Bytes of one part; default 8 MiB, at least 5 MiB. A blob may have 10,000 parts. */
+  /** Bytes of one part; default 8 MiB, at least 5 MiB. A blob can have at most 10,000 parts. */
   readonly partSizeBytes?: number;
   /** Memory of all uploads together in bytes; default 32 MiB. If it is used up, uploads take turns. */
   readonly bufferBytes?: number;

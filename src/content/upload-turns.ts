@@ -91,7 +91,7 @@ export class UploadTurns {
   /**
    * The size of the upload to report to clients: the size that a running append acknowledges, or else the stored one.
    *
-   * `readStored` may take a while. An append that starts in the meantime counts too, even if it has ended: its bytes,
+   * `readStored` can take a while. An append that starts in the meantime counts too, even if it has ended: its bytes,
    * which `readStored` may have seen, may be gone.
    */
   async sizeOf(id: UploadId, readStored: () => Promise<number>): Promise<number> {

@@ -145,5 +145,7 @@ export const ArtifactShape = shape({
 /** The fields in which a manifest states its own type. */
 export const TypedShape = z.looseObject({ mediaType: z.string().optional() });
 
+/** A descriptor that passed its shape. */
 export type ShapedDescriptor = z.output<typeof DescriptorShape>;
+/** An image manifest that passed {@link ImageShape}. */
 export type ShapedImage = z.output<typeof ImageShape>;

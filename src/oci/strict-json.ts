@@ -10,7 +10,7 @@ const MAX_MEMBERS = 10_000;
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** The problem with a text that is not JSON, or that two parsers may read differently. */
+/** The problem with a text that is not JSON, or that two parsers can read differently. */
 export class JsonProblem extends Error {
   override readonly name = "JsonProblem";
 }
@@ -110,7 +110,7 @@ function endOfString(text: string, start: number): number {
   throw new JsonProblem("is not JSON");
 }
 
-/** The text of a quoted string, without escapes: a key may be written in two ways. */
+/** The text of a quoted string, without escapes: a key can be written in two ways. */
 function unescaped(quoted: string): string {
   if (!quoted.includes("\\")) return quoted.slice(1, -1);
   try {

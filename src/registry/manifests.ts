@@ -27,7 +27,7 @@ export interface ManifestRules {
   readonly sparseManifests: boolean;
 }
 
-/** Maximum missing references to report; a manifest may name tens of thousands. */
+/** Maximum missing references to report; a manifest can name tens of thousands. */
 const MAX_ERRORS = 100;
 /** Maximum blobs to look up in a remote store at a time. */
 const CHECKS_AT_ONCE = 32;

@@ -7,7 +7,7 @@ import { cancelled, isBusy, isGone, unlessBusy } from "./upload-faults.ts";
 /** How often to check whether another process ended the session, in milliseconds. */
 const WATCH_INTERVAL_MS = 1_500;
 
-/** When a client whose upload is busy may try again. */
+/** How long a client should wait before it retries a busy upload, in seconds. */
 const RETRY_AFTER_SECONDS = 2;
 
 /** Watches the session of an upload while a request works on it. */

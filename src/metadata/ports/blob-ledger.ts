@@ -5,7 +5,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { PageRequest } from "./page-request.ts";
 
-/** The links from repositories to blobs. Digests may have any algorithm. */
+/** The links from repositories to blobs. Digests can have any algorithm. */
 export interface BlobLinks {
   /** The blob that `repository` links under `digest`. */
   findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined>;

@@ -15,6 +15,7 @@ export interface IndexedPackage {
  * in the description or program.
  */
 export const PACKAGE_MATCHES = ["name", "prefix", "part", "description"] as const;
+/** One of the places where a word can be found. */
 export type PackageMatch = (typeof PACKAGE_MATCHES)[number];
 
 /** A package in which a word was found. */
