@@ -1,7 +1,7 @@
 /** Ends a wait early; does nothing once it is over. */
 export type CancelTimer = () => void;
 
-/** Measures durations and waits. Tests turn one by hand. */
+/** Measures durations, and runs timers. Tests use one that they advance by hand. */
 export interface Clock {
   /** Milliseconds since some moment in the past; never goes back. */
   now(): number;

@@ -17,7 +17,7 @@ const CODE = FILES.filter((path) => /^(?:src|bench|scripts)\/.*\.(?:ts|mjs)$/.te
   .map((path) => parseSourceModule(path, readText(join(ROOT, path)) ?? ""));
 const SOURCES = CODE.filter(({ path }) => path.startsWith("src/"));
 
-/** Files of the gate that may read a clock or memory or pause, and why no verdict rests on that. */
+/** Files of the gate that may read a clock or memory, or pause, and why no test result depends on that. */
 const ALLOWED_READINGS: Readonly<Record<string, string>> = {
   "src/builder/apt/apt-source.test.ts": "the safety net of a request",
   "src/builder/apt/apt-workspace.test.ts": "the safety net of a request",
@@ -28,19 +28,17 @@ const ALLOWED_READINGS: Readonly<Record<string, string>> = {
   "test/architecture.test.ts": "it tests the rule",
   "test/architecture/gate-verdicts.ts": "it has the rule",
   "test/contracts/content-driver-blobs.contract.ts": "a file's time is not before the test's begin",
-  "test/contracts/content-driver-uploads.contract.ts":
-    "the same; and a slow reader may take as long as it will",
-  "test/contracts/work-locks.contract.ts":
-    "pauses let a broken lock show; a sound one passes whatever they are",
-  "test/gate/cluster/coherence-scenarios.ts": "it looks again after a pause, and expects the same",
-  "test/gate/cluster/removal-scenarios.ts": "delays choose who comes first; either order is right",
+  "test/contracts/content-driver-uploads.contract.ts": "the same; and a slow reader can take any time",
+  "test/contracts/work-locks.contract.ts": "pauses reveal a broken lock; a correct one passes with any pause",
+  "test/gate/cluster/coherence-scenarios.ts": "it checks again after a pause, and expects the same",
+  "test/gate/cluster/removal-scenarios.ts": "delays choose which comes first; either order is right",
   "test/gate/launcher/launcher.suite.ts": "the programs that the launcher starts live for a while",
   "test/support/debian-repository.ts": "apt compares the times of its lists",
-  "test/support/eventually.ts": "the safety net of whatever waits",
+  "test/support/eventually.ts": "the safety net of every wait",
   "test/support/raw-http.ts": "a safety net, and pauses between packets",
 };
 
-describe("the house", () => {
+describe("the code base", () => {
   it("imports downwards only, and reaches storage through its ports", () => {
     expect(layeringProblems(SOURCES)).toEqual([]);
   });
@@ -57,7 +55,7 @@ describe("the house", () => {
     expect(defaultExportProblems(CODE)).toEqual([]);
   });
 
-  it("reads the environment in src/config alone", () => {
+  it("reads the environment only in src/config", () => {
     expect(environmentProblems(CODE)).toEqual([]);
   });
 
@@ -66,13 +64,13 @@ describe("the house", () => {
     expect(problems).toEqual([]);
   });
 
-  it("has no verdict in the gate that rests on time, load or memory", () => {
+  it("has no test in the gate whose result depends on time, load or memory", () => {
     const tests = FILES.filter((path) => path.endsWith(".ts"));
     const texts = new Map(tests.map((path) => [path, readText(join(ROOT, path)) ?? ""]));
     expect(verdictProblems(texts, ALLOWED_READINGS)).toEqual([]);
   });
 
-  it("links nothing in its documents that does not exist", () => {
+  it("has no broken links in its documents", () => {
     const documents = FILES.filter((path) => path.endsWith(".md"));
     expect(documents).toContain("docs/compatibility.md");
     expect(documents.flatMap((path) => linkProblems(path, readText(join(ROOT, path)) ?? "", FILES))).toEqual(
@@ -115,7 +113,7 @@ describe("the import rule", () => {
     expect(layering(path, text)).toEqual([expect.stringContaining(problem)]);
   });
 
-  it("lets only compose.ts know concrete drivers, type or value, static or dynamic", () => {
+  it("lets only compose.ts import concrete drivers, as types or values, statically or dynamically", () => {
     const driver = "../content/filesystem-driver.ts";
     for (const statement of [`import { x } from "${driver}";`, `import type { X } from "${driver}";`]) {
       expect(layering("src/registry/uploads.ts", statement)).toEqual([
@@ -135,7 +133,7 @@ describe("the import rule", () => {
     ]);
   });
 
-  it("lets anyone log, and packages come from anywhere", () => {
+  it("lets every file log and import packages", () => {
     expect(
       layering("src/oci/digest.ts", `import { z } from "zod"; import { log } from "../log.ts";`),
     ).toEqual([]);
@@ -193,7 +191,7 @@ describe("the limits on code", () => {
   });
 });
 
-describe("the rule on what a text may name", () => {
+describe("the rule on portable text", () => {
   it("finds hosts of package registries", () => {
     expect(portabilityProblems("a.md", `\nsee https://${"registry.npmjs"}.org/zod`)).toEqual([
       expect.stringContaining("a.md:2 names the package registry"),
@@ -209,7 +207,7 @@ describe("the rule on what a text may name", () => {
   });
 });
 
-describe("the rule on the gate's verdicts", () => {
+describe("the rule on test results in the gate", () => {
   const problems = (path: string, text: string, allowed: Readonly<Record<string, string>> = {}) =>
     verdictProblems(new Map([[path, text]]), allowed);
 
@@ -240,7 +238,7 @@ describe("the rule on links", () => {
   const files = ["README.md", "docs/a.md", "docs/adr/0001-x.md", "LICENSE"];
   const problems = (path: string, text: string) => linkProblems(path, text, files);
 
-  it("finds links to what does not exist, however they are written", () => {
+  it("finds broken links in every notation", () => {
     for (const text of [
       "see [b](b.md)",
       "see [b](b.md#part) and [a](a.md)",
@@ -253,7 +251,7 @@ describe("the rule on links", () => {
     expect(problems("docs/adr/0001-x.md", "[a](a.md) [b](/LICENSE)")).toHaveLength(2);
   });
 
-  it("follows folders, parts of pages and parents", () => {
+  it("resolves folders, anchors and parent folders", () => {
     expect(problems("docs/a.md", "[a](adr) [b](adr/) [c](../README.md#x) [d](#here) [e](a.md)")).toEqual([]);
   });
 

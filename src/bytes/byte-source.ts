@@ -1,5 +1,5 @@
 /**
- * A stream of bytes. A chunk is valid until the consumer asks for the next one; copy it to keep it. If the source
+ * A stream of bytes. A chunk is valid until the consumer requests the next one; copy it to keep it. If the source
  * throws, the consumer must discard what it read.
  */
 export type ByteSource = AsyncIterable<Uint8Array>;
@@ -13,5 +13,5 @@ export async function* bodyChunks(body: ByteBody): AsyncGenerator<Uint8Array> {
   else for await (const chunk of body instanceof Blob ? body.stream() : body) yield chunk;
 }
 
-/** A source without bytes. */
+/** An empty source. */
 export async function* nothing(): AsyncGenerator<Uint8Array> {}

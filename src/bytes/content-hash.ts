@@ -7,11 +7,11 @@ export type DigestAlgorithm = "sha256" | "sha512" | "blake3";
 export interface ContentHash {
   /** Adds bytes. */
   update(bytes: Uint8Array | string): void;
-  /** The hash of the bytes so far, in hex; more bytes may follow. */
+  /** Returns the hash of the bytes so far, in hex; more bytes can follow. */
   hex(): string;
 }
 
-/** Creates a hash without bytes. */
+/** Creates a hash of no bytes. */
 export function createContentHash(algorithm: DigestAlgorithm): ContentHash {
   return algorithm === "blake3" ? new Blake3Hash() : new ShaHash(algorithm);
 }

@@ -1,7 +1,7 @@
 import { expect, it } from "bun:test";
 import { freeBytes } from "./free-bytes.ts";
 
-it("frees bytes that have a buffer of their own, once", () => {
+it("frees bytes that have their own buffer, once", () => {
   const bytes = new Uint8Array(1000);
   freeBytes(bytes);
   freeBytes(bytes);

@@ -33,8 +33,7 @@ export class InterruptibleSource implements ByteSource {
       }
     } finally {
       const returned = iterator.return?.();
-      // An interrupted source may end only when its client does. Nobody waits for that, or needs to know how it
-      // ended.
+      // An interrupted source may not end before its client does. Do not wait for it, and ignore how it ends.
       if (this.#reason === undefined) await returned;
       else returned?.catch(() => undefined);
     }

@@ -1,12 +1,12 @@
-/** Bytes of one piece where content is read for clients that may be slow, and many. */
+/** Size in bytes of one piece of content that is read for many, possibly slow, clients. */
 export const PIECE_BYTES = 64 * 1024;
 
-/** Spare buffers that are kept: fresh ones would pile up until the engine collects them. */
+/** Maximum spare buffers to keep. New buffers each time would pile up until the next garbage collection. */
 const MAX_SPARE = 64;
 
 const spare: Uint8Array<ArrayBuffer>[] = [];
 
-/** A buffer of {@link PIECE_BYTES}. Dispose of it to let others use it. */
+/** A buffer of {@link PIECE_BYTES} bytes. Dispose of it so that it can be reused. */
 export class PieceBuffer implements Disposable {
   readonly bytes = spare.pop() ?? new Uint8Array(PIECE_BYTES);
 

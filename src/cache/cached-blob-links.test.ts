@@ -19,7 +19,7 @@ import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
 const SILENT = createLogger("silent");
 const CIRCUIT = { deadlineMs: 50, probeIntervalMs: 20 };
 
-/** A cache that fails or hangs when it is told to. */
+/** A cache that a test can make fail or hang. */
 class FragileCache extends MemoryDescriptorCache {
   state: "well" | "failing" | "hung" = "well";
   calls = 0;
@@ -86,7 +86,7 @@ describe("CachedBlobLinks", () => {
     }
   });
 
-  it("does not fill an entry after a delete that a miss had read before", async () => {
+  it("does not cache what a miss read before a delete", async () => {
     await using authority = await createAuthority();
     const read = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
@@ -130,7 +130,7 @@ describe("CachedBlobLinks", () => {
   });
 });
 
-describe("CachedBlobLinks before a broken cache", () => {
+describe("CachedBlobLinks with a broken cache", () => {
   const lookUp = (statter: CachedBlobLinks) =>
     Promise.resolve(statter.findLinkedBlob(REPOSITORY, BLOB.digest));
 
@@ -138,7 +138,7 @@ describe("CachedBlobLinks before a broken cache", () => {
     ["failing", 0],
     ["hung", CIRCUIT.deadlineMs],
   ] as const)(
-    "waits for it once, not beyond the deadline, and not at all after that: %s",
+    "waits for it once, at most until the deadline, and then no more: %s",
     async (state, waitMs) => {
       await using authority = await createAuthority();
       const clock = new ManualClock();
@@ -159,7 +159,7 @@ describe("CachedBlobLinks before a broken cache", () => {
     },
   );
 
-  it("uses the cache again when a probe finds it well", async () => {
+  it("uses the cache again after a probe succeeds", async () => {
     await using authority = await createAuthority();
     const clock = new ManualClock();
     const cache = new FragileCache();

@@ -40,7 +40,7 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
   readonly #counters = new CacheCounters();
   readonly #pendingClears = new Set<RepositoryName>();
   #loggedAt = Number.NEGATIVE_INFINITY;
-  #unlogged = 0;
+  #unloggedFailures = 0;
 
   constructor(
     authority: BlobLinks,
@@ -56,7 +56,7 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
     const backend = {
       probe: () => this.#recover(),
       hasRecovered: () => this.#pendingClears.size === 0,
-      onFailure: (error: unknown) => this.#failed(error),
+      onFailure: (error: unknown) => this.#reportFailure(error),
     };
     this.#circuit = new Circuit(circuit, backend, clock);
   }
@@ -97,10 +97,10 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
     const blob = await this.#authority.findLinkedBlob(repository, digest);
     const digests = new Set([digest, blob?.digest ?? digest]);
     await this.#clear(repository, digests);
-    const unlinked = await this.#authority.unlinkBlob(repository, digest);
+    const wasUnlinked = await this.#authority.unlinkBlob(repository, digest);
     // Clear even if there was no link: an earlier delete may have died before it could clear.
     await this.#clear(repository, digests);
-    return unlinked;
+    return wasUnlinked;
   }
 
   listRepositoriesLinking(
@@ -173,18 +173,18 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
     this.#log.info({ cache: this.#cache.name }, "descriptor cache works again");
   }
 
-  #failed(error: unknown): void {
+  #reportFailure(error: unknown): void {
     this.#counters.count("errors");
     const now = this.#clock.now();
     if (now - this.#loggedAt < LOG_INTERVAL_MS) {
-      this.#unlogged += 1;
+      this.#unloggedFailures += 1;
       return;
     }
     this.#log.warn(
-      { cache: this.#cache.name, err: error, unlogged: this.#unlogged },
+      { cache: this.#cache.name, err: error, unlogged: this.#unloggedFailures },
       "descriptor cache failed",
     );
     this.#loggedAt = now;
-    this.#unlogged = 0;
+    this.#unloggedFailures = 0;
   }
 }

@@ -12,7 +12,7 @@ export interface CircuitOptions {
 export interface CircuitBackend {
   /** Checks that the backend can be trusted again, and does what was missed in the meantime. */
   readonly probe: () => Promise<void>;
-  /** Whether nothing is left to do; called at the moment when the circuit would close. */
+  /** Whether nothing is left to do. Called just before the circuit closes. */
   readonly hasRecovered: () => boolean;
   /** Called for every failure, including those of probes. */
   readonly onFailure: (error: unknown) => void;
@@ -32,10 +32,10 @@ class DeadlineError extends Error {
 export class Circuit implements Disposable {
   readonly #options: CircuitOptions;
   readonly #backend: CircuitBackend;
-  #open = false;
+  #isOpen = false;
   readonly #clock: Clock;
   #cancelProbe: CancelTimer | undefined;
-  #disposed = false;
+  #isDisposed = false;
 
   constructor(options: CircuitOptions, backend: CircuitBackend, clock: Clock = SYSTEM_CLOCK) {
     this.#options = options;
@@ -45,7 +45,7 @@ export class Circuit implements Disposable {
 
   /** Whether calls are refused. */
   get isOpen(): boolean {
-    return this.#open;
+    return this.#isOpen;
   }
 
   /**
@@ -58,7 +58,7 @@ export class Circuit implements Disposable {
     fallback: Fallback,
     deadline = this.newDeadline(),
   ): Promise<Result | Fallback> {
-    if (this.#open) return fallback;
+    if (this.#isOpen) return fallback;
     try {
       const result = call();
       return result instanceof Promise ? await this.#within(deadline, result) : result;
@@ -81,30 +81,30 @@ export class Circuit implements Disposable {
   /** Opens the circuit. */
   fail(error: unknown): void {
     this.#backend.onFailure(error);
-    this.#open = true;
+    this.#isOpen = true;
     this.#schedule();
   }
 
   /** Stops probing. */
   [Symbol.dispose](): void {
-    this.#disposed = true;
+    this.#isDisposed = true;
     this.#cancelProbe?.();
   }
 
   #schedule(): void {
-    if (this.#disposed || this.#cancelProbe !== undefined) return;
+    if (this.#isDisposed || this.#cancelProbe !== undefined) return;
     this.#cancelProbe = this.#clock.after(this.#options.probeIntervalMs, () => void this.#tryAgain());
   }
 
   async #tryAgain(): Promise<void> {
     try {
       await this.#within(this.newDeadline(PROBE_DEADLINE_MS), this.#backend.probe());
-      if (this.#backend.hasRecovered()) this.#open = false;
+      if (this.#backend.hasRecovered()) this.#isOpen = false;
     } catch (error) {
       this.#backend.onFailure(error);
     }
     this.#cancelProbe = undefined;
-    if (this.#open) this.#schedule();
+    if (this.#isOpen) this.#schedule();
   }
 
   async #within<Result>(deadline: number, call: Promise<Result>): Promise<Result> {
@@ -120,5 +120,5 @@ export class Circuit implements Disposable {
   }
 }
 
-/** A probe may have more to do than a call, and no request waits for it. */
+/** How long a probe may take, in milliseconds. It may have more to do than a call, and no request waits for it. */
 const PROBE_DEADLINE_MS = 10_000;

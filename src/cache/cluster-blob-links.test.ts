@@ -14,7 +14,7 @@ import { ClusterBlobLinks } from "./cluster-blob-links.ts";
 
 const LOG = createLogger("fatal");
 const BLOB = sampleBlob("a");
-/** How long a look at the log is trusted. */
+/** How long a read of the log is trusted, in milliseconds. */
 const TRUST_MS = 150;
 
 let folder: TemporaryFolder;
@@ -23,7 +23,7 @@ let clock: ManualClock;
 
 beforeEach(async () => {
   clock = new ManualClock();
-  folder = await temporaryFolder("shared-links");
+  folder = await temporaryFolder("cluster-links");
   store = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.db")));
 });
 afterEach(async () => {
@@ -31,7 +31,7 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
-/** An instance's view of the store, and how often it asked the authority; `log` replaces methods of its log. */
+/** An instance on the store. `log` replaces methods of its unlink log. */
 function openInstance(log: Partial<UnlinkLog> = {}) {
   let asked = 0;
   const authority = delegating(store.links, {
@@ -43,7 +43,7 @@ function openInstance(log: Partial<UnlinkLog> = {}) {
   const unlinks = delegating(store.unlinks, log);
   const parts = { authority, unlinks, shared: undefined, maxEntries: 100, log: LOG, clock };
   const links = new ClusterBlobLinks(parts);
-  /** The answer, and whether the authority was asked for it. */
+  /** Looks up a blob; resolves to the answer, and whether the authority was asked. */
   const ask = async (digest = BLOB.digest) => {
     const before = asked;
     return { found: await links.findLinkedBlob(REPOSITORY, digest), asked: asked > before };
@@ -51,13 +51,13 @@ function openInstance(log: Partial<UnlinkLog> = {}) {
   return { links, ask, [Symbol.dispose]: () => links[Symbol.dispose]() };
 }
 
-/** Asks until an answer comes from memory. */
+/** Looks up a blob until the answer comes from memory. */
 async function warm({ ask }: ReturnType<typeof openInstance>, digest = BLOB.digest): Promise<void> {
   await eventually(async () => !(await ask(digest)).asked);
 }
 
-/** Turns the clock until `work` is done. */
-async function outlast<Result>(work: Promise<Result>): Promise<Result> {
+/** Advances the clock until `work` is done. */
+async function advanceUntilDone<Result>(work: Promise<Result>): Promise<Result> {
   await eventually(async () => {
     await clock.advance(10);
     return Bun.peek.status(work) !== "pending";
@@ -65,7 +65,7 @@ async function outlast<Result>(work: Promise<Result>): Promise<Result> {
   return work;
 }
 
-it("answers without the authority once it has heard the log", async () => {
+it("answers without the authority once it has read the log", async () => {
   await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   using instance = openInstance();
   expect(await instance.ask()).toEqual({ found: BLOB, asked: true });
@@ -80,7 +80,7 @@ it("serves nothing that another instance deleted, from the moment the delete res
     await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
     await Promise.all([warm(one), warm(other)]);
     expect(await other.ask()).toEqual({ found: BLOB, asked: false });
-    expect(await outlast(one.links.unlinkBlob(REPOSITORY, BLOB.digest))).toBe(true);
+    expect(await advanceUntilDone(one.links.unlinkBlob(REPOSITORY, BLOB.digest))).toBe(true);
     expect(await other.links.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
     expect(await one.links.findLinkedBlob(REPOSITORY, BLOB.digest)).toBeUndefined();
   }
@@ -98,7 +98,7 @@ it("serves nothing deleted while its read of the log hung, from the moment the d
   const deleting = one.links.unlinkBlob(REPOSITORY, BLOB.digest);
   await eventually(async () => (await store.links.findLinkedBlob(REPOSITORY, BLOB.digest)) === undefined);
   expect(await hung.ask()).toEqual({ found: BLOB, asked: false });
-  expect(await outlast(deleting)).toBe(true);
+  expect(await advanceUntilDone(deleting)).toBe(true);
   expect(await hung.ask()).toEqual({ found: undefined, asked: true });
 });
 
@@ -112,7 +112,7 @@ it("serves nothing deleted by an instance that died before it could report the d
   expect(await survivor.ask()).toEqual({ found: undefined, asked: true });
 });
 
-it("asks the authority while it cannot hear the log", async () => {
+it("asks the authority while it cannot read the log", async () => {
   await store.links.linkBlob(REPOSITORY, BLOB, [BLOB.digest]);
   let isReachable = true;
   using instance = openInstance({
@@ -144,7 +144,7 @@ it("forgets everything when the log no longer reaches back to where it stopped",
   expect(await instance.ask()).toEqual({ found: BLOB, asked: false });
   await clock.advance(TRUST_MS / 2);
   expect(await instance.ask()).toEqual({ found: undefined, asked: true });
-  // It trusts its memory again, which was empty.
+  // Its memory is trusted again, but empty.
   expect(await instance.ask(kept.digest)).toEqual({ found: kept, asked: true });
   expect(await instance.ask(kept.digest)).toEqual({ found: kept, asked: false });
 });

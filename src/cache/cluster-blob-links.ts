@@ -10,14 +10,14 @@ import type { CachedBlobLinks } from "./cached-blob-links.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
 import { UnlinkFeed, type UnlinkListener } from "./unlink-feed.ts";
 
-/** The parts of shared links. */
+/** The parts of {@link ClusterBlobLinks}. */
 export interface ClusterBlobLinksParts {
   readonly authority: BlobLinks;
   /** The authority's log of unlinks. */
   readonly unlinks: UnlinkLog;
   /** The authority, with a shared cache in front if there is one. */
   readonly shared: CachedBlobLinks | undefined;
-  /** The cache in this process. */
+  /** Maximum entries of the cache in this process. */
   readonly maxEntries: number;
   readonly log: Logger;
   readonly clock?: Clock;
@@ -52,11 +52,11 @@ export class ClusterBlobLinks implements BlobLinks, Disposable {
         await this.#near.clear(repository, digest);
         await shared?.forget(repository, digest);
       },
-      // Answers that are on their way fill the old cache, which is dropped.
+      // Look-ups that are running fill the old cache, which is dropped.
       forgetAll: () => {
         this.#near = new MemoryDescriptorCache({ maxEntries });
       },
-      onFailure: (error) => this.#failed(error, log),
+      onFailure: (error) => this.#reportFailure(error, log),
     };
     this.#feed = new UnlinkFeed(unlinks, listener, clock);
   }
@@ -72,10 +72,10 @@ export class ClusterBlobLinks implements BlobLinks, Disposable {
   }
 
   async unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    const unlinked = await (this.#shared ?? this.#authority).unlinkBlob(repository, digest);
+    const wasUnlinked = await (this.#shared ?? this.#authority).unlinkBlob(repository, digest);
     // Clear even if there was no link: an earlier delete may have died a moment ago.
-    await this.#feed.outlast();
-    return unlinked;
+    await this.#feed.waitForAllInstances();
+    return wasUnlinked;
   }
 
   listRepositoriesLinking(
@@ -98,10 +98,13 @@ export class ClusterBlobLinks implements BlobLinks, Disposable {
     return found;
   }
 
-  #failed(error: unknown, log: Logger): void {
+  #reportFailure(error: unknown, log: Logger): void {
     const now = this.#clock.now();
     if (now - this.#loggedAt < LOG_INTERVAL_MS) return;
     this.#loggedAt = now;
-    log.warn({ err: error }, "cannot follow the deletes of other instances; asking the database every time");
+    log.warn(
+      { err: error },
+      "cannot follow the deletes of other instances; querying the database for every look-up",
+    );
   }
 }

@@ -2,7 +2,9 @@ import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 
-/** Permission to fill one entry with what the authority says from now on. Opaque; invalid once the repository is cleared. */
+/**
+ * Permission to fill one entry with a later answer of the authority. Opaque; invalid once the repository is cleared.
+ */
 export type FillTicket = string & { readonly brand: "FillTicket" };
 
 /**
@@ -26,7 +28,7 @@ export interface DescriptorCache {
   ): Promise<BlobDescriptor | undefined> | BlobDescriptor | undefined;
 
   /**
-   * Permission to fill. Take it before you ask the authority: {@link fill} then stores the answer only if no instance
+   * Permission to fill. Take it before you query the authority: {@link fill} then stores the answer only if no instance
    * cleared anything of the repository in between.
    */
   prepareFill(repository: RepositoryName): Promise<FillTicket>;

@@ -11,7 +11,7 @@ descriptorCacheContract("memory", async () => ({
   async [Symbol.asyncDispose]() {},
 }));
 
-it("holds no more than its bound, and keeps what was used last", async () => {
+it("keeps no more entries than its limit, the most recently used ones", async () => {
   const cache = new MemoryDescriptorCache({ maxEntries: 10 });
   const digests = Array.from({ length: 30 }, (_, index) => digestOf(String(index)));
   for (const digest of digests) await fillNow(cache, REPOSITORY, digest, { digest, size: 1 });
@@ -19,7 +19,7 @@ it("holds no more than its bound, and keeps what was used last", async () => {
   expect(found.map((blob) => blob !== undefined)).toEqual(digests.map((_, index) => index >= 20));
 });
 
-it("forgets everything when the epoch changes, including what was read before", async () => {
+it("forgets everything when the epoch changes, and does not store what was read before", async () => {
   let epoch: number | undefined = 1;
   const cache = new MemoryDescriptorCache({ maxEntries: 10, epoch: () => epoch });
   await fillNow(cache);

@@ -6,7 +6,7 @@ import type { DescriptorCache, FillTicket } from "./descriptor-cache.ts";
 
 /** How many entries the cache keeps, and when it forgets them all. */
 export interface MemoryDescriptorCacheOptions {
-  /** Maximum links, and as many descriptors; the least recently used are dropped first. */
+  /** Maximum number of links, and of descriptors. The least recently used are dropped first. */
   readonly maxEntries: number;
   /**
    * A number that changes when another process changes the authority; the cache then forgets everything. Called on

@@ -25,7 +25,7 @@ export class RedisConnection implements Disposable {
   readonly #options: RedisConnectionOptions;
   #client: RedisClient | undefined;
   #connecting: RedisClient | undefined;
-  /** How far the scan that removes the memberships of a new server process has come. */
+  /** Progress of the scan that removes all memberships after the server process changed. */
   #purge: { readonly process: string; cursor: string } | undefined;
 
   constructor(options: RedisConnectionOptions) {
@@ -49,7 +49,7 @@ export class RedisConnection implements Disposable {
     }
   }
 
-  /** Connects again, and makes sure that the data has seen every clear. */
+  /** Connects again, and removes memberships that may have missed a clear. */
   async check(): Promise<void> {
     this.#drop();
     const client = new RedisClient(this.#options.url, {

@@ -121,7 +121,7 @@ describeWith("RedisDescriptorCache", findRedis() !== undefined, "redis-server is
     await expect(fillNow(connected.cache, REPOSITORY, digestOf("else"), BLOB)).rejects.toThrow(/alias/);
   });
 
-  it("answers nothing before it is checked, or once its connection broke", async () => {
+  it("rejects look-ups before it is checked, and after its connection broke", async () => {
     const { redis, cache } = await connect();
     using unchecked = new RedisDescriptorCache({ url: redis.url });
     await expect(unchecked.find(REPOSITORY, BLOB.digest)).rejects.toThrow("not connected to Redis");
@@ -148,7 +148,7 @@ describeWith("RedisDescriptorCache", findRedis() !== undefined, "redis-server is
     expect(await cache.find(REPOSITORY, BLOB.digest)).toBeUndefined();
     expect(await cache.find(ELSEWHERE, BLOB.digest)).toBeUndefined();
     await fillNow(cache);
-    // The same process again: what it holds may be kept.
+    // It is the same process, so its entries can be kept.
     await cache.check();
     expect(await cache.find(REPOSITORY, BLOB.digest)).toEqual(BLOB);
     cache[Symbol.dispose]();

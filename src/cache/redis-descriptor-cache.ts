@@ -13,16 +13,16 @@ const LEASE_SECONDS = 30;
 /**
  * Descriptor cache in a Redis that several instances share, with Distribution's keys and fields.
  *
- * A ticket is a lease: a text under the repository's lease key, which every clear removes. A fill needs the lease to
- * exist still, so an old value is not stored after an eviction or on an emptied server. An alias answers only while
- * its canonical digest is also a member. Entries do not expire: run Redis with `maxmemory` and `allkeys-lru`. Does not
- * work on a Redis cluster, where a script cannot use keys of several slots.
+ * A ticket is the token in the repository's lease key, which every clear removes. A fill needs that token, so an old
+ * value is not stored after an eviction, or on an emptied server. An alias answers only while its canonical digest is
+ * also a member. Entries do not expire: run Redis with `maxmemory` and `allkeys-lru`. Does not work on a Redis cluster,
+ * where a script cannot use keys of several slots.
  */
 export class RedisDescriptorCache implements DescriptorCache, Disposable {
   readonly name = "redis";
   readonly #redis: RedisConnection;
 
-  /** Creates the cache without a connection; it answers nothing until {@link check} has resolved once. */
+  /** Creates the cache without a connection; look-ups reject until {@link check} has resolved once. */
   constructor(options: RedisConnectionOptions) {
     this.#redis = new RedisConnection(options);
   }

@@ -22,7 +22,7 @@ export function memberKey(repository: RepositoryName, digest: Digest): string {
 /** Pattern that matches the membership keys of all repositories and nothing else. */
 export const ANY_MEMBERS_PATTERN = "repository::*::blobs";
 
-/** Lease of a repository: a text that every fill must know, until the next clear. */
+/** Lease of a repository: the token that every fill must present, until the next clear. */
 export function leaseKey(repository: RepositoryName): string {
   return `repository::${repository}::lease`;
 }

@@ -30,9 +30,10 @@ const BATCH = 100;
 /**
  * Follows the log of unlinks, so that this process knows what other instances have deleted.
  *
- * Cached links may be used while {@link isCurrent}: for a short time after each read of the log. A delete waits until
- * that time has passed ({@link outlast}); after that no instance answers from before the delete, even if it is busy,
- * hung, or cut off from Redis. Each host measures durations by itself, so clocks do not have to agree.
+ * Cached links can be used while {@link isCurrent} is true: for a short time after each read of the log. A delete waits
+ * until that time has passed ({@link waitForAllInstances}). After that no instance answers with a link from before the
+ * delete, even if it is busy, hung, or cut off from Redis. Each host measures durations by itself, so clocks do not
+ * have to agree.
  */
 export class UnlinkFeed implements Disposable {
   readonly #log: UnlinkLog;
@@ -41,9 +42,9 @@ export class UnlinkFeed implements Disposable {
   readonly #options: UnlinkFeedOptions;
   #position: number | undefined;
   #currentUntil = Number.NEGATIVE_INFINITY;
-  #askedAt = Number.NEGATIVE_INFINITY;
-  #following = false;
-  #disposed = false;
+  #lastUsedAt = Number.NEGATIVE_INFINITY;
+  #isFollowing = false;
+  #isDisposed = false;
 
   constructor(
     log: UnlinkLog,
@@ -60,51 +61,51 @@ export class UnlinkFeed implements Disposable {
   /** Whether cached links may be used now. Each call keeps the feed running. */
   isCurrent(): boolean {
     const now = this.#clock.now();
-    this.#askedAt = now;
-    if (!this.#following) void this.#follow();
+    this.#lastUsedAt = now;
+    if (!this.#isFollowing) void this.#follow();
     return now < this.#currentUntil;
   }
 
-  /** Resolves when no instance trusts a read of the log from before this call. */
-  async outlast(): Promise<void> {
-    // A timer may come a millisecond early.
+  /** Resolves once every instance has stopped trusting the reads of the log from before this call. */
+  async waitForAllInstances(): Promise<void> {
+    // A timer can fire a millisecond early.
     await this.#clock.sleep(this.#options.trustMs + 2);
   }
 
   /** Stops reading the log. */
   [Symbol.dispose](): void {
-    this.#disposed = true;
+    this.#isDisposed = true;
     this.#currentUntil = Number.NEGATIVE_INFINITY;
   }
 
   async #follow(): Promise<void> {
-    this.#following = true;
-    while (!this.#disposed && this.#clock.now() - this.#askedAt < IDLE_MS) {
+    this.#isFollowing = true;
+    while (!this.#isDisposed && this.#clock.now() - this.#lastUsedAt < IDLE_MS) {
       try {
-        await this.#look();
+        await this.#readLog();
       } catch (error) {
         this.#listener.onFailure(error);
       }
       await this.#clock.sleep(this.#options.intervalMs);
     }
-    this.#following = false;
+    this.#isFollowing = false;
   }
 
-  async #look(): Promise<void> {
-    const lookedAt = this.#clock.now();
+  async #readLog(): Promise<void> {
+    const startedAt = this.#clock.now();
     const latest = await this.#log.latestUnlink();
     if (latest !== this.#position) await this.#catchUp(latest);
-    if (!this.#disposed) this.#currentUntil = lookedAt + this.#options.trustMs;
+    if (!this.#isDisposed) this.#currentUntil = startedAt + this.#options.trustMs;
   }
 
-  /** Reads what is new; starts at the oldest entry kept if the feed missed what came before it. */
+  /** Reads the new entries. If entries before them are no longer kept, forgets everything first. */
   async #catchUp(latest: number): Promise<void> {
     let position = this.#position ?? 0;
-    let mayMiss = this.#position === undefined;
+    let mayHaveMissed = this.#position === undefined;
     do {
       const unlinks = await this.#log.listUnlinks(position, BATCH);
-      if (mayMiss || unlinks[0]?.number !== position + 1) this.#listener.forgetAll();
-      mayMiss = false;
+      if (mayHaveMissed || unlinks[0]?.number !== position + 1) this.#listener.forgetAll();
+      mayHaveMissed = false;
       await Promise.all(unlinks.map(({ repository, digest }) => this.#listener.forget(repository, digest)));
       position = unlinks.at(-1)?.number ?? latest;
     } while (position < latest);

@@ -1,7 +1,7 @@
 import { expect, it } from "bun:test";
 import { BuildDisplay } from "./build-display.ts";
 
-/** What a display prints about a failure. */
+/** What a display prints for a failure. */
 function shown(detail: unknown): string {
   let text = "";
   const output = { write: (line: string) => (text += line) } as unknown as NodeJS.WriteStream;

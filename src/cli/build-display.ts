@@ -8,19 +8,19 @@ const MIB = 1024 * 1024;
  */
 export class BuildDisplay {
   readonly #output: NodeJS.WriteStream;
-  readonly #quiet: boolean;
+  readonly #isQuiet: boolean;
   #layers = { total: 0, done: 0, builtBytes: 0 };
-  #downloadShown = false;
-  #open = false;
+  #hasShownDownload = false;
+  #isLineOpen = false;
 
-  constructor(output: NodeJS.WriteStream, quiet: boolean) {
+  constructor(output: NodeJS.WriteStream, isQuiet: boolean) {
     this.#output = output;
-    this.#quiet = quiet;
+    this.#isQuiet = isQuiet;
   }
 
   /** Shows one event. */
   show(event: BuildProgress): void {
-    if (this.#quiet) return;
+    if (this.#isQuiet) return;
     switch (event.kind) {
       case "resolve-started":
         this.#running(`resolve   ${event.packages.join(" ")}`);
@@ -55,8 +55,8 @@ export class BuildDisplay {
 
   /** Clears the changing line. */
   close(): void {
-    if (this.#open) this.#output.write("\r\x1b[K");
-    this.#open = false;
+    if (this.#isLineOpen) this.#output.write("\r\x1b[K");
+    this.#isLineOpen = false;
   }
 
   #planned(total: number, cached: number): void {
@@ -67,8 +67,8 @@ export class BuildDisplay {
   #download(done: number, total: number): void {
     if (done < total) {
       this.#running(`download  ${mebibytes(done)} of ${mebibytes(total)}`);
-    } else if (!this.#downloadShown) {
-      this.#downloadShown = true;
+    } else if (!this.#hasShownDownload) {
+      this.#hasShownDownload = true;
       this.#line(`download  ${mebibytes(total)}`);
     }
   }
@@ -84,7 +84,7 @@ export class BuildDisplay {
   #running(text: string): void {
     if (!this.#output.isTTY) return;
     this.#output.write(`\r\x1b[K${text.slice(0, (this.#output.columns || 80) - 1)}`);
-    this.#open = true;
+    this.#isLineOpen = true;
   }
 
   #line(text: string): void {

@@ -20,7 +20,7 @@ export const buildCommand: Command = {
     },
     quiet: { type: "boolean", short: "q", help: "Shows no progress" },
   },
-  positionals: { least: 1, most: 1 },
+  positionals: { min: 1, max: 1 },
   run: build,
 };
 

@@ -8,10 +8,11 @@ export const ExitCode = {
   failed: 1,
   /** The command line or the configuration has mistakes. */
   usage: 2,
-  /** No such image: an unknown package, conflicting packages, or a name that cannot be built; or nothing was found. */
+  /** No such image: an unknown package, conflicting packages, or a name that cannot be built. Or an empty search. */
   unknownImage: 3,
 } as const;
 
+/** One of the exit codes. */
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 /** The input of a command. */
@@ -38,7 +39,7 @@ export interface Command {
   readonly arguments: string;
   readonly options: Readonly<Record<string, CommandOption>>;
   /** How many arguments the command takes. */
-  readonly positionals: { readonly least: number; readonly most: number };
+  readonly positionals: { readonly min: number; readonly max: number };
   /** Runs the command. */
   run(context: CommandContext): Promise<ExitCode>;
 }

@@ -40,7 +40,7 @@ async function runCommand(name: string, command: Command, argv: readonly string[
     return ExitCode.ok;
   }
   if (values.version) return printVersion();
-  if (positionals.length < command.positionals.least || positionals.length > command.positionals.most) {
+  if (positionals.length < command.positionals.min || positionals.length > command.positionals.max) {
     throw new UsageError(`usage: slipway ${name} ${command.arguments}; see slipway ${name} --help`);
   }
   const file = typeof values.config === "string" ? values.config : undefined;
@@ -72,7 +72,7 @@ function printVersion(): ExitCode {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const usage = error instanceof UsageError || error instanceof ConfigError;
+  const isUsage = error instanceof UsageError || error instanceof ConfigError;
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = usage ? ExitCode.usage : ExitCode.failed;
+  process.exitCode = isUsage ? ExitCode.usage : ExitCode.failed;
 }

@@ -48,6 +48,6 @@ it("lets a very long name take space from its own description only", () => {
   ]);
 });
 
-it("has no lines without packages", () => {
+it("prints no lines without packages", () => {
   expect(searchTable([], 80)).toEqual([]);
 });

@@ -1,31 +1,31 @@
 import type { SourcePackage } from "../builder/package-index.ts";
 
-/** Columns are apart by this many spaces. */
+/** Number of spaces between columns. */
 const GAP = 2;
-/** What a longer version is cut to on a narrow terminal. */
+/** Maximum width of a version on a narrow terminal. */
 const VERSION_WIDTH = 16;
-/** Columns of a terminal on which versions are printed in full. */
+/** Minimum width of a terminal on which versions are printed in full. */
 const WIDE_COLUMNS = 100;
-/** With less room than this, a description is left out. */
+/** Minimum width of a description; with less space it is left out. */
 const DESCRIPTION_WIDTH = 8;
 const ELLIPSIS = "…";
 
-/** The name to pull a package by, without the host. */
+/** The image name to pull a package by, without the host. */
 export function imageOf({ source, name }: SourcePackage): string {
   return `${source}/${name}`;
 }
 
 /**
- * Packages as lines of a table: image, version, description. On a terminal of `columns`, versions and descriptions are
- * cut to fit; names never are, so that one can copy them.
+ * Formats packages as lines of a table: image, version, description. Cuts versions and descriptions to fit a terminal
+ * of `columns`, but never names, so that users can copy them.
  */
 export function searchTable(
   packages: readonly SourcePackage[],
   columns = Number.POSITIVE_INFINITY,
 ): readonly string[] {
-  const imageWidth = Math.min(widest(packages.map(imageOf)), Math.floor(columns / 2));
-  const mostVersion = columns < WIDE_COLUMNS ? VERSION_WIDTH : Number.POSITIVE_INFINITY;
-  const versionWidth = Math.min(widest(packages.map(({ version }) => version)), mostVersion);
+  const imageWidth = Math.min(maxWidth(packages.map(imageOf)), Math.floor(columns / 2));
+  const maxVersionWidth = columns < WIDE_COLUMNS ? VERSION_WIDTH : Number.POSITIVE_INFINITY;
+  const versionWidth = Math.min(maxWidth(packages.map(({ version }) => version)), maxVersionWidth);
   const gap = " ".repeat(GAP);
   return packages.map((one) => {
     const version = padded(cut(one.version, versionWidth), versionWidth);
@@ -35,15 +35,15 @@ export function searchTable(
   });
 }
 
-function widest(texts: readonly string[]): number {
-  return texts.reduce((most, text) => Math.max(most, Bun.stringWidth(text)), 0);
+function maxWidth(texts: readonly string[]): number {
+  return texts.reduce((max, text) => Math.max(max, Bun.stringWidth(text)), 0);
 }
 
 function padded(text: string, width: number): string {
   return text + " ".repeat(Math.max(width - Bun.stringWidth(text), 0));
 }
 
-/** The text, or as much of it as fits, with an ellipsis. */
+/** Returns the text, cut with an ellipsis if it is wider than `width`. */
 function cut(text: string, width: number): string {
   if (Bun.stringWidth(text) <= width) return text;
   let kept = "";

@@ -6,7 +6,7 @@ import { describeWith } from "../../test/support/requirements.ts";
 import { HAS_APT } from "../../test/support/searchable-packages.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 
-/** A safety net. */
+/** Time limit of a test, in milliseconds; only a safety net. */
 const LONG_MS = 120_000;
 const PROGRAM = join(import.meta.dir, "main.ts");
 
@@ -66,7 +66,7 @@ describeWith("slipway search", HAS_APT, "no apt", () => {
   );
 
   it(
-    "searches what it has when a source is not available, and says why; without anything it fails",
+    "searches the indexes it has when a source is not available, and prints why; without any it fails",
     async () => {
       await using folder = await temporaryFolder("search");
       const { sourcesFile, publish } = await createDebianRepository(folder.path);
@@ -88,7 +88,7 @@ describeWith("slipway search", HAS_APT, "no apt", () => {
   );
 
   it(
-    "names the mistake in a command line",
+    "reports mistakes in the command line",
     async () => {
       await using folder = await temporaryFolder("search");
       const { sourcesFile } = await createDebianRepository(folder.path);

@@ -18,7 +18,7 @@ export const searchCommand: Command = {
     json: { type: "boolean", help: "Prints a JSON array" },
     quiet: { type: "boolean", short: "q", help: "Shows no progress" },
   },
-  positionals: { least: 1, most: 1 },
+  positionals: { min: 1, max: 1 },
   run: search,
 };
 
@@ -26,7 +26,7 @@ async function search({ config, log, positionals, options }: CommandContext): Pr
   const limit = parseLimit(options.limit);
   const word = (positionals[0] ?? "").trim();
   if (word === "") throw new UsageError("slipway search needs a word");
-  // What such lines say is printed for people.
+  // The command prints what these log lines would say.
   if (log.level === "info" || log.level === "warn") log.level = "error";
   await using slipway = await compose(config, log);
   const { packageIndex } = slipway;
@@ -59,7 +59,7 @@ function chosenSources(index: PackageIndex, wanted: string | boolean | undefined
   throw new UsageError(`no such source: ${wanted}; available: ${names.join(", ")}`);
 }
 
-/** Brings the indexes up to date, as far as that works. Says what does not; false if there is nothing to search. */
+/** Updates the indexes, and prints each failure. Returns false if there is nothing to search. */
 async function updateAll(index: PackageIndex, names: readonly string[], isQuiet: boolean): Promise<boolean> {
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort(new Error("interrupted"));
@@ -72,8 +72,8 @@ async function updateAll(index: PackageIndex, names: readonly string[], isQuiet:
         if (!isQuiet) say(`reading the packages of ${name}; the next search will be faster`);
       };
       const failure = await failureOf(async () => {
-        const found = await source.available();
-        if (!found.available) throw new Error(`not available: ${found.reason}`);
+        const availability = await source.available();
+        if (!availability.available) throw new Error(`not available: ${availability.reason}`);
         await index.update(name, { signal: interrupted.signal, refresh: true, onReading });
       });
       interrupted.signal.throwIfAborted();
@@ -88,7 +88,7 @@ async function updateAll(index: PackageIndex, names: readonly string[], isQuiet:
   }
 }
 
-/** Why the work failed, in one line. */
+/** Runs the work; resolves to its error message, or to `undefined` if it succeeded. */
 async function failureOf(work: () => Promise<void>): Promise<string | undefined> {
   try {
     await work();
@@ -98,7 +98,7 @@ async function failureOf(work: () => Promise<void>): Promise<string | undefined>
   }
 }
 
-/** A package as scripts see it. Fields are only ever added. */
+/** A package in the JSON output. Scripts rely on its fields: add fields, but never remove one. */
 function jsonOf(found: SourcePackage) {
   const { source, name, version, description, homepage, license, mainProgram, match } = found;
   return {

@@ -14,11 +14,11 @@ export const serveCommand: Command = {
       help: "Starts even if the metadata or the blobs are missing",
     },
   },
-  positionals: { least: 0, most: 0 },
+  positionals: { min: 0, max: 0 },
   run: serve,
 };
 
-/** How long running requests may take after the data is lost, in milliseconds. */
+/** How long running requests can continue after the data is lost, in milliseconds. */
 const LOST_DRAIN_MS = 1000;
 
 async function serve({ config, log, options }: CommandContext): Promise<ExitCode> {
@@ -40,7 +40,7 @@ async function serve({ config, log, options }: CommandContext): Promise<ExitCode
   return ExitCode.ok;
 }
 
-/** Resolves to the first stop signal. Later ones change nothing: a supervisor and a launcher often both send one. */
+/** Resolves to the first stop signal. Ignores later ones, because a supervisor and a launcher often both send one. */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));

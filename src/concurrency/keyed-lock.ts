@@ -2,7 +2,7 @@ import type { WorkLocks } from "./work-locks.ts";
 
 /** Locks within this process, granted in the order of the calls. Unused names take no memory. */
 export class KeyedLock implements WorkLocks {
-  /** For each name, what resolves when the last caller in its queue has left. */
+  /** By name, a promise that resolves when the last caller in the queue has left. */
   readonly #tails = new Map<string, Promise<void>>();
 
   async run<Result>(name: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {

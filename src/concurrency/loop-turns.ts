@@ -7,30 +7,30 @@ const TURN_MS = 3;
 /** How long one turn may send parts of long answers, in milliseconds. */
 const SENDING_MS = 2;
 
-/** What an answer, or a part of a long one, costs in milliseconds once the turn's queues have been left. */
+/** Time that an answer, or a part of a long one, takes after its function has returned, in milliseconds. */
 const ANSWER_MS = 0.1;
 const PART_MS = 0.2;
 
 /**
- * Share of a turn's length that the next turn may spend on requests that wait. A turn is long when much is received in
- * it. If requests got no more than {@link TURN_MS} then, they would wait for many such turns.
+ * Share of the last turn's length that a turn can spend on waiting requests. Turns are long when much data arrives.
+ * With only {@link TURN_MS} in each, requests would wait for many long turns.
  */
 const WAITING_SHARE = 1 / 3;
 
-/** For every so many milliseconds that the last turn took, a turn does one more piece of long work. */
+/** A turn does one more piece of long work for each of these periods that the last turn took, in milliseconds. */
 const PIECE_EVERY_MS = 10;
 
 /**
  * Divides the event loop between requests, and between requests and long work.
  *
- * Bun serves a new connection and its first request before it looks at established connections. Clients that keep
- * opening connections can therefore block a kept-alive connection for as long as they like. So when a turn has lasted
- * a few milliseconds, further requests wait for the next turn, in the order in which they arrived.
+ * Bun serves a new connection and its first request before it handles established connections. Clients that keep
+ * opening connections can therefore block a kept-alive connection for as long as they like. So when a turn has lasted a
+ * few milliseconds, further requests wait for the next turn, in the order in which they arrived.
  *
- * Long answers are sent in parts, which wait in a queue of their own: a request is answered before they go on.
+ * Long answers are sent in parts, which wait in a separate queue. Requests are answered before these parts.
  *
- * Long work is done in pieces. A short turn does one piece, however many requests have long work to do, so it lasts about
- * as long with a hundred of them as with one.
+ * Long work is done in pieces. A short turn does one piece, however many requests have long work to do, so it lasts
+ * about as long with a hundred of them as with one.
  */
 export class LoopTurns {
   readonly #requests: (() => void)[] = [];
@@ -65,7 +65,10 @@ export class LoopTurns {
     this.#endsAt -= milliseconds;
   }
 
-  /** Call this before each part of a long answer: resolves, in a later turn if this one is over. */
+  /**
+   * Call this before each part of a long answer. Returns at once while the turn lasts; otherwise resolves in a later
+   * turn.
+   */
   nextPart(): Awaitable<void> {
     if (!this.#isRunning) this.#begin();
     if (this.#requests.length + this.#parts.length === 0 && this.#clock.now() < this.#endsAt)
@@ -73,7 +76,7 @@ export class LoopTurns {
     return new Promise((resolve) => this.#parts.push(resolve));
   }
 
-  /** Resolves in a later turn, in which hardly any other long work continues. */
+  /** Resolves in a later turn, which continues few other pieces of long work. */
   nextPiece(): Promise<void> {
     if (!this.#isRunning) this.#begin();
     return new Promise((resolve) => this.#pieces.push(resolve));
@@ -98,7 +101,7 @@ export class LoopTurns {
     });
   }
 
-  /** Runs what waits in a queue until the turn ends; at least the first. */
+  /** Runs the entries of a queue until the turn ends, at least the first one. */
   #runWaiting(queue: (() => void)[], costMs: number): void {
     let done = 0;
     for (const proceed of queue) {

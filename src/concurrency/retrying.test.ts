@@ -23,7 +23,7 @@ describe("work that is retried", () => {
     expect(made).toBe(1);
   });
 
-  it("is given up during a pause when no caller is left", async () => {
+  it("stops in a pause when the signal is aborted", async () => {
     const abort = new AbortController();
     const attempt = () => {
       queueMicrotask(() => abort.abort(new Error("gone")));

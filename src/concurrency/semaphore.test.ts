@@ -49,7 +49,7 @@ describe("a semaphore", () => {
     const place = await second;
     const third = places.enter();
     place[Symbol.dispose]();
-    // A place that was given back twice is one place.
+    // A place that is released twice is still one place.
     place[Symbol.dispose]();
     (await third)[Symbol.dispose]();
     expect([places.isFull, places.waiting]).toEqual([false, 0]);

@@ -1,11 +1,11 @@
-/** How many may work at a time, and how many may wait. */
+/** How many tasks can run at a time, and how many can wait. */
 export interface SemaphoreOptions {
   readonly places: number;
-  /** More are turned away; by default, any number may wait. */
+  /** Further tasks fail with {@link TooManyWaiting}. By default, any number can wait. */
   readonly maxWaiting?: number;
 }
 
-/** So many wait already that nobody else may. */
+/** The maximum number of tasks is already waiting. */
 export class TooManyWaiting extends Error {
   override readonly name = "TooManyWaiting";
 }
@@ -21,12 +21,12 @@ export class Semaphore {
     this.#maxWaiting = maxWaiting;
   }
 
-  /** Whether whoever comes now has to wait. */
+  /** Whether the next task has to wait. */
   get isFull(): boolean {
     return this.#free === 0;
   }
 
-  /** How many wait. */
+  /** Number of waiting tasks. */
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -35,7 +35,7 @@ export class Semaphore {
    * Runs `task` when there is a place.
    *
    * @throws {TooManyWaiting}
-   * @throws the signal's reason if it is aborted before; the task does not run then
+   * @throws the signal's reason if it is aborted before the task runs
    */
   async run<Value>(task: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
     using _place = await this.enter(signal);
@@ -53,7 +53,7 @@ export class Semaphore {
     if (this.#free > 0) this.#free -= 1;
     else if (this.#waiting.length >= this.#maxWaiting)
       throw new TooManyWaiting("too many are waiting already");
-    else await this.#turn(signal);
+    else await this.#waitForTurn(signal);
     let isHeld = true;
     return {
       [Symbol.dispose]: () => {
@@ -63,7 +63,7 @@ export class Semaphore {
     };
   }
 
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
+  async #waitForTurn(signal: AbortSignal | undefined): Promise<void> {
     const turn = Promise.withResolvers<void>();
     const admit = turn.resolve;
     const giveUp = (): void => {

@@ -7,13 +7,13 @@ interface Flight<Value> {
 /**
  * Runs work once per key, and shares the result with all concurrent callers.
  *
- * A caller that goes away leaves the work to the others; the work is aborted when no caller is left.
+ * If a caller leaves, the work continues for the others. It is aborted when no caller is left.
  */
 export class SingleFlight<Value> {
   readonly #flights = new Map<string, Flight<Value>>();
 
   /**
-   * The result of the work under `key`; starts it unless it is running.
+   * Resolves to the result of the work under `key`; starts the work unless it is running.
    *
    * @throws the work's own error, or `signal`'s reason as soon as it is aborted
    */

@@ -3,15 +3,15 @@ export interface WorkLocks {
   /**
    * Runs `work` when no one else holds the lock `name`. If a holder dies, its lock is released.
    *
-   * Locks only avoid duplicate or wasted work. Code that must never go wrong checks again where it writes, because a
-   * lock can be lost together with its connection.
+   * Locks only avoid duplicate or wasted work. Correctness must not depend on them: a lock can be lost with its
+   * connection, so check again where you write.
    *
    * @throws the signal's reason, if it is aborted before the work has begun
    */
   run<Result>(name: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result>;
 
   /**
-   * Makes sure that other processes still see these locks; absent where that cannot be told.
+   * Checks that other processes still see these locks. Absent if that cannot be checked.
    *
    * @throws {StorageError} condition `gone`
    */

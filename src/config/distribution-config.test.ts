@@ -12,7 +12,7 @@ function translate(text: string, environment: Record<string, string> = {}) {
 const MINIMAL = "version: 0.1\nstorage: { filesystem: { rootdirectory: /srv/registry } }\n";
 
 describe("a configuration of Distribution's", () => {
-  it("is known by its version", () => {
+  it("is recognised by its version", () => {
     expect(isDistributionConfig(parse(MINIMAL))).toBe(true);
     expect(isDistributionConfig({ data: "./data" })).toBe(false);
     expect(translate("version: 0.2\nstorage: inmemory").problems).toEqual(["version: 0.2 is not supported"]);
@@ -29,7 +29,7 @@ describe("a configuration of Distribution's", () => {
     });
   });
 
-  it("gives its bucket, cache, address and limits", () => {
+  it("sets bucket, cache, address and limits", () => {
     const { tree, problems } = translate(`
 version: 0.1
 log: { level: warn }
@@ -109,7 +109,7 @@ nonsense: { a: 1 }
     ]);
   });
 
-  it("is overridden by REGISTRY_ variables, as YAML, along lists and in any case", () => {
+  it("is overridden by REGISTRY_ variables: YAML values, list indexes, keys in any case", () => {
     const { tree } = translate("version: 0.1\nstorage: { s3: { bucket: a } }\nredis: { addrs: [x:1] }", {
       REGISTRY_STORAGE_S3_BUCKET: "b",
       REGISTRY_STORAGE_DELETE_ENABLED: "true",

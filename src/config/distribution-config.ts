@@ -29,7 +29,7 @@ export function translateDistribution(source: Tree): TranslatedConfig {
   const problems: string[] = [];
   const settings: Record<string, unknown> = { ...DEFAULTS };
   if (String(source.version) !== "0.1") problems.push(`version: ${String(source.version)} is not supported`);
-  for (const { path, value } of leaves(expandNames(source), [])) {
+  for (const { path, value } of valuesOf(expandNames(source), [])) {
     const rule = ruleFor(path);
     if (rule === undefined) warnings.push(`${path}: is unknown and ignored`);
     else apply(rule, path, value, source, { settings, warnings, problems });
@@ -78,13 +78,16 @@ function expandNames(source: Tree): Tree {
   return expanded;
 }
 
-/** Every mapping and value with its path; a mapping comes before its content. Lists count as values. */
-function* leaves(tree: Tree, above: readonly string[]): Generator<{ path: string; value: unknown }> {
+/**
+ * Every value with its path. Lists and empty mappings count as values. So does a mapping with a `use` rule, which comes
+ * before its content.
+ */
+function* valuesOf(tree: Tree, above: readonly string[]): Generator<{ path: string; value: unknown }> {
   for (const [key, value] of Object.entries(tree)) {
     const path = [...above, key];
-    const holds = isTree(value) && Object.keys(value).length > 0;
-    if (!holds || DISTRIBUTION_RULES[path.join(".")]?.kind === "use") yield { path: path.join("."), value };
-    if (holds) yield* leaves(value, path);
+    const hasKeys = isTree(value) && Object.keys(value).length > 0;
+    if (!hasKeys || DISTRIBUTION_RULES[path.join(".")]?.kind === "use") yield { path: path.join("."), value };
+    if (hasKeys) yield* valuesOf(value, path);
   }
 }
 
@@ -95,9 +98,9 @@ function ruleFor(path: string): DistributionRule | undefined {
     const prefix = keys.slice(0, length);
     const rule =
       DISTRIBUTION_RULES[prefix.join(".")] ?? DISTRIBUTION_RULES[[...prefix.slice(0, -1), "*"].join(".")];
-    const coversWhole = length === keys.length;
+    const isWholePath = length === keys.length;
     // A rule that uses a mapping does not apply to the other keys in it.
-    if (rule !== undefined && (coversWhole || rule.kind !== "use")) return rule;
+    if (rule !== undefined && (isWholePath || rule.kind !== "use")) return rule;
   }
   return undefined;
 }

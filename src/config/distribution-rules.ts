@@ -33,8 +33,8 @@ const refuseIf = (isOn: (value: unknown) => boolean, reason: string): Distributi
   });
 
 /**
- * Every key that Distribution knows, by its path. `*` stands for any one key. A rule also applies to all keys below
- * it, unless they have a rule of their own.
+ * Every key that Distribution knows, by its path. `*` stands for any one key. A rule also applies to all keys below it,
+ * unless they have their own rule.
  */
 export const DISTRIBUTION_RULES: Readonly<Record<string, DistributionRule>> = {
   version: ignore,
@@ -57,8 +57,8 @@ export const DISTRIBUTION_RULES: Readonly<Record<string, DistributionRule>> = {
   "storage.cache.blobdescriptor": use((value, source) => cacheSettings(value, source)),
   "storage.cache.layerinfo": use((value, source) => cacheSettings(value, source)),
   "storage.cache.blobdescriptorsize": use((value, source) => {
-    const kept = cacheOf(source) === "inmemory" && Number(value) > 0;
-    return kept ? { "cache.maxEntries": value } : {};
+    const isSet = cacheOf(source) === "inmemory" && Number(value) > 0;
+    return isSet ? { "cache.maxEntries": value } : {};
   }),
   "storage.maintenance.uploadpurging.enabled": use((value) => {
     return value === false ? { "registry.uploadExpirySeconds": 365 * 86_400 } : {};

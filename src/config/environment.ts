@@ -1,4 +1,4 @@
-/** The process's environment. Nothing else reads it. */
+/** The process's environment. No other code reads it. */
 export function environment(): Readonly<Record<string, string | undefined>> {
   return process.env;
 }

@@ -38,7 +38,7 @@ describe("loadConfig", () => {
     expect(config.http).toMatchObject({ host: "0.0.0.0", port: 7000 });
   });
 
-  it("takes the file that SLIPWAY_CONFIG names", () => {
+  it("reads the file that SLIPWAY_CONFIG names", () => {
     expect(loadConfig({ SLIPWAY_CONFIG: file("data: /srv/registry") }).config.data).toBe("/srv/registry");
   });
 

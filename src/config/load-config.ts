@@ -25,16 +25,16 @@ const OTHER_VARIABLES: readonly string[] = ["SLIPWAY_CONFIG"];
 /** A configuration and its warnings. */
 export interface LoadedConfig {
   readonly config: Config;
-  /** What was ignored of a Distribution configuration, and what Nixery's variables did. */
+  /** Settings of a Distribution configuration that were ignored, and the effects of Nixery's variables. */
   readonly warnings: readonly string[];
 }
 
 /**
  * Reads the configuration: a YAML file, if one is named, overridden by environment variables.
  *
- * `file` is a path; without it, `SLIPWAY_CONFIG` names the file, if set. The file may be Distribution's (version 0.1);
- * its `REGISTRY_…` variables then override it, and `SLIPWAY_…` variables override both. Nixery's variables count where
- * there is no setting.
+ * `file` is a path; without it, `SLIPWAY_CONFIG` names the file, if set. The file can be Distribution's (version 0.1);
+ * its `REGISTRY_…` variables then override it, and `SLIPWAY_…` variables override both. Nixery's variables apply where
+ * no setting is given.
  *
  * @throws {ConfigError} listing every problem at once, each with its path
  */
@@ -50,13 +50,13 @@ export function loadConfig(
   const unknown = applyEnvironment(tree, environment);
   const nixery = applyNixeryEnvironment(tree, environment);
   const result = ConfigSchema.safeParse(tree);
-  const all = [
+  const allProblems = [
     ...problems,
     ...unknown,
     ...nixery.problems,
     ...(result.success ? [] : result.error.issues.map(describe)),
   ];
-  if (!result.success || all.length > 0) throw new ConfigError(all);
+  if (!result.success || allProblems.length > 0) throw new ConfigError(allProblems);
   return { config: result.data, warnings: [...warnings, ...nixery.warnings] };
 }
 
@@ -77,7 +77,7 @@ function readTree(path: string): Tree {
   return value;
 }
 
-/** Applies the variables; returns the `SLIPWAY_…` variables that name no setting. */
+/** Applies the variables; returns a problem for each `SLIPWAY_…` variable that is not a setting. */
 function applyEnvironment(
   tree: Tree,
   environment: Readonly<Record<string, string | undefined>>,
@@ -93,7 +93,7 @@ function applyEnvironment(
   return problems;
 }
 
-/** Reads a variable as text, or as YAML if the schema wants something else. */
+/** Reads a variable as text, or as YAML if the schema does not accept text. */
 function parseVariable(text: string, schema: z.ZodType): unknown {
   if (schema.safeParse(text).success) return text;
   try {

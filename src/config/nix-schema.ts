@@ -56,7 +56,7 @@ const SET_NAME = /^[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
 
 const NixSet = z.strictObject({ ...ORIGIN, root: ROOT, arguments: Arguments, include: Include });
 
-/** A package set of its own, as the configuration has it. */
+/** The configuration of a package set other than `nix`. */
 export type NixSetConfig = Readonly<z.output<typeof NixSet>>;
 
 /** The settings of Nix: one package set called `nix`, more by name, and what all of them share. */
@@ -111,12 +111,12 @@ interface Origin {
 
 type Context = z.core.$RefinementCtx;
 
-/** How many origins a set has. */
+/** Number of origins that a set has. */
 function originCount({ path, git, channel }: Origin): number {
   return [path, git.url, channel].filter((one) => one !== undefined).length;
 }
 
-/** Whether a configuration names the package set `nix`. */
+/** Whether a package set has an origin. Without one, there is no package set `nix`. */
 export function hasOrigin(set: Origin): boolean {
   return originCount(set) > 0;
 }

@@ -19,7 +19,7 @@ function problemsOf(environment: Readonly<Record<string, string>>): string {
 }
 
 describe("Nixery's variables", () => {
-  it("set the matching settings, and say so", () => {
+  it("set the matching settings, with a warning for each", () => {
     const { config, warnings } = loadConfig({ ...NIXERY, NIX_TIMEOUT: "90" });
     expect(config.http.port).toBe(8080);
     expect(config.data).toBe("/srv/storage");
@@ -56,7 +56,7 @@ describe("Nixery's variables", () => {
     expect(warnings).toContain("NIXERY_PKGS_PATH: is ignored: builder.nix.path is set");
   });
 
-  it("that have no meaning here say why", () => {
+  it("give the reason if they are not supported", () => {
     const { warnings } = loadConfig({ ...NIXERY, GCS_BUCKET: "b", NIXERY_OTHER: "1" });
     expect(warnings.join("\n")).toContain("GCS_BUCKET: is ignored: Google Cloud Storage is not supported");
     expect(warnings).toContain("NIXERY_OTHER: is ignored: unknown variable");
@@ -65,7 +65,7 @@ describe("Nixery's variables", () => {
     );
   });
 
-  it("do nothing unless one of them is Nixery's own: platforms set PORT", () => {
+  it("do nothing unless one begins with NIXERY_, because platforms set PORT", () => {
     const { config, warnings } = loadConfig({ PORT: "8080", STORAGE_PATH: "/srv", NIX_TIMEOUT: "1" });
     expect(config.http.port).toBe(5000);
     expect(warnings).toEqual([]);

@@ -1,15 +1,15 @@
 import { isTree, setAt, type Tree } from "./tree.ts";
 
-/** What Nixery's variables do to a configuration. */
+/** The effects of Nixery's variables on a configuration. */
 export interface NixeryChanges {
-  /** For the log: which variable stands for which setting, and which ones are not used. */
+  /** For the log: which variable sets which setting, and which ones are ignored. */
   readonly warnings: readonly string[];
   readonly problems: readonly string[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Nixery's package sets, in the order in which it looks for them. */
+/** Nixery's variables for package sets, in the order in which Nixery checks them. */
 const SETS: readonly (readonly [variable: string, setting: string])[] = [
   ["NIXERY_CHANNEL", "builder.nix.channel"],
   ["NIXERY_PKGS_REPO", "builder.nix.git.url"],
@@ -21,19 +21,19 @@ const NUMBERS: readonly (readonly [variable: string, setting: string])[] = [
   ["NIX_TIMEOUT", "builder.nix.builderTimeoutSeconds"],
 ];
 
-/** Variables that stand for nothing, and why. */
+/** Variables that Slipway ignores, and why. */
 const UNUSED: Readonly<Record<string, string>> = {
   GCS_BUCKET: "Google Cloud Storage is not supported; set content.driver to s3",
   GOOGLE_APPLICATION_CREDENTIALS: "Google Cloud Storage is not supported",
 };
 
-/** The seconds that Nixery gives a builder. */
+/** Nixery's time limit for a builder, in seconds. */
 const NIXERY_TIMEOUT_SECONDS = 60;
 
 /**
- * Applies Nixery's variables to a configuration, where it has no setting of its own. They count only if one of them names
- * a package set: `PORT` is set by many platforms. What Nixery fixes is taken over as well: names without a prefix, and its
- * time limit for builders.
+ * Applies Nixery's variables to a configuration, whose own settings have priority. Does nothing without a variable that
+ * begins with `NIXERY_`, because many platforms set `PORT`. Also applies what is fixed in Nixery: names without a
+ * prefix, and a time limit for builders.
  */
 export function applyNixeryEnvironment(tree: Tree, environment: Environment): NixeryChanges {
   const given = Object.keys(environment).filter(
@@ -61,14 +61,14 @@ class Changes implements NixeryChanges {
     this.#environment = environment;
   }
 
-  /** Takes the first package set, unless the configuration has one; with it, what Nixery does for all names. */
+  /** Uses the first package set, unless the configuration has one. Also sets Nixery's defaults for it. */
   chooseSet(): void {
-    const own = SETS.find(([, setting]) => this.#has(setting));
+    const configured = SETS.find(([, setting]) => this.#has(setting));
     let chosen: string | undefined;
     for (const [variable, setting] of SETS) {
       if (this.#environment[variable] === undefined) continue;
       this.#known.add(variable);
-      if (own !== undefined) this.#ignore(variable, `${own[1]} is set`);
+      if (configured !== undefined) this.#ignore(variable, `${configured[1]} is set`);
       else if (chosen !== undefined) this.#ignore(variable, `${chosen} is set`);
       else {
         chosen = variable;
@@ -80,7 +80,7 @@ class Changes implements NixeryChanges {
     this.#setDefault("builder.nix.builderTimeoutSeconds", NIXERY_TIMEOUT_SECONDS, "NIX_TIMEOUT");
   }
 
-  /** Gives a setting the value of a variable, unless the configuration has it. */
+  /** Sets a setting to the value of a variable, unless the configuration sets it. */
   apply(variable: string, setting: string, read: (text: string) => unknown = (text) => text): void {
     const text = this.#environment[variable];
     if (text === undefined) return;
@@ -93,7 +93,7 @@ class Changes implements NixeryChanges {
     this.warnings.push(`${variable}: sets ${setting}`);
   }
 
-  /** Popularity counts in Nixery's own grouping only. */
+  /** Also selects Nixery's plan, because no other plan uses popularity data. */
   applyPopularity(): void {
     if (this.#environment.NIX_POPULARITY_URL === undefined) return;
     this.apply("NIX_POPULARITY_URL", "builder.popularity");
@@ -110,7 +110,7 @@ class Changes implements NixeryChanges {
       );
   }
 
-  /** Says of the other variables why they are not used. */
+  /** Adds a warning for each variable that is ignored. */
   report(given: readonly string[]): void {
     for (const [variable, why] of Object.entries(UNUSED)) {
       if (this.#environment[variable] !== undefined) this.#ignore(variable, why);

@@ -8,12 +8,12 @@ export interface Setting {
   /** Such as `SLIPWAY_HTTP_PORT`. */
   readonly variable: string;
   readonly description: string;
-  /** The choice that the setting belongs to, such as `driver: filesystem`. */
+  /** The choice to which the setting applies, such as `driver: filesystem`. */
   readonly only: string | undefined;
   readonly schema: z.ZodType;
 }
 
-/** All settings, in the order of the schema. Nothing else makes the names of variables. */
+/** All settings, in the order of the schema. Names of variables are built only here. */
 export const SETTINGS: readonly Setting[] = collect(ConfigSchema, [], undefined);
 
 function collect(schema: z.ZodType, path: readonly string[], only: string | undefined): readonly Setting[] {
@@ -33,7 +33,7 @@ function collect(schema: z.ZodType, path: readonly string[], only: string | unde
   return [{ path, variable: variableOf(path), description: schema.description ?? "", only, schema }];
 }
 
-/** The schema without its wrapping as default or optional. */
+/** The schema without its default and optional wrappers. */
 function unwrap(schema: z.ZodType): z.ZodType {
   const wrapped =
     schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional;

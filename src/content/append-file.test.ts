@@ -7,7 +7,7 @@ import { AppendFile, DirectWrites } from "./append-file.ts";
 
 const MIB = 1 << 20;
 
-/** Writes the pieces one after the other; gives what the file then holds, and the bytes that went through the cache. */
+/** Writes the pieces in order; returns the file's content, and the number of bytes that went through the cache. */
 async function written(pieces: readonly Uint8Array[], directWrites: DirectWrites) {
   await using folder = await temporaryFolder("append-file");
   const path = join(folder.path, "data");
@@ -57,13 +57,13 @@ describe("AppendFile", () => {
   it.each([
     ["to open a file for direct writes", async () => refuse()],
     ["a direct write", opener(refuse)],
-  ])("goes through the cache from then on when the system refuses %s", async (_, openFile) => {
+  ])("writes through the cache from then on if the system refuses %s", async (_, openFile) => {
     const pieces = [large(), large()];
     const directWrites = new DirectWrites(true, openFile);
     const { bytes, cachedBytes } = await written(pieces, directWrites);
     expect(bytes.equals(Buffer.concat(pieces))).toBe(true);
     expect(cachedBytes).toBe(4 * MIB);
-    expect(directWrites.possible).toBe(false);
+    expect(directWrites.isPossible).toBe(false);
   });
 
   it("fails, and keeps writing directly, when the disk is full", async () => {
@@ -75,7 +75,7 @@ describe("AppendFile", () => {
       }),
     );
     await expect(written([large()], directWrites)).rejects.toBe(full);
-    expect(directWrites.possible).toBe(true);
+    expect(directWrites.isPossible).toBe(true);
   });
 
   it("writes only through the cache if configured", async () => {

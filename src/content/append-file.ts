@@ -3,37 +3,40 @@ import { type FileHandle, open } from "node:fs/promises";
 import { errorCode } from "../files/system-error.ts";
 
 /**
- * Writes past the page cache start at a multiple of this and have such a length: the largest block size of today's
- * disks.
+ * Direct writes start at a multiple of this many bytes, and their length is a multiple of it: the largest block size of
+ * today's disks.
  */
 const BLOCK = 4096;
 /** Smaller writes go through the page cache, which gathers them. */
-const SMALLEST_DIRECT_WRITE = 1 << 20;
+const MIN_DIRECT_WRITE_BYTES = 1 << 20;
 
-/** Error codes of systems that cannot write past the cache. */
+/** Error codes of systems that cannot do direct writes. */
 const REFUSALS: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP"]);
 
-/** A file that is open for writes past the page cache. */
+/** A file that is open for direct writes. */
 type DirectFile = Pick<FileHandle, "write" | "close">;
 
-/** Whether to write past the system's page cache. It stays on until the file system reports that it cannot. */
+/**
+ * The switch for direct writes: those that bypass the system's page cache. It stays on until the file system reports
+ * that it cannot do them.
+ */
 export class DirectWrites {
-  /** Opens a file for such writes. */
+  /** Opens a file for direct writes. */
   readonly open: (path: string) => Promise<DirectFile>;
-  #possible: boolean;
+  #isPossible: boolean;
 
-  constructor(wanted: boolean, openFile: (path: string) => Promise<DirectFile> = openDirectly) {
-    this.#possible = wanted && constants.O_DIRECT !== undefined;
+  constructor(isWanted: boolean, openFile: (path: string) => Promise<DirectFile> = openDirectly) {
+    this.#isPossible = isWanted && constants.O_DIRECT !== undefined;
     this.open = openFile;
   }
 
-  get possible(): boolean {
-    return this.#possible;
+  get isPossible(): boolean {
+    return this.#isPossible;
   }
 
-  /** Turns it off, because the file system or the disk's block size does not allow it. */
+  /** Turns direct writes off, because the file system or the disk's block size does not allow them. */
   refuse(): void {
-    this.#possible = false;
+    this.#isPossible = false;
   }
 }
 
@@ -44,7 +47,7 @@ function openDirectly(path: string): Promise<DirectFile> {
 /**
  * Appends to a file.
  *
- * Large writes go past the page cache. They need half as much CPU time, and do not evict what others are pulling.
+ * Large writes bypass the page cache. They need half as much CPU time, and do not evict files that clients are pulling.
  * Like other writes, they are durable only after a sync.
  */
 export class AppendFile implements AsyncDisposable {
@@ -74,7 +77,7 @@ export class AppendFile implements AsyncDisposable {
   async write(bytes: Uint8Array, position: number): Promise<number> {
     const { byteLength } = bytes;
     const isWhole = byteLength % BLOCK === 0 && position % BLOCK === 0;
-    if (isWhole && byteLength >= SMALLEST_DIRECT_WRITE && this.#directWrites.possible) {
+    if (isWhole && byteLength >= MIN_DIRECT_WRITE_BYTES && this.#directWrites.isPossible) {
       const written = await this.#writeDirectly(bytes, position);
       if (written !== undefined) return written;
     }

@@ -17,7 +17,7 @@ export interface BlobProvider {
   open(descriptor: BlobDescriptor, range?: ByteRange): Awaitable<ByteBody | undefined>;
 
   /**
-   * The bytes of a range in small pieces, each read only when it is asked for.
+   * The bytes of a range in small pieces, which are read on demand.
    *
    * @throws {StorageError} if the content is missing, or ends while it is read
    */
@@ -44,7 +44,7 @@ export interface BlobIngester {
   resume(id: UploadId): Promise<BlobUpload | undefined>;
   /** The upload with that id, without checking that it exists. If it does not, its methods throw `upload-unknown`. */
   uploadOf(id: UploadId): BlobUpload;
-  /** Every upload in progress, in no order, including those without a session. */
+  /** Every upload in progress, in no particular order, including those without a session. */
   listUploads(): AsyncIterable<ListedUpload>;
 }
 
@@ -52,7 +52,7 @@ export interface BlobIngester {
 export interface ContentListing {
   /** Every blob, in ascending order of digest. */
   listBlobs(): AsyncIterable<StoredBlob>;
-  /** Every upload in progress, in no order. */
+  /** Every upload in progress, in no particular order. */
   listUploads(): AsyncIterable<ListedUpload>;
 }
 
@@ -77,7 +77,7 @@ export interface LastChunk {
 export type RecordBlob = (blob: BlobDescriptor) => Promise<void>;
 
 /**
- * One upload in progress. Requests for the same id take turns and wait a few seconds for each other at most.
+ * One upload in progress. Requests for the same id take turns, and wait for each other for at most a few seconds.
  *
  * A client that sends nothing for a few seconds loses its turn if another request waits.
  */
@@ -104,8 +104,8 @@ export interface BlobUpload {
   /**
    * Verifies the content against the client's claim, and publishes it durably.
    *
-   * The claimed digest may have any registered algorithm; the result has the canonical one. After a mismatch the
-   * upload is unchanged, so the client can try again.
+   * The claimed digest can have any registered algorithm; the result has the canonical one. After a mismatch the upload
+   * is unchanged, so the client can try again.
    *
    * @throws {RegistryError} `digest-mismatch`, `size-mismatch`, `upload-unknown`, `upload-cancelled`, `upload-busy`
    */

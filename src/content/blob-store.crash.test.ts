@@ -12,7 +12,7 @@ import { FilesystemDriver } from "./filesystem-driver.ts";
 
 const SCRIPT = join(import.meta.dir, "../../test/support/upload-process.ts");
 
-/** Runs a writer, kills it once it has printed `lines` lines, and gives those. */
+/** Runs a writer, kills it once it has printed `lines` lines, and returns them. */
 async function killedWriter(
   root: string,
   mode: "publish" | "append",

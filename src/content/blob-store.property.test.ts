@@ -45,13 +45,13 @@ const request: fc.Arbitrary<Request> = fc.oneof(
 
 const BREAK = new Error("the client went away");
 
-/** What the upload holds, or `undefined` once it ended; told by the requests in the order they took effect. */
+/** The content of the upload, or `undefined` once it has ended. */
 interface Model {
   content: string | undefined;
   committed: string | undefined;
 }
 
-it("agrees with a model of one upload, whatever requests come one after the other", async () => {
+it("agrees with a model of one upload for any sequence of requests", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(request, { maxLength: 14 }), async (requests) => {
       await using driver = new MemoryDriver({ maxBytes: 1 << 20 });
@@ -85,7 +85,7 @@ it("applies concurrent requests on one upload in some order, each completely", a
           const held = model.content ?? "";
           const outcome = playModel(each, model);
           const actual = await playStore(upload, each, held, scheduler);
-          // A status waits for nobody, and a cancel only until what it ends has ended.
+          // A status does not wait, and a cancel waits only for the request that it ends.
           if (each.kind === "size") return;
           const isCutOff = requests.slice(index).some(({ kind }) => kind === "cancel");
           expect(isCutOff ? [outcome, "upload-unknown", "upload-cancelled"] : [outcome]).toContain(actual);
@@ -104,7 +104,7 @@ async function play(upload: BlobUpload, each: Request, model: Model): Promise<vo
   expect(await playStore(upload, each, held)).toEqual(outcome);
 }
 
-/** What the request comes to, as text; changes the model as the store must change. */
+/** The expected result of a request, as text. Changes the model as the store must change. */
 function playModel(each: Request, model: Model): string {
   if (each.kind === "restart") return "restarted";
   if (each.kind === "cancel") {

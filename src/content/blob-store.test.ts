@@ -84,7 +84,7 @@ describe("BlobStore", () => {
     });
   });
 
-  it("stores the blob of no bytes", async () => {
+  it("stores the empty blob", async () => {
     const { store } = createStore();
     const upload = await store.create();
     expect(await upload.commit({ digest: EMPTY_DIGEST, size: 0 })).toEqual({ digest: EMPTY_DIGEST, size: 0 });
@@ -101,7 +101,7 @@ describe("BlobStore", () => {
     expect(await upload.size()).toBe(7);
   });
 
-  it("says that an upload is unknown once it ended", async () => {
+  it("reports an upload as unknown once it has ended", async () => {
     const { store } = createStore();
     const upload = await begun(store, "content");
     await upload.cancel();
@@ -145,13 +145,13 @@ describe("BlobStore", () => {
     expect((await upload.commit({ digest: digestOf("conTENT") })).size).toBe(7);
   });
 
-  it("does not open content that is not there", async () => {
+  it("does not open missing content", async () => {
     const { store } = createStore();
     expect(await store.open({ digest: digestOf("absent"), size: 6 })).toBeUndefined();
     expect(await store.holds({ digest: digestOf("absent"), size: 6 })).toBe(false);
   });
 
-  it("runs several requests' calls on one upload one after the other", async () => {
+  it("runs concurrent calls on one upload one after another", async () => {
     const { store } = createStore();
     const { id } = await store.create();
     const requests = await Promise.all(Array.from({ length: 8 }, () => store.resume(id)));
@@ -184,7 +184,7 @@ describe("BlobStore on files", () => {
     expect((await upload?.commit({ digest: digestOf(content) }))?.size).toBe(2_000_000);
   });
 
-  it("heals a damaged blob when its content is pushed again: shorter, or of other bytes", async () => {
+  it("repairs a damaged blob, shorter or with other bytes, when its content is pushed again", async () => {
     await using folder = await temporaryFolder("blobs");
     const driver = await FilesystemDriver.open({ root: folder.path });
     const store = new BlobStore(driver);

@@ -69,9 +69,9 @@ export interface ContentDriver extends AsyncDisposable {
   open(digest: Digest, size: number, range?: ByteRange): Awaitable<ByteBody | undefined>;
 
   /**
-   * The bytes of a range of a blob of exactly `size` bytes, in small pieces, each read only when it is asked for.
+   * The bytes of a range of a blob of exactly `size` bytes, in small pieces, which are read on demand.
    *
-   * It is for many slow clients: it takes the memory of one piece only.
+   * This is for many slow clients, because it needs the memory of only one piece.
    *
    * @throws {StorageError} if the blob is not stored with that size, or ends while it is read
    */
@@ -86,7 +86,7 @@ export interface ContentDriver extends AsyncDisposable {
   /** Removes a blob, if there is one. */
   delete(digest: Digest): Promise<void>;
 
-  /** Every blob, in ascending order of digest, those after `after` when it is given. */
+  /** Every blob, or every one after `after`, in ascending order of digest. */
   list(after?: Digest): AsyncIterable<StoredBlob>;
 
   /** Starts an empty upload. Ids are never used twice. */
@@ -98,10 +98,10 @@ export interface ContentDriver extends AsyncDisposable {
   /**
    * Appends all of `source` at `offset`, which is the upload's size. Resolves to the new state.
    *
-   * `tap` gets each byte once, in order and in pieces of any size. A piece does not change until the promise from
-   * `tap` resolves. The driver holds a limited number of bytes, however fast or slow the source, the store and `tap`
-   * are, and none of the source's own buffers. If the source throws, the bytes before that are kept and the same
-   * error is rethrown. One append at a time: the caller holds the upload's lock.
+   * `tap` gets each byte once, in order and in pieces of any size. A piece does not change until the promise from `tap`
+   * resolves. The driver holds a limited number of bytes, no matter how fast the source, the store and `tap` are. It
+   * keeps no buffer of the source. If the source throws, the bytes before that are kept and the same error is rethrown.
+   * One append at a time: the caller holds the upload's lock.
    */
   appendUpload(
     id: UploadId,
@@ -135,12 +135,12 @@ export interface ContentDriver extends AsyncDisposable {
   /** Drops an upload and its bytes, if it exists. */
   discardUpload(id: UploadId): Promise<void>;
 
-  /** Every upload in progress, in no order. */
+  /** Every upload in progress, in no particular order. */
   listUploads(): AsyncIterable<ListedUpload>;
 
   /**
-   * Checks that the store is still the one that was opened. Drivers that cannot lose it unnoticed do not have this
-   * method.
+   * Checks that the store is still the one that was opened. Drivers whose store cannot disappear unnoticed do not have
+   * this method.
    *
    * @throws {StorageError} condition `gone`
    */

@@ -6,8 +6,8 @@ import type { SyncFolder } from "../files/durable-folder.ts";
  * Folders under one root that survive a power cut once they are synced.
  *
  * It remembers which of the shared upper folders this process has synced. An existing folder may have been created a
- * moment ago by another process or upload that has not synced it yet. There are few: one per algorithm and two hex
- * digits.
+ * moment ago by another process or upload that has not synced it yet. There are few of them: one per algorithm and two
+ * hex digits.
  */
 export class DurableFolders {
   readonly #root: string;

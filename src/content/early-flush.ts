@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import type { AppendFile } from "./append-file.ts";
 
-/** Bytes in the page cache that start a flush. */
+/** Number of bytes in the page cache that starts a flush. */
 const FLUSH_INTERVAL = 16 << 20;
 
 /** Makes a file's bytes and size durable; rejects if the disk fails. */
@@ -44,7 +44,7 @@ export class EarlyFlush {
     await this.#running;
   }
 
-  /** @throws what the first failed flush failed with */
+  /** @throws the error of the first failed flush */
   throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure.cause;
   }

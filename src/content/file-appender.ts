@@ -17,14 +17,14 @@ export interface FileAppenderParts {
 /**
  * Appends to a file: gathers the next bytes while one write runs.
  *
- * Copies chunks into a few buffers. So many small chunks become few large writes, the memory does not depend on the
- * size of the chunks, and a short wait for the disk or the tap does not stop the source.
+ * Copies chunks into a few buffers. So many small chunks become few large writes, memory does not depend on the size of
+ * the chunks, and a short wait for the disk or the tap does not stop the source.
  */
 export class FileAppender {
   readonly #buffers: GatherBuffers;
   readonly #queue: WriteQueue;
   readonly #flush: EarlyFlush;
-  /** The buffer that is being filled, and how many of its bytes are. */
+  /** The buffer that is being filled, and the number of bytes in it. */
   #buffer: Uint8Array | undefined;
   #filled = 0;
 
@@ -40,7 +40,7 @@ export class FileAppender {
   }
 
   /** Whether a flush failed: bytes that were accepted may be lost. */
-  get flushFailed(): boolean {
+  get hasFlushFailed(): boolean {
     return this.#flush.hasFailed;
   }
 
@@ -56,7 +56,7 @@ export class FileAppender {
     return this.#writeThrough(chunk);
   }
 
-  /** Writes what is gathered, and waits for all that is in flight. */
+  /** Writes the gathered bytes, and waits for all running writes. */
   async finish(): Promise<void> {
     this.#submit();
     await this.#queue.idle();
@@ -82,7 +82,7 @@ export class FileAppender {
     this.#filled += part.byteLength;
   }
 
-  /** Hands what is gathered to the queue. */
+  /** Passes the gathered bytes to the queue. */
   #submit(): void {
     const buffer = this.#buffer;
     if (buffer === undefined) return;

@@ -13,7 +13,7 @@ import { reportingFailure } from "./storage-failure.ts";
 
 const { O_RDONLY, O_NONBLOCK } = constants;
 
-/** Permanent failures of a single file. Its blob counts as lost until a push replaces it. */
+/** Error codes of permanent failures of a single file. Its blob counts as lost until a push replaces it. */
 const UNREADABLE: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EIO", "EISDIR", "ELOOP", "ENXIO"]);
 
 /** Whether a file cannot be opened until it is replaced. */
@@ -154,13 +154,15 @@ export class FilesystemBlobs {
     }
   }
 
-  /** Makes a blob's folder durable. If another request deletes the blob meanwhile, there is nothing left to do. */
+  /**
+   * Makes a blob's folder durable. If another request deletes the blob in the meantime, there is nothing left to do.
+   */
   async #syncFolder(folder: string): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#folders.sync(folder);
       } catch (error) {
-        // If the folder above is gone too, nobody deleted the blob: the data is lost.
+        // If the folder above is gone too, this was no delete of the blob: the data is lost.
         if (!isAbsent(error) || attempt === PLACE_ATTEMPTS || !existsSync(dirname(folder))) throw error;
         if (!existsSync(folder)) return;
       }

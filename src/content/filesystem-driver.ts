@@ -21,7 +21,7 @@ export interface FilesystemDriverOptions {
   readonly root: string;
   /** Replaces the system calls that wait for the disk, so that tests can make them fail. */
   readonly sync?: DiskSync;
-  /** Whether to write large uploads past the page cache if the file system can; default true. */
+  /** Whether large writes bypass the system's page cache if the file system can; default true. */
   readonly directWrites?: boolean;
 }
 
@@ -33,7 +33,7 @@ interface DiskSync {
 /**
  * Blobs as files, under Distribution's layout.
  *
- * One process at a time may append to an upload; blobs may be read, published and deleted by several.
+ * Only one process at a time may append to an upload; several can read, publish and delete blobs.
  */
 export class FilesystemDriver implements ContentDriver {
   readonly name = NAME;

@@ -19,7 +19,7 @@ import type { Tap } from "./write-queue.ts";
 
 /** Buffers of the first few concurrent appends: large, so that the disk and the hash thread get large pieces. */
 const LARGE_BUFFERS: GatherBounds = { size: 2 << 20, count: 8 };
-const MOST_LARGE_APPENDS = 4;
+const MAX_LARGE_APPENDS = 4;
 /** Buffers of each further append. */
 const SMALL_BUFFERS: GatherBounds = { size: 64 << 10, count: 2 };
 /** Bytes to read at a time when an upload is read again. */
@@ -38,7 +38,7 @@ export class FilesystemUploads {
   readonly #root: string;
   readonly #syncData: SyncData;
   readonly #directWrites: DirectWrites;
-  readonly #largeBuffers = new SharedBuffers(LARGE_BUFFERS, MOST_LARGE_APPENDS);
+  readonly #largeBuffers = new SharedBuffers(LARGE_BUFFERS, MAX_LARGE_APPENDS);
 
   constructor(driver: string, root: string, { syncData, directWrites }: FilesystemUploadsParts) {
     this.#directWrites = new DirectWrites(directWrites);
@@ -59,7 +59,7 @@ export class FilesystemUploads {
     });
   }
 
-  /** Where the upload stands. */
+  /** The state of the upload; `undefined` if there is none. */
   async stat(id: UploadId): Promise<UploadState | undefined> {
     return reportingFailure(this.#driver, "stat upload", id, async () => {
       const handle = await open(this.#path(id), "r").catch(absent);
@@ -128,7 +128,7 @@ export class FilesystemUploads {
     const path = this.#path(id);
     await closing(await open(path, "r+"), async (handle) => {
       const state = await stateOf(handle);
-      if (state.revision !== revision) throw this.#otherWriter(id);
+      if (state.revision !== revision) throw this.#otherWriterError(id);
       const now = new Date();
       await handle.utimes(now, now);
       try {
@@ -148,7 +148,7 @@ export class FilesystemUploads {
     );
   }
 
-  /** Every upload; an empty one if its file is missing. */
+  /** Every upload. An upload whose file is missing counts as empty. */
   async *list(): AsyncGenerator<ListedUpload> {
     const report = <Result>(work: () => Promise<Result>) =>
       reportingFailure(this.#driver, "list uploads", UPLOADS_PREFIX, work);
@@ -166,12 +166,12 @@ export class FilesystemUploads {
     try {
       await appender.finish();
     } catch (error) {
-      if (appender.flushFailed) await this.discard(id);
+      if (appender.hasFlushFailed) await this.discard(id);
       throw error;
     }
   }
 
-  #otherWriter(id: UploadId): StorageError {
+  #otherWriterError(id: UploadId): StorageError {
     return new StorageError(this.#driver, "publish", id, "another process wrote to the upload", "busy");
   }
 

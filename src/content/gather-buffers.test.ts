@@ -12,7 +12,7 @@ describe("SharedBuffers", () => {
     expect(third?.size).toBe(10);
   });
 
-  it("lends its buffers, in shared memory, in the order in which they are asked for", async () => {
+  it("lends its buffers, in shared memory, in the order of the requests", async () => {
     const pool = new SharedBuffers({ size: 10, count: 2 }, 1);
     using user = pool.enter();
     if (user === undefined) throw new Error("not let in");
@@ -25,7 +25,7 @@ describe("SharedBuffers", () => {
     expect(await Promise.all(waiting)).toEqual([other, one]);
   });
 
-  it("has more buffers than users, since each of them may keep one", () => {
+  it("must have more buffers than users, because each user may keep one", () => {
     expect(() => new SharedBuffers({ size: 10, count: 2 }, 2)).toThrow(RangeError);
   });
 });

@@ -2,7 +2,7 @@ import type { Awaitable } from "../concurrency/awaitable.ts";
 
 /** Memory to gather bytes in, lent one buffer at a time. Release every buffer before you dispose of it. */
 export interface GatherBuffers extends Disposable {
-  /** Bytes of each buffer. */
+  /** Size of each buffer, in bytes. */
   readonly size: number;
   /** Resolves to a buffer to fill; waits if all are in use. */
   take(): Awaitable<Uint8Array>;
@@ -12,9 +12,9 @@ export interface GatherBuffers extends Disposable {
 
 /** Size and number of buffers. */
 export interface GatherBounds {
-  /** Bytes of each. */
+  /** Size of each buffer, in bytes. */
   readonly size: number;
-  /** How many, at least 2: one is filled while another is written. */
+  /** Number of buffers, at least 2: one is filled while another is written. */
   readonly count: number;
 }
 
@@ -58,10 +58,10 @@ export function privateBuffers(bounds: GatherBounds): GatherBuffers {
 }
 
 /**
- * Large buffers in memory that threads can share, kept for ever, for a few users at a time.
+ * Large buffers for a few users at a time, in memory that threads can share. They are never freed.
  *
- * A user fills one buffer at a time and soon releases the others. So as long as there are more buffers than users,
- * everyone gets the next one, however slow another user is.
+ * A user fills one buffer at a time and soon releases the others. So while there are more buffers than users, each user
+ * gets the next one, no matter how slow the others are.
  */
 export class SharedBuffers {
   readonly #bounds: GatherBounds;
@@ -76,7 +76,7 @@ export class SharedBuffers {
     this.#lent = new LentBuffers(bounds, (size) => new Uint8Array(new SharedArrayBuffer(size)));
   }
 
-  /** Admits one more user until it disposes of the result; `undefined` if there are enough users already. */
+  /** Admits one more user until it disposes of the result; `undefined` if the maximum is reached. */
   enter(): GatherBuffers | undefined {
     if (this.#users === this.#maxUsers) return undefined;
     this.#users += 1;

@@ -1,5 +1,5 @@
 /**
- * A thread that hashes, so that the server's own thread can serve requests. It is sent {@link HashRequest}s, and answers
+ * A thread that hashes, so that the server's own thread can serve requests. It gets {@link HashRequest}s, and answers
  * with {@link HashAnswer}s.
  */
 import type { DigestAlgorithm } from "../bytes/content-hash.ts";
@@ -21,7 +21,7 @@ export interface SharedPiece {
   readonly length: number;
 }
 
-/** The hex of a digest; of another request, nothing. */
+/** The digest in hex; absent for other requests. */
 export interface HashAnswer {
   readonly hex?: string;
 }
@@ -46,22 +46,22 @@ function answer(request: HashRequest): HashAnswer {
       break;
     case "update": {
       const { bytes } = request;
-      known(request.hash).update(bytes instanceof Uint8Array ? bytes : shared(bytes));
+      findHash(request.hash).update(bytes instanceof Uint8Array ? bytes : sharedBytes(bytes));
       break;
     }
     case "digest":
-      return { hex: known(request.hash).hex(request.algorithm) };
+      return { hex: findHash(request.hash).hex(request.algorithm) };
   }
   return {};
 }
 
-function known(number: number): LocalHash {
+function findHash(number: number): LocalHash {
   const found = hashes.get(number);
   if (found === undefined) throw new Error("unknown hash");
   return found;
 }
 
-function shared({ memory, offset, length }: SharedPiece): Uint8Array {
+function sharedBytes({ memory, offset, length }: SharedPiece): Uint8Array {
   const buffer = memories.get(memory);
   if (buffer === undefined) throw new Error("unknown buffer");
   return new Uint8Array(buffer, offset, length);

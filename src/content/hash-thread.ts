@@ -8,7 +8,7 @@ export interface ThreadHash {
   readonly isBroken: boolean;
   /** Hashes the next bytes. Do not change them until it resolves. Copies them if they are not in shared memory. */
   update(bytes: Uint8Array): Promise<void>;
-  /** The hash of the bytes so far in hex; more may follow. */
+  /** The hash of the bytes so far, in hex; more bytes can follow. */
   hex(algorithm: DigestAlgorithm): Promise<string>;
 }
 
@@ -18,11 +18,11 @@ export interface ThreadHash {
  */
 export class HashThread implements Disposable {
   readonly #thread: WorkerClient<HashRequest, HashAnswer>;
-  #begun = 0;
-  #shared = 0;
-  /** Numbers of shared memory, by the generation of the thread that knows them. */
+  #hashCount = 0;
+  #memoryCount = 0;
+  /** Numbers by which the thread knows shared memory, valid for one generation of it. */
   #memories = new WeakMap<SharedArrayBuffer, number>();
-  #memoriesOf = 0;
+  #memoriesGeneration = 0;
   /** Frees the thread's part of a hash when ours is garbage-collected. */
   readonly #forgotten = new FinalizationRegistry<{ readonly hash: number; readonly generation: number }>(
     ({ hash, generation }) => {
@@ -30,7 +30,7 @@ export class HashThread implements Disposable {
     },
   );
 
-  /** @param onFailure hears that the thread failed */
+  /** @param onFailure called when the thread fails */
   constructor(onFailure?: (failure: Error) => void) {
     const start = () => new Worker(new URL("./hash-thread-worker.ts", import.meta.url));
     this.#thread = new WorkerClient({ start, onFailure });
@@ -38,20 +38,20 @@ export class HashThread implements Disposable {
 
   /** Starts a hash in each of the algorithms. */
   begin(algorithms: Iterable<DigestAlgorithm>): ThreadHash {
-    const hash = ++this.#begun;
+    const hash = ++this.#hashCount;
     const { generation } = this.#thread;
     this.#thread.tell({ kind: "begin", hash, algorithms: [...algorithms] });
     const thread = this.#thread;
-    let broken = false;
+    let hasFailed = false;
     const handle: ThreadHash = {
       get isBroken() {
-        return broken || thread.generation !== generation;
+        return hasFailed || thread.generation !== generation;
       },
       update: async (bytes) => {
         try {
           await thread.ask({ kind: "update", hash, bytes: this.#piece(bytes) });
         } catch (error) {
-          broken = true;
+          hasFailed = true;
           throw error;
         }
       },
@@ -73,13 +73,13 @@ export class HashThread implements Disposable {
   #piece(bytes: Uint8Array): SharedPiece | Uint8Array {
     const { buffer, byteOffset: offset, byteLength: length } = bytes;
     if (!(buffer instanceof SharedArrayBuffer)) return bytes;
-    if (this.#memoriesOf !== this.#thread.generation) {
+    if (this.#memoriesGeneration !== this.#thread.generation) {
       this.#memories = new WeakMap();
-      this.#memoriesOf = this.#thread.generation;
+      this.#memoriesGeneration = this.#thread.generation;
     }
     let memory = this.#memories.get(buffer);
     if (memory === undefined) {
-      memory = ++this.#shared;
+      memory = ++this.#memoryCount;
       this.#memories.set(buffer, memory);
       this.#thread.tell({ kind: "share", memory, buffer });
     }

@@ -14,7 +14,7 @@ export class LocalHash {
     for (const hasher of this.#hashers.values()) hasher.update(bytes);
   }
 
-  /** The hash of the bytes so far in hex; more may follow. */
+  /** The hash of the bytes so far, in hex; more bytes can follow. */
   hex(algorithm: DigestAlgorithm): string {
     const hasher = this.#hashers.get(algorithm);
     if (hasher === undefined) throw new Error(`the bytes are not hashed with ${algorithm}`);

@@ -30,13 +30,13 @@ interface MemoryUpload {
   modifiedAt: Date;
 }
 
-/** Blobs in this process's memory, for tests and small registries. Durable as long as the process. */
+/** Blobs in this process's memory, for tests and small registries. They live as long as the process. */
 export class MemoryDriver implements ContentDriver {
   readonly name = "memory";
   readonly #maxBytes: number;
   readonly #blobs = new Map<Digest, MemoryBlob>();
   readonly #uploads = new Map<UploadId, MemoryUpload>();
-  #held = 0;
+  #heldBytes = 0;
 
   constructor(options: MemoryDriverOptions) {
     this.#maxBytes = options.maxBytes;
@@ -62,7 +62,7 @@ export class MemoryDriver implements ContentDriver {
   }
 
   async delete(digest: Digest): Promise<void> {
-    this.#held -= this.#blobs.get(digest)?.content.size ?? 0;
+    this.#heldBytes -= this.#blobs.get(digest)?.content.size ?? 0;
     this.#blobs.delete(digest);
   }
 
@@ -90,19 +90,19 @@ export class MemoryDriver implements ContentDriver {
     source: ByteSource,
     tap: (piece: Uint8Array) => Awaitable<void>,
   ): Promise<UploadState> {
-    const upload = this.#known(id, "append to upload");
+    const upload = this.#existing(id, "append to upload");
     if (offset !== upload.size) {
       throw new StorageError(this.name, "append to upload", id, `holds ${upload.size} bytes, not ${offset}`);
     }
     for await (const chunk of source) {
-      // The upload was dropped in the meantime, so nobody would ever subtract these bytes.
-      this.#known(id, "append to upload");
+      // If the upload was dropped in the meantime, nothing would subtract these bytes.
+      this.#existing(id, "append to upload");
       await tap(chunk);
-      if (this.#held + chunk.byteLength > this.#maxBytes) {
+      if (this.#heldBytes + chunk.byteLength > this.#maxBytes) {
         const reason = `more than ${this.#maxBytes} bytes in total`;
         throw new StorageError(this.name, "append to upload", id, reason, "full");
       }
-      this.#held += chunk.byteLength;
+      this.#heldBytes += chunk.byteLength;
       upload.chunks.push(new Uint8Array(chunk));
       upload.size += chunk.byteLength;
       upload.revision += 1;
@@ -112,11 +112,11 @@ export class MemoryDriver implements ContentDriver {
   }
 
   async truncateUpload(id: UploadId, size: number): Promise<UploadState> {
-    const upload = this.#known(id, "truncate upload");
+    const upload = this.#existing(id, "truncate upload");
     if (upload.size < size) {
       throw new StorageError(this.name, "truncate upload", id, `holds ${upload.size} bytes, not ${size}`);
     }
-    this.#held -= upload.size - size;
+    this.#heldBytes -= upload.size - size;
     upload.size = size;
     let left = size;
     upload.chunks = upload.chunks.flatMap((chunk) => {
@@ -130,21 +130,21 @@ export class MemoryDriver implements ContentDriver {
   }
 
   async *readUpload(id: UploadId): AsyncGenerator<Uint8Array> {
-    yield* this.#known(id, "read upload").chunks;
+    yield* this.#existing(id, "read upload").chunks;
   }
 
   async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
-    const upload = this.#known(id, "publish");
+    const upload = this.#existing(id, "publish");
     if (stateOf(upload).revision !== revision) {
       throw new StorageError(this.name, "publish", digest, "another process wrote to the upload", "busy");
     }
-    this.#held -= this.#blobs.get(digest)?.content.size ?? 0;
+    this.#heldBytes -= this.#blobs.get(digest)?.content.size ?? 0;
     this.#uploads.delete(id);
     this.#blobs.set(digest, { content: new Blob(upload.chunks), modifiedAt: new Date() });
   }
 
   async discardUpload(id: UploadId): Promise<void> {
-    this.#held -= this.#uploads.get(id)?.size ?? 0;
+    this.#heldBytes -= this.#uploads.get(id)?.size ?? 0;
     this.#uploads.delete(id);
   }
 
@@ -156,10 +156,10 @@ export class MemoryDriver implements ContentDriver {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#blobs.clear();
     this.#uploads.clear();
-    this.#held = 0;
+    this.#heldBytes = 0;
   }
 
-  #known(id: UploadId, operation: string): MemoryUpload {
+  #existing(id: UploadId, operation: string): MemoryUpload {
     const upload = this.#uploads.get(id);
     if (upload === undefined) throw new StorageError(this.name, operation, id, "no such upload");
     return upload;

@@ -1,20 +1,20 @@
-/** The holder of a buffer, which can be asked to give it up. */
+/** The holder of a buffer, which can be made to yield it. */
 export interface BufferHolder {
   /** When it got the buffer, on the clock of `performance.now()`. */
   readonly heldSince: number;
-  /** Asks the holder to put its bytes elsewhere and release the buffer soon. */
+  /** Makes the holder store its bytes elsewhere, and release the buffer soon. */
   yieldBuffer(): void;
 }
 
-/** How long a holder may fill a buffer before it has to yield it to a waiting one, in milliseconds. */
+/** How long a holder may fill a buffer before it has to yield it to a waiting request, in milliseconds. */
 const PATIENCE_MS = 1_000;
 const CHECK_INTERVAL_MS = 250;
 
 /**
  * A fixed number of buffers of one size, lent in the order of the requests.
  *
- * Slow clients cannot starve others. While somebody waits, those who have held a buffer the longest are asked to
- * yield it. Their bytes then wait in their connections until it is their turn again.
+ * Slow clients cannot starve others. While a request waits, the holders that have had a buffer the longest must yield
+ * it. Their bytes then wait in their connections until they get a buffer again.
  */
 export class PartBuffers {
   readonly size: number;
@@ -54,7 +54,7 @@ export class PartBuffers {
     }
     this.#lent -= 1;
     this.#free.push(buffer);
-    // Reused while there are uploads. Afterwards all memory but one buffer is freed at once.
+    // Buffers are reused while there are uploads. After the last one, all but one buffer are freed at once.
     if (this.#lent === 0) for (const each of this.#free.splice(1)) each.buffer.transfer(0);
   }
 
@@ -65,11 +65,11 @@ export class PartBuffers {
   }
 
   #wait(): Promise<Uint8Array<ArrayBuffer>> {
-    this.#check ??= setInterval(() => this.#askSlowHolders(), CHECK_INTERVAL_MS);
+    this.#check ??= setInterval(() => this.#makeSlowHoldersYield(), CHECK_INTERVAL_MS);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #askSlowHolders(): void {
+  #makeSlowHoldersYield(): void {
     if (this.#waiting.length === 0) {
       clearInterval(this.#check);
       this.#check = undefined;

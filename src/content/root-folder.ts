@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, type Stats, statSync } from "node:fs";
 import { StorageError } from "../oci/storage-error.ts";
 
-/** An open folder that can check whether it is still in its place. */
+/** An open folder that can check whether it is still at its path. */
 export class RootFolder implements Disposable {
   readonly path: string;
   readonly #driver: string;

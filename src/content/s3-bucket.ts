@@ -28,7 +28,7 @@ export class S3Bucket {
     return new S3Bucket(await S3Connection.open(options));
   }
 
-  /** Resolves if the bucket exists and may be used. */
+  /** Resolves if the bucket exists and can be used. */
   async check(): Promise<void> {
     const { bucket, client, sdk } = this.#connection;
     await this.#connection.run("check bucket", bucket, () =>
@@ -80,16 +80,16 @@ export class S3Bucket {
     });
   }
 
-  /** Stores a complete object; resolves to its tag. With `absent`, fails if there is one already. */
-  async put(key: string, body: Uint8Array, absent = false): Promise<string> {
+  /** Stores a complete object; resolves to its tag. With `onlyIfAbsent`, fails if there is one already. */
+  async put(key: string, body: Uint8Array, onlyIfAbsent = false): Promise<string> {
     return this.#connection.run("put", key, async () => {
       const stored = await this.#connection.client.send(
         new this.#connection.sdk.PutObjectCommand({
           ...this.#connection.named(key),
-          ...this.#connection.written,
+          ...this.#connection.writeOptions,
           Body: body,
           ContentLength: body.byteLength,
-          ...(absent && { IfNoneMatch: "*" }),
+          ...(onlyIfAbsent && { IfNoneMatch: "*" }),
         }),
       );
       return bareTag(stored.ETag);
@@ -102,7 +102,7 @@ export class S3Bucket {
       this.#connection.client.send(
         new this.#connection.sdk.CopyObjectCommand({
           ...this.#connection.named(to),
-          ...this.#connection.written,
+          ...this.#connection.writeOptions,
           ...this.#connection.source(from, etag),
           // Required if source and target are the same object: the copy then renews its time.
           MetadataDirective: "REPLACE",
@@ -123,7 +123,7 @@ export class S3Bucket {
    * time.
    */
   async *list(prefix: string, after?: string): AsyncGenerator<S3Object> {
-    for (let token: string | undefined, more = true; more; ) {
+    for (let token: string | undefined, hasMore = true; hasMore; ) {
       const page = await this.#connection.run("list", prefix, () =>
         this.#connection.client.send(
           new this.#connection.sdk.ListObjectsV2Command({
@@ -144,11 +144,11 @@ export class S3Bucket {
         };
       }
       token = page.NextContinuationToken;
-      more = page.IsTruncated === true && token !== undefined;
+      hasMore = page.IsTruncated === true && token !== undefined;
     }
   }
 
-  /** A URL from which anyone can GET the object for that long. */
+  /** A URL from which anyone can GET the object until it expires. */
   async presign(key: string, expiresInSeconds: number): Promise<string> {
     const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
     return this.#connection.run("presign", key, () =>

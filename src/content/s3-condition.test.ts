@@ -2,7 +2,7 @@ import { expect, it } from "bun:test";
 import { StorageError } from "../oci/storage-error.ts";
 import { S3Bucket } from "./s3-bucket.ts";
 
-/** The error of a PUT to a server that answers so. */
+/** The error of a PUT to the server at `endpoint`. */
 async function failureOf(endpoint: string): Promise<unknown> {
   const bucket = await S3Bucket.connect({
     bucket: "blobs",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "bun:test";
-import { besideFolderRemoval } from "./s3-connection.ts";
+import { retryingFolderRemoval } from "./s3-connection.ts";
 
-/** Fails so many times with an error of that name, then resolves to how often it was called. */
+/** Fails `times` times with an error of that name, then resolves to the number of calls. */
 function failing(times: number, name: string): () => Promise<number> {
   let calls = 0;
   return async () => {
@@ -11,19 +11,20 @@ function failing(times: number, name: string): () => Promise<number> {
   };
 }
 
-// As versitygw 1.8 answers a PUT into a folder whose last object goes in that moment; seen in the cluster's stress.
-describe("besideFolderRemoval", () => {
+// versitygw 1.8 answers like this to a PUT into a folder whose last object is being removed. Seen in the cluster's
+// stress test.
+describe("retryingFolderRemoval", () => {
   it("retries when the folder is removed at the same moment", async () => {
-    expect(await besideFolderRemoval(failing(3, "ExistingObjectIsDirectory"))).toBe(4);
+    expect(await retryingFolderRemoval(failing(3, "ExistingObjectIsDirectory"))).toBe(4);
   });
 
   it("gives up after a few times", async () => {
-    await expect(besideFolderRemoval(failing(4, "ExistingObjectIsDirectory"))).rejects.toThrow(
+    await expect(retryingFolderRemoval(failing(4, "ExistingObjectIsDirectory"))).rejects.toThrow(
       "ExistingObject",
     );
   });
 
   it("leaves other failures to the caller", async () => {
-    await expect(besideFolderRemoval(failing(1, "AccessDenied"))).rejects.toThrow("AccessDenied");
+    await expect(retryingFolderRemoval(failing(1, "AccessDenied"))).rejects.toThrow("AccessDenied");
   });
 });

@@ -41,14 +41,14 @@ export class S3Connection {
   readonly bucket: string;
   readonly prefix: string;
   /** The options of every request that creates an object. */
-  readonly written: Readonly<Record<string, string>>;
+  readonly writeOptions: Readonly<Record<string, string>>;
 
   private constructor(sdk: S3Sdk, client: S3Client, options: S3BucketOptions) {
     this.sdk = sdk;
     this.client = client;
     this.bucket = options.bucket;
     this.prefix = options.prefix ?? "";
-    this.written = {
+    this.writeOptions = {
       ...(options.storageClass && { StorageClass: options.storageClass }),
       ...(options.encryption && { ServerSideEncryption: options.encryption.algorithm }),
       ...(options.encryption?.keyId && { SSEKMSKeyId: options.encryption.keyId }),
@@ -89,10 +89,10 @@ export class S3Connection {
   /**
    * Runs `work` and resolves to its result.
    *
-   * @throws {StorageError} for anything it throws, after the SDK's own retries; `work` may be called several times
+   * @throws {StorageError} for anything it throws, after the SDK's own retries; `work` can be called several times
    */
   run<Result>(operation: string, key: string, work: () => Promise<Result>): Promise<Result> {
-    return reportingFailure(S3_DRIVER, operation, key, () => besideFolderRemoval(work), s3Condition);
+    return reportingFailure(S3_DRIVER, operation, key, () => retryingFolderRemoval(work), s3Condition);
   }
 
   /** Like {@link run}; `undefined` if the server answers that the object does not exist. */
@@ -106,7 +106,7 @@ export class S3Connection {
   }
 }
 
-/** Pauses before each retry of a request that met a folder being removed, in milliseconds. */
+/** Pauses before the retries of a request whose folder was being removed, in milliseconds. */
 const FOLDER_RETRY_DELAYS_MS = [5, 20, 80];
 
 /**
@@ -114,7 +114,7 @@ const FOLDER_RETRY_DELAYS_MS = [5, 20, 80];
  * folder with its last object. If another request stores an object there at that moment, they answer 409 (versitygw
  * 1.8).
  */
-export async function besideFolderRemoval<Result>(work: () => Promise<Result>): Promise<Result> {
+export async function retryingFolderRemoval<Result>(work: () => Promise<Result>): Promise<Result> {
   for (const delayMs of FOLDER_RETRY_DELAYS_MS) {
     try {
       return await work();

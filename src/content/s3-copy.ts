@@ -3,11 +3,11 @@ import type { S3Part } from "./s3-multiparts.ts";
 
 /** Largest object to copy with one request; larger ones are copied in parts, several at a time. */
 const SINGLE_COPY_BYTES = 256 << 20;
-const SMALLEST_PART = 64 << 20;
-const MOST_PARTS = 10_000;
+const MIN_PART_BYTES = 64 << 20;
+const MAX_PARTS = 10_000;
 const PARALLEL_COPIES = 8;
 
-/** Copies an object of any size inside its bucket. The copy becomes visible complete and at once. */
+/** Copies an object of any size inside its bucket. No reader sees a part of the copy. */
 export async function copyObject(
   bucket: S3Bucket,
   from: Pick<S3Object, "key" | "size" | "etag">,
@@ -32,7 +32,7 @@ async function copyParts(
   to: string,
   uploadId: string,
 ): Promise<readonly Pick<S3Part, "number" | "etag">[]> {
-  const partSize = Math.max(SMALLEST_PART, Math.ceil(from.size / MOST_PARTS));
+  const partSize = Math.max(MIN_PART_BYTES, Math.ceil(from.size / MAX_PARTS));
   const parts: Pick<S3Part, "number" | "etag">[] = [];
   const numbers = Array.from({ length: Math.ceil(from.size / partSize) }, (_, index) => index + 1).values();
   const worker = async (): Promise<void> => {

@@ -68,7 +68,7 @@ for (const make of S3_MAKES) {
       bucket.close();
     });
 
-    it("refuses to open a bucket that is not there", async () => {
+    it("refuses to open a bucket that does not exist", async () => {
       const options = { ...(await createBucket()), bucket: "no-such-bucket" };
       await expect(open(options)).rejects.toBeInstanceOf(StorageError);
     });
@@ -96,7 +96,7 @@ for (const make of S3_MAKES) {
         digestOf(content),
       );
       released.resolve();
-      // The late writer may fail or not; what was published stays what it is.
+      // The late writer may fail or succeed, but the published blob must not change.
       await writing.catch(ignore);
       expect(digestOf(await bytesOf(await second.open(digestOf(content), content.byteLength)))).toBe(
         digestOf(content),
@@ -206,7 +206,7 @@ for (const make of S3_MAKES) {
 
     it("continues a read where its connection broke, and fails when it cannot", async () => {
       const options = await createBucket();
-      // More than the buffers on the way hold, so that the cut meets bytes still to come.
+      // More than the buffers in between hold, so that the cut comes before the last bytes.
       const content = sampleBytes(32 * MIB);
       await using direct = await open(options);
       const digest = await publishSample(direct, content);

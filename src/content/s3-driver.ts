@@ -26,7 +26,7 @@ import { reportingFailure } from "./storage-failure.ts";
 
 /** The bucket, and limits for uploads. */
 export interface S3DriverOptions extends S3BucketOptions {
-  /** Bytes of one part; default 8 MiB, at least 5 MiB. A blob may have 10,000 parts. */
+  /** Bytes of one part; default 8 MiB, at least 5 MiB. A blob can have at most 10,000 parts. */
   readonly partSizeBytes?: number;
   /** Memory of all uploads together in bytes; default 32 MiB. If it is used up, uploads take turns. */
   readonly bufferBytes?: number;
@@ -48,12 +48,12 @@ interface RedirectTarget {
 }
 
 const DEFAULT_PART_SIZE = 8 << 20;
-const SMALLEST_PART_SIZE = 5 << 20;
+const MIN_PART_SIZE = 5 << 20;
 const DEFAULT_BUFFERS = 32 << 20;
 const DEFAULT_EXPIRY_SECONDS = 20 * 60;
 /** Maximum states of uploads to remember, so that an append does not have to ask the server. */
-const MOST_KNOWN_STATES = 4096;
-const MOST_KNOWN_BLOBS = 50_000;
+const MAX_KNOWN_STATES = 4096;
+const MAX_KNOWN_BLOBS = 50_000;
 /** How long a blob that was found is assumed to exist, in milliseconds. */
 const PRESENCE_MS = 5_000;
 
@@ -69,22 +69,22 @@ export class S3Driver implements ContentDriver {
   readonly #buffers: PartBuffers;
   /** Blobs found recently. Only {@link stat} uses it, for each HEAD of a blob. */
   readonly #present = new LRUCache<Digest, { readonly size: number }>({
-    max: MOST_KNOWN_BLOBS,
+    max: MAX_KNOWN_BLOBS,
     ttl: PRESENCE_MS,
   });
-  readonly #states = new LRUCache<UploadId, S3UploadState>({ max: MOST_KNOWN_STATES });
+  readonly #states = new LRUCache<UploadId, S3UploadState>({ max: MAX_KNOWN_STATES });
 
   private constructor(bucket: S3Bucket, redirect: RedirectTarget | undefined, options: S3DriverOptions) {
     this.#bucket = bucket;
     this.#redirect = redirect;
-    const partSize = Math.max(SMALLEST_PART_SIZE, options.partSizeBytes ?? DEFAULT_PART_SIZE);
+    const partSize = Math.max(MIN_PART_SIZE, options.partSizeBytes ?? DEFAULT_PART_SIZE);
     this.#buffers = new PartBuffers(partSize, options.bufferBytes ?? DEFAULT_BUFFERS);
   }
 
   /**
    * Opens the driver over an existing bucket.
    *
-   * @throws {StorageError} if the bucket does not exist or may not be used
+   * @throws {StorageError} if the bucket does not exist or cannot be used
    */
   static async open(options: S3DriverOptions): Promise<S3Driver> {
     const bucket = await S3Bucket.connect(options);
@@ -152,7 +152,7 @@ export class S3Driver implements ContentDriver {
 
   async statUpload(id: UploadId): Promise<UploadState | undefined> {
     const state = await readUploadState(this.#bucket, id);
-    return state && this.#known(state);
+    return state && this.#rememberState(state);
   }
 
   async appendUpload(
@@ -184,7 +184,7 @@ export class S3Driver implements ContentDriver {
       // If this fails too, the caller gets this error, because the source's bytes were not kept.
       appended = await report(() => writer.finish());
     }
-    return this.#known(appended);
+    return this.#rememberState(appended);
   }
 
   async truncateUpload(id: UploadId, size: number): Promise<UploadState> {
@@ -197,7 +197,7 @@ export class S3Driver implements ContentDriver {
     const truncated = await reportingFailure(S3_DRIVER, "truncate upload", id, () =>
       truncateS3Upload(this.#bucket, state, size, this.#buffers.size),
     );
-    return this.#known(truncated);
+    return this.#rememberState(truncated);
   }
 
   async *readUpload(id: UploadId): AsyncGenerator<Uint8Array> {
@@ -259,7 +259,7 @@ export class S3Driver implements ContentDriver {
     else this.#present.set(digest, { size: found.size });
   }
 
-  #known(state: S3UploadState): UploadState {
+  #rememberState(state: S3UploadState): UploadState {
     this.#states.set(state.id, state);
     return { size: uploadedSize(state), revision: revisionOf(state) };
   }

@@ -28,7 +28,7 @@ export class S3Multiparts {
       const created = await this.#connection.client.send(
         new this.#connection.sdk.CreateMultipartUploadCommand({
           ...this.#connection.named(key),
-          ...this.#connection.written,
+          ...this.#connection.writeOptions,
         }),
       );
       if (created.UploadId === undefined) throw new Error("the server returned no upload id");
@@ -78,7 +78,7 @@ export class S3Multiparts {
   async listParts(key: string, uploadId: string): Promise<readonly S3Part[] | undefined> {
     return this.#connection.optional("list parts", key, async () => {
       const parts: S3Part[] = [];
-      for (let marker: string | undefined, more = true; more; ) {
+      for (let marker: string | undefined, hasMore = true; hasMore; ) {
         const page = await this.#connection.client.send(
           new this.#connection.sdk.ListPartsCommand({
             ...this.#connection.named(key),
@@ -91,7 +91,7 @@ export class S3Multiparts {
           parts.push({ number: PartNumber ?? 0, size: Size ?? 0, etag: bareTag(ETag), modifiedAt });
         }
         marker = page.NextPartNumberMarker;
-        more = page.IsTruncated === true && marker !== undefined;
+        hasMore = page.IsTruncated === true && marker !== undefined;
       }
       return parts.sort((one, other) => one.number - other.number);
     });

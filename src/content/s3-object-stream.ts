@@ -14,8 +14,8 @@ export interface S3ObjectPart {
 }
 
 /**
- * The bytes of an object from an open body. If the connection breaks, the read continues from there. If it cannot be
- * completed, the stream fails, so it never ends early.
+ * The bytes of an object from an open body. If the connection breaks, the read continues where it stopped. If it cannot
+ * be completed, the stream fails, so it never ends early.
  */
 export function objectStream(
   bucket: S3Bucket,
@@ -25,24 +25,25 @@ export function objectStream(
   let position = part.range.start;
   let attempts = 0;
   let reader = body.getReader();
-  const readOn = async (): Promise<Uint8Array> => {
+  const readNext = async (): Promise<Uint8Array> => {
     for (;;) {
-      const cause = await reader.read().then(
+      const chunkOrError = await reader.read().then(
         ({ value }) => value ?? new Error("the connection closed early"),
         (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
       );
-      if (!(cause instanceof Error)) return cause;
+      if (!(chunkOrError instanceof Error)) return chunkOrError;
       attempts += 1;
-      if (attempts > ATTEMPTS) throw new StorageError(S3_DRIVER, "read", part.key, cause, "unreachable");
+      if (attempts > ATTEMPTS)
+        throw new StorageError(S3_DRIVER, "read", part.key, chunkOrError, "unreachable");
       const found = await bucket.get(part.key, { start: position, end: part.range.end }, part.etag);
-      if (found === undefined) throw new StorageError(S3_DRIVER, "read", part.key, cause);
+      if (found === undefined) throw new StorageError(S3_DRIVER, "read", part.key, chunkOrError);
       reader = found.body.getReader();
     }
   };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const chunk = await readOn();
+        const chunk = await readNext();
         attempts = 0;
         position += chunk.byteLength;
         if (position > part.range.end) throw new StorageError(S3_DRIVER, "read", part.key, "too many bytes");

@@ -11,7 +11,7 @@ import {
 } from "./s3-upload-state.ts";
 
 /** Maximum parts of an S3 upload, less one for the tail. */
-const MOST_PARTS = 9_999;
+const MAX_PARTS = 9_999;
 
 /**
  * Appends to an upload in a bucket: full parts as parts, the rest as the tail object.
@@ -32,7 +32,7 @@ export class S3PartWriter implements BufferHolder {
   #sending: Promise<void> = Promise.resolve();
   #yielding: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
-  #writing = false;
+  #isWriting = false;
   heldSince = performance.now();
 
   constructor(bucket: S3Bucket, buffers: PartBuffers, state: S3UploadState) {
@@ -46,9 +46,9 @@ export class S3PartWriter implements BufferHolder {
 
   /** Takes the chunk; waits if there is no buffer for it. Rejects if a part could not be stored. */
   async write(chunk: Uint8Array): Promise<void> {
-    this.#writing = true;
+    this.#isWriting = true;
     try {
-      await this.#settled();
+      await this.#waitForYield();
       for (let taken = 0; taken < chunk.byteLength; ) {
         const buffer = this.#buffer ?? (await this.#refill());
         const part = chunk.subarray(taken, taken + buffer.byteLength - this.#gathered);
@@ -58,19 +58,19 @@ export class S3PartWriter implements BufferHolder {
         if (this.#gathered === buffer.byteLength) await this.#submit(buffer);
       }
     } finally {
-      this.#writing = false;
+      this.#isWriting = false;
     }
   }
 
   /** Stores the gathered bytes and releases the buffers; resolves to the new state of the upload. */
   async finish(): Promise<S3UploadState> {
     try {
-      await this.#settled();
+      await this.#waitForYield();
       await this.#sending;
       await this.#storeTail();
     } finally {
       await this.#sending.catch(() => undefined);
-      this.#giveUp();
+      this.#releaseBuffer();
     }
     if (this.#staleTail !== undefined) await this.#bucket.delete(this.#staleTail);
     const changed = { session: this.#session, parts: this.#parts, tail: this.#tail };
@@ -78,21 +78,21 @@ export class S3PartWriter implements BufferHolder {
   }
 
   yieldBuffer(): void {
-    if (this.#writing || this.#yielding !== undefined) return;
+    if (this.#isWriting || this.#yielding !== undefined) return;
     this.#yielding = this.#sending
       .then(() => this.#storeTail())
       .finally(() => {
-        this.#giveUp();
+        this.#releaseBuffer();
         this.#yielding = undefined;
       });
-    // If something waits for it, it gets the failure. Otherwise finish notices that bytes are missing.
+    // The next write or finish reports the failure. Until then nothing awaits this promise.
     this.#yielding.catch((cause: unknown) => {
       this.#failure ??= { cause };
     });
   }
 
   /** Waits until a buffer is yielded; rejects if its bytes were lost. */
-  async #settled(): Promise<void> {
+  async #waitForYield(): Promise<void> {
     await this.#yielding;
     if (this.#failure !== undefined) throw this.#failure.cause;
   }
@@ -138,7 +138,7 @@ export class S3PartWriter implements BufferHolder {
     this.#sending = this.#addPart(buffer.byteLength, (key, multipartId, number) =>
       this.#bucket.multiparts.uploadPart(key, multipartId, number, buffer),
     ).finally(() => this.#buffers.release(buffer));
-    // The next submit or finish reports the failure. Until then nobody awaits this promise.
+    // The next submit or finish reports the failure. Until then nothing awaits this promise.
     this.#sending.catch(() => undefined);
   }
 
@@ -147,10 +147,10 @@ export class S3PartWriter implements BufferHolder {
     store: (key: string, multipartId: string, number: number) => Promise<string>,
   ): Promise<void> {
     const number = this.#parts.length + 1;
-    if (number > MOST_PARTS) {
-      throw new Error(`more than ${MOST_PARTS} parts: the part size is too small for this blob`);
+    if (number > MAX_PARTS) {
+      throw new Error(`more than ${MAX_PARTS} parts: the part size is too small for this blob`);
     }
-    this.#session ??= await this.#begin();
+    this.#session ??= await this.#beginSession();
     const { generation, multipartId } = this.#session;
     const etag = await store(wholeKey(this.#before.id, generation), multipartId, number);
     this.#parts.push({ number, size, etag });
@@ -162,7 +162,7 @@ export class S3PartWriter implements BufferHolder {
     this.#tail = undefined;
   }
 
-  async #begin(): Promise<S3UploadSession> {
+  async #beginSession(): Promise<S3UploadSession> {
     const { id } = this.#before;
     const session = { multipartId: await this.#bucket.multiparts.create(wholeKey(id, 0)), generation: 0 };
     await writeSession(this.#bucket, id, session);
@@ -179,7 +179,7 @@ export class S3PartWriter implements BufferHolder {
     this.#tail = { key, size: this.#gathered, etag };
   }
 
-  #giveUp(): void {
+  #releaseBuffer(): void {
     this.#buffers.retire(this);
     if (this.#buffer !== undefined) this.#buffers.release(this.#buffer);
     this.#buffer = undefined;

@@ -34,10 +34,10 @@ async function seal(bucket: S3Bucket, state: S3UploadState): Promise<S3UploadSta
 async function deleteObjects(
   bucket: S3Bucket,
   { id }: S3UploadState,
-  isMeant: (key: string) => boolean,
+  matches: (key: string) => boolean,
 ): Promise<void> {
   const keys = await Array.fromAsync(bucket.list(`${uploadFolder(id)}/`), ({ key }) => key);
-  await Promise.all(keys.filter(isMeant).map((key) => bucket.delete(key)));
+  await Promise.all(keys.filter(matches).map((key) => bucket.delete(key)));
 }
 
 async function shrinkTail(bucket: S3Bucket, state: S3UploadState, size: number): Promise<S3UploadState> {

@@ -27,7 +27,7 @@ export interface SmallBlobCacheOptions {
 export class SmallBlobCache implements BlobProvider {
   readonly #provider: BlobProvider;
   readonly #maxBlobBytes: number;
-  /** Blobs of the right size with wrong bytes. They are read again whenever somebody asks for them. */
+  /** Blobs of the right size with wrong bytes. Each request reads them again. */
   readonly #damaged = new LRUCache<Digest, true>({ max: 10_000 });
   readonly #kept: LRUCache<Digest, Uint8Array<ArrayBuffer>>;
 

@@ -1,7 +1,8 @@
 import { type StorageCondition, StorageError, systemCondition } from "../oci/storage-error.ts";
 
 /**
- * Runs `work`. `conditionOf` finds the storage's condition in errors other than failed file operations.
+ * Runs `work`, and resolves to its result. `conditionOf` derives the storage's condition from an error; by default,
+ * only from an error of the file system.
  *
  * @throws {StorageError} with driver, operation and key for any other error
  */

@@ -21,8 +21,8 @@ export interface UploadContext {
 /**
  * An upload whose bytes are in a driver.
  *
- * It has no state of its own: every call waits for its turn, asks the driver for the upload's state, and continues
- * from there. So any number of requests may hold an object for the same upload.
+ * It keeps no state: every call waits for its turn, reads the upload's state from the driver, and continues from there.
+ * So any number of requests can hold an object for the same upload.
  */
 export class StoredUpload implements BlobUpload {
   readonly id: UploadId;
@@ -66,7 +66,7 @@ export class StoredUpload implements BlobUpload {
       try {
         return await this.#commit(await this.#append(running.source, before), claimed, record);
       } catch (error) {
-        await this.#cutBack(before);
+        await this.#rollBack(before);
         throw error;
       }
     });
@@ -105,7 +105,7 @@ export class StoredUpload implements BlobUpload {
   }
 
   /** Drops what was appended since `before`, unless the upload no longer exists. */
-  async #cutBack(before: UploadState): Promise<void> {
+  async #rollBack(before: UploadState): Promise<void> {
     const { driver, hashes, hashThread } = this.#context;
     const state = await driver.statUpload(this.id);
     if (state === undefined || state.revision === before.revision) return;

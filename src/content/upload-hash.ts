@@ -19,7 +19,8 @@ export class UploadHash {
   #hash: LocalHash | ThreadHash | undefined;
 
   /**
-   * With a `thread`, uploads that begin with a large piece in shared memory are hashed there. Others are hashed here.
+   * Hashes uploads that begin with a large piece in shared memory on `thread`, if there is one, and others on the
+   * caller's thread.
    */
   constructor(algorithms: Iterable<DigestAlgorithm>, revision: string, thread?: HashThread) {
     this.revision = revision;
@@ -48,7 +49,7 @@ export class UploadHash {
     return this.#algorithms.has(algorithm);
   }
 
-  /** The digest of the bytes so far; more may follow. */
+  /** The digest of the bytes so far; more bytes can follow. */
   async digest(algorithm: DigestAlgorithm): Promise<Digest> {
     this.#hash ??= new LocalHash(this.#algorithms);
     return `${algorithm}:${await this.#hash.hex(algorithm)}` as Digest;
@@ -58,7 +59,7 @@ export class UploadHash {
     const isWorthIt = byteLength >= LARGE_PIECE && buffer instanceof SharedArrayBuffer;
     const thread = isWorthIt ? this.#thread : undefined;
     const hash = thread?.begin(this.#algorithms);
-    // The system may have no thread to give.
+    // The system may have been unable to start a thread.
     return hash === undefined || hash.isBroken ? new LocalHash(this.#algorithms) : hash;
   }
 }

@@ -9,7 +9,7 @@ import type { UploadPatience } from "./upload-turns.ts";
 const bounds = { maxBytes: 1 << 20 };
 const storeWith = (patience: UploadPatience) => new BlobStore(new MemoryDriver(bounds), { patience });
 
-/** A source that gives some text and then waits until it is told to go on. */
+/** A source that yields some text, then waits for `goOn`. */
 function hanging(text: string) {
   const { promise: isRead, resolve: read } = Promise.withResolvers<void>();
   const { promise: rest, resolve: goOn } = Promise.withResolvers<void>();
@@ -21,7 +21,7 @@ function hanging(text: string) {
   return { source: source(), isRead, goOn };
 }
 
-/** A driver on slow storage: the test decides when it reads the size of an upload, and when it tells it. */
+/** A driver on slow storage: the test decides when it reads the state of an upload, and when it returns it. */
 class SlowStat extends MemoryDriver {
   #next: ((read: () => Promise<UploadState | undefined>) => Promise<UploadState | undefined>) | undefined;
 
@@ -80,7 +80,7 @@ describe("requests to one upload", () => {
     expect(await first).toBe(5);
   });
 
-  it("end a closing PUT that is silent without a trace of it", async () => {
+  it("end a silent closing PUT, and drop its bytes", async () => {
     const store = storeWith({ waitMs: 10_000, silenceMs: 20 });
     const upload = await store.create();
     await upload.append(chunks(["begin"]));
@@ -113,7 +113,7 @@ describe("requests to one upload", () => {
     }
   });
 
-  it("are ended by a cancel, those that wait as well as the one that runs", async () => {
+  it("are ended by a cancel, waiting ones and the running one", async () => {
     const store = storeWith({ waitMs: 10_000, silenceMs: 10_000 });
     const upload = await store.create();
     const { source, isRead } = hanging("begin");
@@ -126,7 +126,7 @@ describe("requests to one upload", () => {
     expect(await Array.fromAsync(store.listUploads())).toEqual([]);
   });
 
-  it("end the upload when what records its blob fails, so that the client starts another one", async () => {
+  it("end the upload when recording its blob fails, so that the client starts a new one", async () => {
     const store = storeWith({ waitMs: 1_000, silenceMs: 1_000 });
     const upload = await store.create();
     const failure = new Error("the database is away");

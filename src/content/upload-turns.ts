@@ -7,14 +7,14 @@ import type { UploadId } from "./content-driver.ts";
 export interface UploadPatience {
   /** How long a request waits for the one before it, in milliseconds. */
   readonly waitMs: number;
-  /** An append without a byte for this long is ended if another request waits, in milliseconds. */
+  /** An append that gets no byte for this long ends if another request waits, in milliseconds. */
   readonly silenceMs: number;
 }
 
 const DEFAULT_PATIENCE: UploadPatience = { waitMs: 2_000, silenceMs: 5_000 };
 
-/** How often a waiting request checks the one it waits for, in milliseconds. */
-const LOOKS = 10;
+/** Number of times that a waiting request checks the one it waits for. */
+const CHECKS = 10;
 
 /** An append that holds its upload's lock. */
 export interface RunningAppend {
@@ -89,10 +89,9 @@ export class UploadTurns {
   }
 
   /**
-   * The size of the upload that clients are told: the size that a running append acknowledges, or else the stored
-   * one.
+   * The size of the upload to report to clients: the size that a running append acknowledges, or else the stored one.
    *
-   * `readStored` may take a while. An append that starts in the meantime counts too, even if it has ended: its bytes,
+   * `readStored` can take a while. An append that starts in the meantime counts too, even if it has ended: its bytes,
    * which `readStored` may have seen, may be gone.
    */
   async sizeOf(id: UploadId, readStored: () => Promise<number>): Promise<number> {
@@ -113,13 +112,13 @@ export class UploadTurns {
     const { waitMs } = this.#patience;
     const giveUp = new AbortController();
     const giveUpAt = performance.now() + waitMs;
-    const look = () => {
+    const check = () => {
       this.#endIfSilent(id);
       if (performance.now() >= giveUpAt)
         giveUp.abort(busy("another request is still working on this upload"));
     };
     this.#endIfSilent(id);
-    const timer = setInterval(look, waitMs / LOOKS);
+    const timer = setInterval(check, waitMs / CHECKS);
     const begin = async () => {
       clearInterval(timer);
       return await work();

@@ -16,7 +16,7 @@ function file(failAt = Number.POSITIVE_INFINITY) {
   return { written, write };
 }
 
-test("writes pieces in order, each whole, behind the last one, and gives them to the tap", async () => {
+test("writes pieces in order, each whole, behind the last one, and passes them to the tap", async () => {
   const { written, write } = file();
   const tapped: string[] = [];
   const released: number[] = [];

@@ -1,12 +1,12 @@
 import type { Awaitable } from "../concurrency/awaitable.ts";
 
-/** Gets bytes before they are written. They do not change until it resolves. */
+/** Receives bytes before they are written. They do not change until it resolves. */
 export type Tap = (piece: Uint8Array) => Awaitable<void>;
 
 /** Writes some of the bytes at `position`; resolves to their number. */
 export type WriteSome = (bytes: Uint8Array, position: number) => Promise<number>;
 
-/** Writes pieces one after the other, each to where the last one ended, while a tap gets them too. */
+/** Writes pieces one after another, each where the last one ended, and passes them to a tap. */
 export class WriteQueue {
   readonly #write: WriteSome;
   readonly #tap: Tap;
@@ -23,7 +23,10 @@ export class WriteQueue {
     this.#tap = tap;
   }
 
-  /** Takes a piece. Calls `release` when it is done with its bytes, in the order of the pieces, also after a failure. */
+  /**
+   * Adds a piece. Calls `release` when its bytes are no longer in use, in the order of the pieces, also after a
+   * failure.
+   */
   push(piece: Uint8Array, release: () => void): void {
     const tapped = this.#tapped(piece);
     const written = this.#lastWrite.then(() => this.#writeAll(piece));
@@ -37,12 +40,12 @@ export class WriteQueue {
     });
   }
 
-  /** Waits until the queue has no piece any more. Never rejects; see {@link throwIfFailed}. */
+  /** Waits until the queue is empty. Never rejects; see {@link throwIfFailed}. */
   async idle(): Promise<void> {
     await this.#idle;
   }
 
-  /** @throws what the first piece that failed failed with */
+  /** @throws the error of the first piece that failed */
   throwIfFailed(): void {
     if (this.#failure !== undefined) throw this.#failure.cause;
   }

@@ -28,10 +28,10 @@ export class FileLock implements AsyncDisposable {
 
   /** Creates the file and locks it; `undefined` if another holder has it. */
   static async tryAcquire(path: string): Promise<FileLock | undefined> {
-    // Never on the event loop: creating a file takes 50 ms and more while the disk is busy.
+    // Do not do this on the event loop: creating a file can take 50 ms and more while the disk is busy.
     const file = await open(path, "w");
     try {
-      // The last holder may have removed the file between our open and our lock: then nobody else sees our lock.
+      // The last holder may have removed the file between our open and our lock: then no other process sees our lock.
       if (flock(file.fd, LOCK_EXCLUSIVE | LOCK_NON_BLOCKING) === 0 && (await isStillAt(path, file)))
         return new FileLock(path, file);
     } catch (error) {

@@ -9,7 +9,7 @@ import { isAbsent } from "../files/system-error.ts";
 import { StorageError } from "../oci/storage-error.ts";
 
 const FIRST_PAUSE_MS = 2;
-const LONGEST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 50;
 
 /**
  * How often a starting process tries to lock a test file, because another starting process may remove it at that
@@ -70,7 +70,7 @@ export class FolderLocks implements WorkLocks {
 
   async #acquire(name: string, signal: AbortSignal | undefined): Promise<FileLock> {
     const path = join(this.#folder, createHash("sha256").update(name).digest("hex").slice(0, 40));
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
       signal?.throwIfAborted();
       const lock = await this.#tryAcquire(path);
       if (lock !== undefined) return lock;
@@ -82,7 +82,7 @@ export class FolderLocks implements WorkLocks {
     try {
       return await FileLock.tryAcquire(path);
     } catch (error) {
-      // Creating a file finds nothing missing but its folder.
+      // Creating a file fails like this only if its folder is missing.
       if (isAbsent(error)) throw this.#gone(error);
       throw new StorageError("locks", "lock", path, error);
     }

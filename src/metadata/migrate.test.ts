@@ -59,7 +59,7 @@ it("migrates once when several processes start at once", async () => {
   for (const engine of engines) await engine[Symbol.asyncDispose]();
 }, 60_000);
 
-/** Migrates a database that the second step left behind, with two manifests in it, and reads what it then lists. */
+/** Migrates a database from the second version, with three manifests; resolves to the referrers that it then lists. */
 async function describedAfterMigration(engine: SqlEngine): Promise<unknown> {
   await migrate(engine, MIGRATIONS.slice(0, 2));
   await engine.transaction(
@@ -94,7 +94,7 @@ async function textOf(pieces: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(await Array.fromAsync(pieces, (piece) => piece.slice())).toString();
 }
 
-/** More than is stored whole, of bytes that differ from piece to piece. */
+/** Too large to be stored whole; every piece has different bytes. */
 const LARGE = Buffer.from(Array.from({ length: 60_000 }, (_, i) => String(i)).join(" "));
 const LARGE_ANNOTATIONS = { large: LARGE.toString("hex") };
 

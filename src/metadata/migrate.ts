@@ -12,8 +12,8 @@ const MIGRATION_LOCK = 7_361_905_214;
 /**
  * Migrates the database to the newest schema in one durable transaction.
  *
- * Several processes may do so at once: one migrates, the others wait. `beforeCreation` runs before the first table of
- * a new database is created; if it rejects, nothing is changed.
+ * Several processes can do so at once: one migrates, the others wait. `beforeCreation` runs before the first table of a
+ * new database is created; if it rejects, nothing is changed.
  *
  * @throws {DatabaseTooNewError} before anything is changed
  */

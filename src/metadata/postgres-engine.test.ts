@@ -41,7 +41,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
     const [store, other] = await Promise.all(
       [1, 2].map(async () => openMetadataStore(await openPostgresEngine(url))),
     );
-    if (!store || !other) throw new Error("two stores were asked for");
+    if (!store || !other) throw new Error("two stores are needed");
     return {
       store,
       other,
@@ -60,7 +60,7 @@ describeWith("PostgreSQL", binaries !== undefined, "initdb and postgres are not 
       const writers = Array.from({ length: 4 }, async (_, writer) => {
         for (let number = 0; !writing.signal.aborted; number += 1) {
           const seed = `${how} ${writer} ${number}`;
-          // What fails was not acknowledged.
+          // A failed link is not acknowledged.
           const linked = await linkSample(store, seed).then(
             () => true,
             () => false,

@@ -7,7 +7,7 @@ import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
 export interface PostgresEngineOptions {
   /** Connections for reads, 1 or more. Each carries many reads at a time. */
   readonly readConnections?: number;
-  /** Connections for transactions, one each; 1 or more. */
+  /** Connections for transactions, 1 or more. Each carries one transaction at a time. */
   readonly writeConnections?: number;
 }
 
@@ -15,7 +15,7 @@ const DEFAULT_READ_CONNECTIONS = 4;
 const DEFAULT_WRITE_CONNECTIONS = 8;
 const CONNECT_TIMEOUT_SECONDS = 10;
 
-/** Ends transactions of instances that are gone without the server noticing, and frees their locks. */
+/** How long a transaction may be idle, in milliseconds. This frees the locks of instances that died unnoticed. */
 const ABANDONED_TRANSACTION_TIMEOUT_MS = 30_000;
 
 /** The first statement of a transaction: how safe its commit must be, never less than the operator's setting. */
@@ -81,21 +81,21 @@ class PostgresEngine implements SqlEngine {
     work: (session: SqlSession) => Promise<T>,
     { durable }: { readonly durable: boolean },
   ): Promise<T> {
-    let committing = false;
+    let isCommitting = false;
     const attempt = () => {
-      committing = false;
+      isCommitting = false;
       // Writers of one thing lock its row first, then read; each statement sees what was committed before it.
       return this.#writers.begin("ISOLATION LEVEL READ COMMITTED", async (connection) => {
         await run(connection, SET_DURABILITY, [durable ? "yes" : "no"]);
         const result = await work({ query: (sql, parameters = []) => run(connection, sql, parameters) });
-        committing = true;
+        isCommitting = true;
         return result;
       }) as Promise<T>;
     };
     // A transaction whose connection is lost during the commit may have committed. So do not repeat it; the caller
     // has to find out.
     return retrying(attempt, {
-      mayRepeat: (error) => isRolledBackByServer(error) || (!committing && isConnectionLost(error)),
+      mayRepeat: (error) => isRolledBackByServer(error) || (!isCommitting && isConnectionLost(error)),
     });
   }
 

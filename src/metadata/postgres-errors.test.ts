@@ -9,7 +9,7 @@ function conditionOf(state: string | undefined, code = "ERR_POSTGRES_SERVER_ERRO
   return failure instanceof StorageError ? failure.condition : failure === cause && "as it is";
 }
 
-it("knows the condition of the server from its SQLSTATE", () => {
+it("recognises the condition of the server by its SQLSTATE", () => {
   expect(conditionOf("53100")).toBe("full");
   expect(conditionOf("53300")).toBe("busy");
   expect(conditionOf("25006")).toBe("read-only");
@@ -20,7 +20,7 @@ it("knows the condition of the server from its SQLSTATE", () => {
   expect(conditionOf("XX001")).toBe("damaged");
 });
 
-it("knows a connection that was lost", () => {
+it("recognises a lost connection", () => {
   expect(conditionOf(undefined, "ERR_POSTGRES_CONNECTION_CLOSED")).toBe("unreachable");
 });
 

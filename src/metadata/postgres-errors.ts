@@ -1,7 +1,7 @@
 import { SQL } from "bun";
 import { type StorageCondition, StorageError } from "../oci/storage-error.ts";
 
-/** SQLSTATE of serialization failure and deadlock: the server rolled the transaction back, and it may be repeated. */
+/** SQLSTATE of serialization failure and deadlock: the server rolled the transaction back, and it can be repeated. */
 const ROLLED_BACK = new Set(["40001", "40P01"]);
 
 /** SQLSTATE of a server that is shutting down, has crashed, is starting up, or has no connections left. */
@@ -14,7 +14,7 @@ const LOST = new Set([
   "ERR_POSTGRES_CONNECTION_TIMEOUT",
 ]);
 
-/** Whether the server rolled a transaction back because of others, so that it may be repeated. */
+/** Whether the server rolled a transaction back because of others, so that it can be repeated. */
 export function isRolledBackByServer(error: unknown): boolean {
   return error instanceof SQL.PostgresError && ROLLED_BACK.has(error.errno ?? "");
 }

@@ -8,7 +8,7 @@ import { databaseName, isConnectionLost, postgresFailure } from "./postgres-erro
 /** How long a caller without a signal waits for other instances, in milliseconds. */
 const PATIENCE_MS = 60_000;
 const FIRST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 250;
 
 /**
  * Locks that all instances of a database share: advisory locks on one connection of this instance.
@@ -62,7 +62,7 @@ export class PostgresLocks implements WorkLocks, AsyncDisposable {
 
   async #lock(name: string, signal: AbortSignal | undefined): Promise<void> {
     const deadline = performance.now() + PATIENCE_MS;
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
       signal?.throwIfAborted();
       if (await this.#tryLock(name)) return;
       if (signal === undefined && performance.now() > deadline) {

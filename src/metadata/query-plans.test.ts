@@ -14,7 +14,7 @@ import { openSqliteEngine } from "./sqlite-engine.ts";
 const COSTLY_IN_SQLITE = /\bSCAN (?!\d+-ROW VALUES CLAUSE)|TEMP B-TREE/;
 const COSTLY_IN_POSTGRES = /Seq Scan|\bSort\b|Bitmap/;
 
-/** Whether a plan of PostgreSQL reads an index from end to end, not only a range of it. */
+/** Whether a plan of PostgreSQL reads a whole index instead of a range of it. */
 function walksAnIndex(lines: readonly string[]): boolean {
   return lines.some((line, at) => {
     if (!/Index (Only )?Scan /.test(line)) return false;
@@ -27,7 +27,7 @@ function walksAnIndex(lines: readonly string[]): boolean {
 const statements = await recordStatements();
 const postgres = await findPostgres();
 
-it("knows the statements of every part of the store", () => {
+it("records the statements of every part of the store", () => {
   expect(statements.length).toBeGreaterThan(25);
 });
 
@@ -77,8 +77,8 @@ describeWith("PostgreSQL", postgres !== undefined, "initdb and postgres are not 
     const url = await server.createDatabase();
     await using _store = await openMetadataStore(await openPostgresEngine(url));
     await using sql = new SQL({ url, max: 1 });
-    // The question is whether an index can do it, not what each version's planner makes of empty tables. So it is told
-    // to scan, sort or hash only if there is no other way. Generic plans are those of statements kept prepared.
+    // This tests whether an index can serve the statement, whatever a version's planner chooses for empty tables. So
+    // the settings allow a scan, sort or hash only if there is no other way. Prepared statements have generic plans.
     const settings = [
       ...["seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"].map((way) => `enable_${way} = off`),
       "plan_cache_mode = force_generic_plan",

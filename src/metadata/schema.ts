@@ -10,7 +10,7 @@ export interface SqlTypes {
   /** Text that compares by bytes. */
   readonly text: string;
   readonly bytes: string;
-  /** The end of a table definition whose primary key is its content. */
+  /** The end of the definition of a table that is stored in the order of its primary key. */
   readonly keyed: string;
   /** An expression for a column's text as a JSON string. */
   readonly jsonString: (column: string) => string;
@@ -177,7 +177,7 @@ function unlinkTables({ integer, text, keyed }: SqlTypes): readonly string[] {
   ];
 }
 
-/** What package sources remember; see `source-ledger.ts`. */
+/** Facts that package sources remember; see `source-ledger.ts`. */
 function sourceFacts({ integer, text, keyed }: SqlTypes): readonly string[] {
   return [
     `CREATE TABLE source_facts (
@@ -255,7 +255,10 @@ function pieceTable({ identity, integer, text, bytes }: SqlTypes): readonly Migr
   ];
 }
 
-/** Stores large values in pieces. Each is read once: a database that cuts a value itself reads all of it for each piece. */
+/**
+ * Stores large values in pieces. Reads each value once, because a database that cuts a value reads all of it for each
+ * piece.
+ */
 async function cutValues(
   session: SqlSession,
   part: PiecedPart,
@@ -268,9 +271,9 @@ async function cutValues(
 }
 
 /**
- * Packages for searches; see `sql-package-index.ts`. An index is `writing`, `complete` or `removed`; of the complete ones
- * of a source, that with the highest place is current. Its packages are numbered in the order in which they were written,
- * with gaps, so that a search reads them piece by piece without a look at the names.
+ * Packages for searches; see `sql-package-index.ts`. An index is `writing`, `complete` or `removed`; the complete index
+ * of a source with the highest place is current. Its packages are numbered in the order in which they were written,
+ * with gaps, so that a search can read them in parts without reading the names.
  */
 function packageIndexTables({ identity, integer, text, keyed }: SqlTypes): readonly string[] {
   return [

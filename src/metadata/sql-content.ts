@@ -4,7 +4,10 @@ import type { ContentLedger } from "./ports/blob-ledger.ts";
 import type { SqlSession } from "./sql-engine.ts";
 import { chunksOf, inList } from "./statement-chunks.ts";
 
-/** Which content the tables of blobs, links and uploads know. */
+const BLOBS = `SELECT digest AS key FROM blobs WHERE digest IN ${inList(1)}`;
+const UPLOADS = `SELECT id AS key FROM uploads WHERE id IN ${inList(1)}`;
+
+/** The content that is known in the tables of blobs, links and uploads. */
 export class SqlContent implements ContentLedger {
   readonly #session: SqlSession;
 
@@ -16,28 +19,12 @@ export class SqlContent implements ContentLedger {
     return (await this.#session.query("SELECT 1 AS found FROM blob_links LIMIT 1")).length > 0;
   }
 
-  async findBlobs(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
-    const found = new Set<Digest>();
-    for (const chunk of chunksOf(digests)) {
-      const rows = await this.#session.query<{ digest: Digest }>(
-        `SELECT digest FROM blobs WHERE digest IN ${inList(1)}`,
-        chunk,
-      );
-      for (const { digest } of rows) found.add(digest);
-    }
-    return found;
+  findBlobs(digests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+    return this.#findKeys(BLOBS, digests);
   }
 
-  async findUploads(ids: readonly UploadId[]): Promise<ReadonlySet<UploadId>> {
-    const found = new Set<UploadId>();
-    for (const chunk of chunksOf(ids)) {
-      const rows = await this.#session.query<{ id: UploadId }>(
-        `SELECT id FROM uploads WHERE id IN ${inList(1)}`,
-        chunk,
-      );
-      for (const { id } of rows) found.add(id);
-    }
-    return found;
+  findUploads(ids: readonly UploadId[]): Promise<ReadonlySet<UploadId>> {
+    return this.#findKeys(UPLOADS, ids);
   }
 
   async countUploads(startedBefore: Date): Promise<number> {
@@ -46,5 +33,15 @@ export class SqlContent implements ContentLedger {
       [startedBefore.getTime()],
     );
     return Number(row?.sessions ?? 0);
+  }
+
+  /** Those of the `keys` that `sql` finds. */
+  async #findKeys<Key extends string>(sql: string, keys: readonly Key[]): Promise<ReadonlySet<Key>> {
+    const found = new Set<Key>();
+    for (const chunk of chunksOf(keys)) {
+      const rows = await this.#session.query<{ key: Key }>(sql, chunk);
+      for (const { key } of rows) found.add(key);
+    }
+    return found;
   }
 }

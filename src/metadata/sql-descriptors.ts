@@ -30,10 +30,10 @@ export async function* readDescriptors(
     const pieces = isLarge
       ? readPieces(session, DESCRIPTOR_PIECE, repository, only.digest)
       : readSmall(session, repository, group);
-    let begins = true;
+    let isFirstPiece = true;
     for await (const piece of pieces) {
-      if (begins && !isFirst) yield COMMA;
-      begins = false;
+      if (isFirstPiece && !isFirst) yield COMMA;
+      isFirstPiece = false;
       isFirst = false;
       yield piece;
     }
@@ -41,7 +41,7 @@ export async function* readDescriptors(
   }
 }
 
-/** Groups referrers whose descriptors are read together, in order; a large one is a group of its own. */
+/** Groups referrers whose descriptors are read together, in order; a large one forms a separate group. */
 function* groupsOf(referrers: readonly Referrer[]): Generator<readonly Referrer[]> {
   let group: Referrer[] = [];
   let bytes = 0;

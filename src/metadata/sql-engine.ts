@@ -24,7 +24,7 @@ export interface SqlEngine extends SqlSession, AsyncDisposable {
    *
    * On SQLite, no other writer runs at the same time. On PostgreSQL, no other writer that changed the same rows does,
    * and each statement sees everything committed before it: so change a row first, then decide by the data it guards.
-   * `work` may run again if another transaction or a lost connection rolled it back, so it must have no effect except
+   * `work` can run again if another transaction or a lost connection rolled it back, so it must have no effect except
    * through `session` and must open no other transaction.
    *
    * With `durable`, the promise resolves once the commit survives a power cut.

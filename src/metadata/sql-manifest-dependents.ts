@@ -15,7 +15,7 @@ const LIST_REFERENCES = "SELECT digest FROM manifest_references WHERE manifest_i
 const DELETE_REFERENCES = `DELETE FROM manifest_references WHERE manifest_id = $1 AND digest IN ${inList(2)}`;
 
 /**
- * Removes all tags of a manifest of the repository. Clients decide how many there are, so this works in pieces: one
+ * Removes all tags of a manifest of the repository. There can be any number of them, so this works in pieces: one
  * statement for all of them would block the event loop.
  */
 export async function deleteTagsOf(

@@ -8,7 +8,7 @@ import { chunksOf, inList, valuesList } from "./statement-chunks.ts";
 const HELD_MANIFESTS = `SELECT digest FROM manifest_digests WHERE repository = $1 AND digest IN ${inList(2)}`;
 const HELD_BLOBS = `SELECT digest FROM blob_links WHERE repository = $1 AND digest IN ${inList(2)}`;
 
-/** The references that the repository must have and does not, in the given order. */
+/** The required references that the repository does not have, in the given order. */
 export async function findMissing(
   session: SqlSession,
   repository: RepositoryName,
@@ -44,7 +44,7 @@ const INSERT_REFERENCES = `INSERT INTO manifest_references (manifest_id, kind, d
   VALUES ${valuesList((index) => `$1, $${2 * index + 2}, $${2 * index + 3}`)}
   ON CONFLICT (manifest_id, kind, digest) DO NOTHING`;
 
-/** Records the references of a manifest, and lets other requests in between. */
+/** Records the references of a manifest, and lets other requests run in between. */
 export async function writeReferences(
   session: SqlSession,
   id: number,

@@ -9,7 +9,7 @@ import { writeReferences } from "./sql-manifest-references.ts";
 import { deletePieces, writePieces } from "./sql-pieces.ts";
 import { countManifests } from "./sql-repositories.ts";
 
-/** Stands for the bytes that are stored in pieces. */
+/** Stored in place of bytes that are stored in pieces. */
 const NO_BYTES = new Uint8Array(0);
 
 /**

@@ -21,8 +21,8 @@ const MANY = 10_000;
 const ROWS_IN_A_TURN = 1_100;
 
 /**
- * An engine that counts the rows it reads and changes in a turn of the event loop. Each statement takes all the time
- * that a piece of work may.
+ * An engine that counts the rows it reads and changes in a turn of the event loop. Each statement uses up the time of
+ * one piece of work.
  */
 class CountingEngine implements SqlEngine {
   readonly name = "sqlite";

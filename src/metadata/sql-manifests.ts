@@ -56,7 +56,7 @@ class MissingReferences extends Error {
   }
 }
 
-/** Manifests and tags in SQL, with a cache in front of the look-up. */
+/** Manifests and tags in SQL, with a cache of manifests. */
 export class SqlManifests implements ManifestLedger {
   readonly #engine: SqlEngine;
   readonly #cache: ManifestCache | undefined;

@@ -9,9 +9,9 @@ import type { SqlEngine, SqlSession, SqlValue } from "./sql-engine.ts";
 import { searchPackages } from "./sql-package-search.ts";
 import { chunksOf, valuesList } from "./statement-chunks.ts";
 
-/** Complete indexes to keep of each source. */
+/** Number of complete indexes to keep for each source. */
 const KEPT_INDEXES = 2;
-/** Packages that one transaction writes. Few, so that other writers wait for a few milliseconds at most. */
+/** Packages to write in one transaction: few, so that other writers wait for at most a few milliseconds. */
 const ROWS_AT_ONCE = 128;
 
 interface IndexRow {

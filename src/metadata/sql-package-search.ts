@@ -2,7 +2,7 @@ import { WorkSlices } from "../concurrency/work-slices.ts";
 import type { FoundPackage, PackageMatch } from "./ports/package-index-ledger.ts";
 import type { SqlSession } from "./sql-engine.ts";
 
-/** Packages that one statement of a search reads. */
+/** Packages to read with one statement of a search. */
 const PAGE_ROWS = 500;
 /** Sorts after every character of a name. */
 const LAST_CHARACTER = "\u{10ffff}";
@@ -43,7 +43,7 @@ export async function searchPackages(
 }
 
 /**
- * Reads the whole index for packages with the word elsewhere than at the beginning of their name. Those with the word in
+ * Reads the whole index for packages that have the word, except at the beginning of their name. Those with the word in
  * their name come first.
  */
 async function scan(session: SqlSession, index: SearchedIndex, word: string, limit: number) {

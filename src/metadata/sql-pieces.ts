@@ -15,8 +15,8 @@ interface PieceRow {
 }
 
 /**
- * Reads a large value in pieces, each only when it is asked for; none if the first piece is absent. The pieces share
- * one buffer: copy a piece to keep it.
+ * Reads a large value in pieces, on demand; yields none if the first piece is absent. The pieces share one buffer: copy
+ * a piece to keep it.
  *
  * `sql` takes repository, digest and number of the piece, and returns the columns of {@link PieceRow}.
  *
@@ -54,7 +54,7 @@ const WRITE_PIECE = `INSERT INTO manifest_pieces (manifest_id, part, number, byt
   ON CONFLICT (manifest_id, part, number) DO UPDATE SET bytes = excluded.bytes
   WHERE manifest_pieces.bytes <> excluded.bytes`;
 
-/** Stores a value in pieces, and lets other requests in between. Replaces stored pieces that differ. */
+/** Stores a value in pieces, and lets other requests run in between. Replaces stored pieces that differ. */
 export async function writePieces(
   session: SqlSession,
   manifestId: number,

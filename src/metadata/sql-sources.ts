@@ -15,7 +15,7 @@ const PUT = `${INSERT} VALUES ($1, $2, $3, $4)
   ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value, written_at = excluded.written_at`;
 const FORGET = "DELETE FROM source_facts WHERE kind = $1 AND written_at < $2";
 
-/** What package sources remember, in SQL. */
+/** The facts of package sources in SQL. */
 export class SqlSources implements SourceLedger {
   readonly #engine: SqlEngine;
 
@@ -60,7 +60,7 @@ export class SqlSources implements SourceLedger {
   }
 }
 
-/** The facts in ascending order of key. All transactions write in this order, so that no two wait for each other. */
+/** The facts in ascending order of key. All transactions write in this order, so that they cannot deadlock. */
 function inOrder(facts: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
   return [...facts].toSorted(([left], [right]) => (left < right ? -1 : 1));
 }

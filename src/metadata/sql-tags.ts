@@ -21,7 +21,7 @@ export async function writeTag(
 
 /**
  * Points a tag at the manifest `digest` if the tag still points at `replaces`, or does not exist if `replaces` is
- * absent. Otherwise, or without such a manifest, false. Lock the repository first.
+ * absent. Returns false otherwise, or if there is no such manifest. Lock the repository first.
  */
 export async function moveTag(
   session: SqlSession,

@@ -20,7 +20,7 @@ interface CheckpointParts {
   readonly onWarning: (error: Error) => void;
 }
 
-/** Starts checkpoints of one SQLite file when they are due, and deals with failed ones. */
+/** Starts checkpoints of one SQLite file when they are due, and handles their failures. */
 export class CheckpointSchedule {
   readonly #parts: CheckpointParts;
   readonly #checkpointer: SqliteCheckpointer;
@@ -31,14 +31,14 @@ export class CheckpointSchedule {
     this.#checkpointer = new SqliteCheckpointer({ path: parts.path, restartPages: RESTART_PAGES });
   }
 
-  /** Starts a checkpoint on another thread, once per {@link CHECKPOINT_PAGES} of commits. Nobody waits for it. */
+  /** Starts a checkpoint on another thread, once per {@link CHECKPOINT_PAGES} of commits. Nothing waits for it. */
   startIfDue(): void {
     if (this.#checkpointer.isRunning || this.#parts.writer.pagesToCheckpoint() < CHECKPOINT_PAGES) return;
     this.#checkpointer.checkpoint().then(
       () => {
         this.#hasWarned = false;
       },
-      (error: CheckpointError) => this.#failed(error),
+      (error: CheckpointError) => this.#handleFailure(error),
     );
   }
 
@@ -51,7 +51,7 @@ export class CheckpointSchedule {
    * If a checkpoint could not sync, our next sync may succeed although data is lost. After any other failure, such as
    * a full disk, the commits are safe in the log, and the next commit tries again.
    */
-  #failed(error: CheckpointError): void {
+  #handleFailure(error: CheckpointError): void {
     if (SYNC_FAILED.test(error.code)) this.#parts.log.distrust(error);
     const failure = sqliteFailure("checkpoint", this.#parts.path, error);
     if (!this.#hasWarned) this.#parts.onWarning(failure instanceof Error ? failure : error);

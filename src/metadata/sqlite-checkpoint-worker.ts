@@ -1,6 +1,6 @@
 /**
- * A thread that copies the write-ahead log into the SQLite file, so that the main thread does not wait for the disk.
- * It is asked {@link CheckpointRequest}s, and answers with {@link CheckpointAnswer}s.
+ * A thread that copies the write-ahead log into the SQLite file, so that the main thread does not wait for the disk. It
+ * gets {@link CheckpointRequest}s, and answers with {@link CheckpointAnswer}s.
  */
 import { Database } from "bun:sqlite";
 import { answerQuestions } from "../threads/answer-questions.ts";

@@ -111,7 +111,7 @@ function prepareWriter(writer: SqliteConnection): void {
   writer.run("PRAGMA temp_store = MEMORY");
   writer.run("PRAGMA journal_size_limit = 67108864");
   writer.run(`PRAGMA wal_autocheckpoint = ${LAST_RESORT_PAGES}`);
-  // Opens the log. Nobody removes it while we have it open.
+  // Opens the log. No process removes it while we have it open.
   writer.run("SELECT name FROM sqlite_schema LIMIT 1");
   writer.run("PRAGMA busy_timeout = 0");
 }

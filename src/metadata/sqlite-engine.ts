@@ -10,15 +10,15 @@ import { SqliteFiles } from "./sqlite-files.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
 /**
- * How long an epoch is assumed to be current, in milliseconds. It takes at least as long until another process's
- * commit is synced and acknowledged, and its client's next request arrives.
+ * How long an epoch is assumed to be current, in milliseconds. It takes longer until a commit of another process is
+ * synced and acknowledged, and its client's next request arrives.
  */
 const EPOCH_AGE_MS = 0.05;
 
 /**
  * Opens the SQLite database in the file at `path`; creates it and its folders if needed.
  *
- * Several engines, in several processes too, may have the same file open; it must be on a local filesystem.
+ * Several engines can have the same file open, also in several processes. It must be on a local file system.
  *
  * `onWarning` is called once for each series of failures that no caller sees; commits are still safe.
  *
@@ -115,8 +115,8 @@ class SqliteEngine implements SqlEngine {
   }
 
   /**
-   * Asks the file at most every {@link EPOCH_AGE_MS}, because asking takes locks. Once per turn of the event loop
-   * would not do: Bun accepts connections and reads requests during a turn.
+   * Reads the epoch from the file at most every {@link EPOCH_AGE_MS}, because that takes locks. Once per turn of the
+   * event loop is too rare: Bun accepts connections and reads requests during a turn.
    */
   epoch(): number {
     const now = performance.now();

@@ -18,24 +18,24 @@ const CONDITIONS: readonly (readonly [string, StorageCondition])[] = [
 ];
 
 /**
- * With less free space, in bytes, an I/O error counts as a full disk, because SQLite reports some of those as I/O
- * errors.
+ * Minimum free space, in bytes. With less, an I/O error counts as a full disk, because SQLite reports some full disks
+ * as I/O errors.
  */
-const ROOM_NEEDED = 256 << 10;
+const MIN_FREE_BYTES = 256 << 10;
 
 /** Turns errors of SQLite for the file at `path` into a {@link StorageError}; returns other errors unchanged. */
 export function sqliteFailure(operation: string, path: string, error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const found = CONDITIONS.find(([prefix]) => code.startsWith(prefix));
   if (found === undefined) return error;
-  const condition = found[1] === "failing" && !hasRoom(path) ? "full" : found[1];
+  const condition = found[1] === "failing" && !hasFreeSpace(path) ? "full" : found[1];
   return new StorageError("sqlite", operation, path, error, condition);
 }
 
-function hasRoom(path: string): boolean {
+function hasFreeSpace(path: string): boolean {
   try {
     const { bavail, bsize } = statfsSync(dirname(path));
-    return bavail * bsize >= ROOM_NEEDED;
+    return bavail * bsize >= MIN_FREE_BYTES;
   } catch {
     return true;
   }

@@ -33,7 +33,7 @@ describeWith("on a small file system", canMount(), "only root may mount one", ()
       (session) => session.query("CREATE TABLE things (id INTEGER PRIMARY KEY, content BLOB)"),
       { durable: true },
     );
-    // Room for a log that is due to be moved into the file, but not for the file to take it.
+    // Enough space for a log that is due for a checkpoint, but not for the checkpoint.
     disk.fill(6 << 20);
     let acknowledged = 0;
     let failure: unknown;
@@ -50,7 +50,7 @@ describeWith("on a small file system", canMount(), "only root may mount one", ()
     expect(failure).toBeInstanceOf(StorageError);
     expect((failure as StorageError).condition).toBe("full");
     expect(await count(engine)).toBe(acknowledged);
-    // The thread that moves the log may only now have started.
+    // The checkpoint thread may have started only now.
     await eventually(() => warnings.length > 0);
     disk.free();
     await insert(engine);

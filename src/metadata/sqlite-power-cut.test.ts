@@ -9,12 +9,12 @@ import { openSqliteEngine } from "./sqlite-engine.ts";
 
 const WRITER = join(import.meta.dir, "../../test/support/programs/metadata-writer.ts");
 
-/** Enough for several checkpoints and for the log to begin anew. */
+/** Enough for several checkpoints, and for a restart of the log. */
 const BLOBS = 1500;
-/** One power cut per so many calls; a number that shares no rhythm with the calls. */
+/** Number of calls between two power cuts. It is prime, so that the cuts do not always hit the same kind of call. */
 const CALLS_BETWEEN_CUTS = 997;
 
-/** Opens what a power cut left and expects all that was acknowledged before it. */
+/** Opens the files that a power cut left, and expects everything that was acknowledged before it. */
 async function expectAcknowledged(folder: string, seeds: readonly string[]): Promise<void> {
   await using store = await openMetadataStore(await openSqliteEngine(join(folder, "metadata.db")));
   const found = await Promise.all(

@@ -5,7 +5,7 @@ import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { nextTurn } from "../concurrency/next-turn.ts";
 import { WriteAheadLog } from "./write-ahead-log.ts";
 
-/** What all open files inherit. */
+/** The prototype of all file handles. */
 async function fileHandlePrototype(): Promise<FileHandle> {
   await using file = await open("/dev/null");
   return Object.getPrototypeOf(file);

@@ -7,7 +7,7 @@ import { StorageError } from "../oci/storage-error.ts";
  *
  * Syncs it outside the main thread, one sync for all commits that came while the last one ran. SQLite keeps the log's
  * inode as long as any connection is open, so the handle stays valid until {@link close}. SQLite's locks are on its
- * other two files; closing a handle of the log drops none of them.
+ * other two files, so closing a handle of the log drops none of them.
  */
 export class WriteAheadLog {
   readonly #path: string;

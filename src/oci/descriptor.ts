@@ -4,7 +4,7 @@ import type { Digest } from "./digest.ts";
 export interface Descriptor {
   readonly mediaType: string;
   readonly digest: Digest;
-  /** Bytes, 0 or more. */
+  /** Size in bytes, 0 or more. */
   readonly size: number;
   readonly urls?: readonly string[];
   readonly annotations?: Readonly<Record<string, string>> | undefined;

@@ -37,7 +37,7 @@ function shape<Shape extends z.ZodRawShape>(fields: Shape, known: readonly strin
         }
       }
     },
-    // Beside other problems too.
+    // Check this even if there are other problems.
     { when: ({ value }) => isObject(value) },
   );
 }
@@ -145,5 +145,7 @@ export const ArtifactShape = shape({
 /** The fields in which a manifest states its own type. */
 export const TypedShape = z.looseObject({ mediaType: z.string().optional() });
 
+/** A descriptor that passed its shape. */
 export type ShapedDescriptor = z.output<typeof DescriptorShape>;
+/** An image manifest that passed {@link ImageShape}. */
 export type ShapedImage = z.output<typeof ImageShape>;

@@ -8,7 +8,7 @@ import { JsonProblem, parseStrictJson } from "./strict-json.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-/** Objects as lists of members, so that keys may come twice. */
+/** Objects as lists of members, so that keys can occur twice. */
 type Node =
   | { readonly members: readonly (readonly [string, Node])[] }
   | { readonly items: readonly Node[] }

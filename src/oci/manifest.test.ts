@@ -117,7 +117,7 @@ describe("a descriptor may have", () => {
 
 describe("a manifest", () => {
   it.each(["constructor", "toString", "__proto__", "hasOwnProperty"])(
-    "of the type %s is of no type that is known, like any other",
+    "of the type %s is refused like any other unknown type",
     (type) => {
       expect(() => parse({ schemaVersion: 2 }, type)).toThrow("unsupported manifest media type");
       expect(() => parse({ schemaVersion: 2, mediaType: type }, "")).toThrow(

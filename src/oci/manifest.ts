@@ -49,7 +49,7 @@ const PARSERS: ReadonlyMap<string, Parser> = new Map([
  * Parses a manifest; keeps no reference to `bytes`.
  *
  * `contentType` is the header of the push. Without it, or if it is a generic JSON type, the manifest's `mediaType`
- * decides, and without that its shape.
+ * decides. Without one, its shape decides.
  *
  * @throws {RegistryError} `manifest-invalid` with every problem and its place
  */
@@ -58,8 +58,8 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
   const inBody = TypedShape.safeParse(value);
   if (!inBody.success) throw invalid(inBody.error);
   const declared = bareMediaType(contentType ?? "");
-  const generic = declared === "" || declared === "application/json";
-  const mediaType = generic ? (inBody.data.mediaType ?? typeByShape(inBody.data)) : declared;
+  const isGeneric = declared === "" || declared === "application/json";
+  const mediaType = isGeneric ? (inBody.data.mediaType ?? typeByShape(inBody.data)) : declared;
   const parse = PARSERS.get(mediaType);
   if (parse === undefined) {
     throw new RegistryError("manifest-invalid", "unsupported manifest media type", {

@@ -6,7 +6,7 @@ export const MediaType = {
   ociEmpty: "application/vnd.oci.empty.v1+json",
   /** Artifact type of the lock stored with a built image, and media type of its only blob. */
   slipwayLock: "application/vnd.slipway.lock.v1+json",
-  /** A list of software; artifact type and media type of the one that is stored with a built image. */
+  /** A list of software. Artifact type and media type of the list stored with a built image. */
   spdx: "application/spdx+json",
   ociLayerGzip: "application/vnd.oci.image.layer.v1.tar+gzip",
   /** The withdrawn artifact manifest, still used by stored artifacts. */

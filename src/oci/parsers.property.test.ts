@@ -5,7 +5,7 @@ import { isDigestReference, isTag, parseReference, parseReferenceToRead, parseTa
 import { RegistryError } from "./registry-error.ts";
 import { isRepositoryName, parseRepositoryName } from "./repository-name.ts";
 
-/** Text that is near what a parser takes: its own alphabet, and whatever may hide in it. */
+/** Text close to what a parser accepts: its alphabet, with some other characters. */
 const nearby = (alphabet: string) =>
   fc.string({
     unit: fc.constantFrom(...alphabet, "/", ":", ".", "%", "\0", "\n", " ", "é", "\u{1F600}"),
@@ -84,7 +84,7 @@ describe("a repository name", () => {
     );
   });
 
-  it("never leaves its place in a path, whatever is asked for", () => {
+  it("never leaves its place in a path, whatever the name", () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const fault = faultOf(() => parseRepositoryName(text));
@@ -98,7 +98,7 @@ describe("a repository name", () => {
   });
 
   // With a pattern that tries all ways to divide the text, this would never end.
-  it("is refused without trying the ways to divide it", () => {
+  it("is refused without backtracking", () => {
     for (const text of [
       "a".repeat(255),
       "a-".repeat(127),
@@ -112,7 +112,7 @@ describe("a repository name", () => {
 });
 
 describe("a reference", () => {
-  it("is a digest when it holds a colon, else a tag", () => {
+  it("is a digest if it contains a colon, otherwise a tag", () => {
     fc.assert(
       fc.property(fc.oneof(anyText, nearby("v1.0-rc")), (text) => {
         const fault = faultOf(() => parseReference(text));

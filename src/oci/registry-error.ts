@@ -1,8 +1,8 @@
 /**
  * The failures that a caller can act on.
  *
- * Faults are finer than the error codes of the distribution specification, because one code may need several
- * statuses. `http/error-reply.ts` maps each fault to a status and a code; a fault without a row does not compile.
+ * Faults are finer than the error codes of the distribution specification, because one code can need several statuses.
+ * `http/error-reply.ts` maps each fault to a status and a code; a fault without a row does not compile.
  */
 export type Fault =
   | "access-denied"

@@ -14,7 +14,7 @@ it("derives the condition from the system's error code", () => {
   expect(conditionOf("EROFS")).toBe("read-only");
   expect(conditionOf("EIO")).toBe("failing");
   expect(conditionOf("EMFILE")).toBe("busy");
-  // As often as not it only says that something is absent.
+  // Often it only means that something is absent.
   expect(conditionOf("ENOENT")).toBeUndefined();
 });
 
@@ -32,7 +32,7 @@ it("tells the client the reason without a path, and the operator where and what 
   expect(failure?.remedy).toContain("free some space");
 });
 
-it("finds a system's failure that no storage reported", () => {
+it("finds a system error that no storage reported", () => {
   expect(storageFailure(systemError("EROFS"))?.error.fault).toBe("storage-unavailable");
 });
 
@@ -41,7 +41,7 @@ it("does not report failures that are not the storage's", () => {
   expect(
     storageFailure(new StorageError("disk", "open", "key", "holds 3 bytes, expected 4")),
   ).toBeUndefined();
-  // What has a fault already keeps it, whatever caused it.
+  // An error that has a fault keeps it, whatever its cause.
   const known = new RegistryError("digest-mismatch", "other bytes", { cause: systemError("EIO") });
   expect(storageFailure(known)).toBeUndefined();
 });

@@ -10,7 +10,7 @@ const MAX_MEMBERS = 10_000;
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** The problem with a text that is not JSON, or that two parsers may read differently. */
+/** The problem with a text that is not JSON, or that two parsers can read differently. */
 export class JsonProblem extends Error {
   override readonly name = "JsonProblem";
 }
@@ -45,7 +45,7 @@ class Scan {
   /** The open objects and arrays around the current position: the keys so far, or `undefined` for an array. */
   readonly #open: (Set<string> | undefined)[] = [];
   #values = 0;
-  #atKey = false;
+  #isAtKey = false;
 
   constructor(text: string) {
     this.#text = text;
@@ -63,11 +63,11 @@ class Scan {
         case CLOSE_OBJECT:
         case CLOSE_ARRAY:
           this.#open.pop();
-          this.#atKey = false;
+          this.#isAtKey = false;
           break;
         case COMMA:
           this.#count();
-          this.#atKey = this.#open.at(-1) !== undefined;
+          this.#isAtKey = this.#open.at(-1) !== undefined;
           break;
         case QUOTE:
           i = this.#string(i);
@@ -84,15 +84,15 @@ class Scan {
     this.#count();
     if (this.#open.length === MAX_DEPTH) throw new JsonProblem(`is nested deeper than ${MAX_DEPTH} levels`);
     this.#open.push(keys);
-    this.#atKey = keys !== undefined;
+    this.#isAtKey = keys !== undefined;
   }
 
-  /** Skips the string that begins at `start`, and records it if it is a key; returns the place of its closing quote. */
+  /** Skips the string that begins at `start`, and records it if it is a key; returns the index of its closing quote. */
   #string(start: number): number {
     const end = endOfString(this.#text, start);
     const keys = this.#open.at(-1);
-    if (!this.#atKey || keys === undefined) return end;
-    this.#atKey = false;
+    if (!this.#isAtKey || keys === undefined) return end;
+    this.#isAtKey = false;
     const key = unescaped(this.#text.slice(start, end + 1));
     if (keys.has(key)) throw new JsonProblem(`has the key ${JSON.stringify(key.slice(0, 100))} twice`);
     if (keys.size === MAX_MEMBERS) throw new JsonProblem("has an object with too many keys");
@@ -110,7 +110,7 @@ function endOfString(text: string, start: number): number {
   throw new JsonProblem("is not JSON");
 }
 
-/** The text of a quoted string, without escapes: a key may be written in two ways. */
+/** The text of a quoted string, without escapes: a key can be written in two ways. */
 function unescaped(quoted: string): string {
   if (!quoted.includes("\\")) return quoted.slice(1, -1);
   try {

@@ -7,9 +7,9 @@ export type ExpectedDigests = "any" | readonly Digest[];
 
 /** The condition that a reference must meet for a write to happen (RFC 9110, section 13.1). */
 export interface WriteCondition {
-  /** It leads to one of these manifests. */
+  /** The reference must name one of these. */
   readonly ifMatch?: ExpectedDigests | undefined;
-  /** It names none of these. */
+  /** The reference must name none of these. */
   readonly ifNoneMatch?: ExpectedDigests | undefined;
 }
 
@@ -31,17 +31,17 @@ export function requireCondition(
   reference: Reference,
   current: CurrentContent | undefined,
 ): void {
-  if (ifMatch !== undefined && !names(ifMatch, current)) {
+  if (ifMatch !== undefined && !matches(ifMatch, current)) {
     const problem = current === undefined ? "does not exist" : "leads to another manifest";
     throw failed("If-Match", `${reference} ${problem}`, reference, current);
   }
-  if (ifNoneMatch !== undefined && names(ifNoneMatch, current)) {
+  if (ifNoneMatch !== undefined && matches(ifNoneMatch, current)) {
     const problem = ifNoneMatch === "any" ? "already exists" : "leads to one of these manifests";
     throw failed("If-None-Match", `${reference} ${problem}`, reference, current);
   }
 }
 
-function names(expected: ExpectedDigests, current: CurrentContent | undefined): boolean {
+function matches(expected: ExpectedDigests, current: CurrentContent | undefined): boolean {
   if (current === undefined) return false;
   return expected === "any" || current.names.some((name) => expected.includes(name));
 }

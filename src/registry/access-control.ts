@@ -2,7 +2,7 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { type AccessPolicy, ANONYMOUS, type Caller, type RepositoryAction } from "./access-policy.ts";
 
-/** Asks the policy and refuses access. The answer never tells whether the repository exists. */
+/** Enforces the access policy. A refusal never reveals whether the repository exists. */
 export class AccessControl {
   readonly #policy: AccessPolicy;
 

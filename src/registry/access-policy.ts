@@ -8,9 +8,9 @@ export interface Caller {
   readonly name: string;
 }
 
-/** Decides who may do what to which repository; every request asks it. */
+/** Decides who may do what to which repository. Every request is checked. */
 export interface AccessPolicy {
-  /** Whether `caller` may do `action` to `repository`. Does not tell whether the repository exists. */
+  /** Whether `caller` may do `action` to `repository`. Does not reveal whether the repository exists. */
   allows(caller: Caller, action: RepositoryAction, repository: RepositoryName): boolean;
   /** Whether `caller` may list repositories at all; each listed name also needs `pull`. */
   allowsCatalog(caller: Caller): boolean;

@@ -9,7 +9,7 @@ export interface AppendClaim {
   readonly length?: number;
 }
 
-/** The source; fails unless it has the length of its range. */
+/** Passes on `source`; fails unless it has the claimed length, if any. */
 export function claimed(source: ByteSource, { length }: AppendClaim): ByteSource {
   return length === undefined ? source : exactly(source, length);
 }

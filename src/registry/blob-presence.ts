@@ -4,7 +4,7 @@ import type { BlobDescriptor, BlobProvider } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
 import type { Digest } from "../oci/digest.ts";
 
-/** A lost blob is logged once in this time, however often clients ask for it, in milliseconds. */
+/** Minimum time between two log lines about the same lost blob, in milliseconds. */
 const REPORT_INTERVAL_MS = 3_600_000;
 const MAX_REPORTED = 1_000;
 

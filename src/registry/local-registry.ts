@@ -50,7 +50,7 @@ export class LocalRegistry implements ImageRegistry {
   }
 
   async link(repository: RepositoryName, blobs: readonly BlobDescriptor[]): Promise<void> {
-    // Together: one sync of the log makes many commits durable.
+    // Link them all at once, because one sync of the log makes many commits durable.
     await Promise.all(
       blobs.map((blob) => this.#links.linkBlob(repository, blob, linkNames(blob, blob.digest))),
     );

@@ -10,9 +10,9 @@ export interface ManifestPush {
   readonly claimed: Digest | undefined;
 }
 
-/** All facts in the bytes of a manifest. */
+/** A parsed manifest, and its digests. */
 export interface ReadManifest {
-  /** Each reference once; artifacts may repeat the same part thousands of times. */
+  /** Each reference once; artifacts can repeat the same part thousands of times. */
   readonly parsed: ParsedManifest;
   /** The client's digest first, and the canonical one. */
   readonly digests: readonly [Digest, ...Digest[]];

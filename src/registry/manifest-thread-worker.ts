@@ -41,7 +41,7 @@ declare const self: Worker;
 const indexes = new IndexMemory(MEMORY_BYTES);
 
 answerQuestions(self, answer, ({ kind }) => {
-  // On its own, the engine would collect the garbage of parsing only after several times as much.
+  // Otherwise the engine would collect the garbage of parsing only after several times as much.
   if (kind === "read" || kind === "remember") Bun.gc(true);
 });
 

@@ -32,7 +32,7 @@ export class ManifestThread implements Disposable {
   readonly #loading = new Semaphore({ places: 1 });
   readonly #thread: WorkerClient<ManifestQuestion, ManifestAnswer>;
 
-  /** @param onFailure hears that the thread failed; it is replaced */
+  /** @param onFailure called when the thread fails, before it is replaced */
   constructor(onFailure?: (failure: Error) => void) {
     const start = () => new Worker(new URL("./manifest-thread-worker.ts", import.meta.url));
     this.#thread = new WorkerClient({ start, onFailure });

@@ -21,13 +21,13 @@ export interface PushedManifest {
   readonly subject: Digest | undefined;
 }
 
-/** Options of a registry. */
+/** Rules for pushed manifests. */
 export interface ManifestRules {
   /** Accepts manifests that name missing content (distribution-spec, "Sparse Manifests"). */
   readonly sparseManifests: boolean;
 }
 
-/** Maximum missing references to report; a manifest may name tens of thousands. */
+/** Maximum missing references to report; a manifest can name tens of thousands. */
 const MAX_ERRORS = 100;
 /** Maximum blobs to look up in a remote store at a time. */
 const CHECKS_AT_ONCE = 32;
@@ -159,7 +159,7 @@ export class Manifests {
     }
   }
 
-  /** A link means that a repository was given a blob, not that the disk still has it. */
+  /** A link does not prove that the disk still has the blob. */
   async #checkContent(repository: RepositoryName, references: readonly ReferencedContent[]): Promise<void> {
     const required = references.filter(({ kind, optional }) => kind !== "manifest" && !optional);
     const slices = new WorkSlices();
@@ -189,7 +189,7 @@ function blobUnknown(digest: Digest): RegistryError {
   return new RegistryError("manifest-blob-unknown", "blob unknown to registry", { detail: { digest } });
 }
 
-/** The error for a reference to no manifest of the repository. */
+/** The error for a reference that names no manifest of the repository. */
 export function manifestUnknown(repository: RepositoryName, reference: Reference): RegistryError {
   return new RegistryError("manifest-unknown", "manifest unknown", {
     detail: { name: repository, reference },

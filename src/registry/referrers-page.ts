@@ -24,8 +24,8 @@ interface KnownPage {
 }
 
 /**
- * Remembers pages of referrers, each valid only in the epoch of the metadata in which it was read. Callers who ask
- * for the same page in the same epoch share the work.
+ * Remembers pages of referrers, each valid only in the epoch of the metadata in which it was read. Concurrent callers
+ * that need the same page in the same epoch share the work.
  */
 export class KnownReferrersPages {
   readonly #epoch: () => number | undefined;

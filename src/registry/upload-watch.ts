@@ -7,7 +7,7 @@ import { cancelled, isBusy, isGone, unlessBusy } from "./upload-faults.ts";
 /** How often to check whether another process ended the session, in milliseconds. */
 const WATCH_INTERVAL_MS = 1_500;
 
-/** When a client whose upload is busy may try again. */
+/** How long a client should wait before it retries a busy upload, in seconds. */
 const RETRY_AFTER_SECONDS = 2;
 
 /** Watches the session of an upload while a request works on it. */
@@ -28,11 +28,11 @@ export class UploadWatch {
     work: () => Promise<Result>,
   ): Promise<Result> {
     const hasEnded = async () => (await this.#ledger.findUpload(repository, upload.id)) === undefined;
-    const look = async () => {
+    const check = async () => {
       if (await hasEnded()) await upload.cancel();
     };
     // If this fails, the next check tries again. If bytes stay, the expiry removes them.
-    const timer = setInterval(() => void look().catch(() => undefined), WATCH_INTERVAL_MS);
+    const timer = setInterval(() => void check().catch(() => undefined), WATCH_INTERVAL_MS);
     try {
       return await work();
     } catch (error) {
@@ -51,7 +51,7 @@ export class UploadWatch {
 
 async function busyAt(upload: BlobUpload, { message }: RegistryError): Promise<RegistryError> {
   const size = await upload.size().catch((error: unknown) => {
-    // A finish that is under way has published the bytes already.
+    // A running finish has already published the bytes.
     if (!isGone(error)) throw error;
   });
   const detail = { ...(size === undefined ? {} : { size }), retryAfterSeconds: RETRY_AFTER_SECONDS };

@@ -93,7 +93,7 @@ it("drops expired sessions once, without failures, when two processes do so at o
   }
 });
 
-/** The ledger, which records the end of an upload only once `released`; tells when it was asked to. */
+/** The ledger, which calls `asked`, and waits for `released`, before it records the end of an upload. */
 function slowLedger(asked: () => void, released: Promise<void>): UploadLedger {
   return delegating(metadata.uploads, {
     async finishUpload(finished) {
@@ -104,7 +104,7 @@ function slowLedger(asked: () => void, released: Promise<void>): UploadLedger {
   });
 }
 
-/** Locks that tell how often they were asked for. */
+/** Locks that count how often they are requested. */
 class CountingLocks extends KeyedLock {
   asked = 0;
   override run<Result>(name: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
@@ -144,7 +144,7 @@ it.each(["without a last chunk", "with one"])(
   },
 );
 
-it("a repeated finish is told to try again while the first is still being recorded", async () => {
+it("a repeated finish fails with `upload-busy` if the first one takes too long to be recorded", async () => {
   const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
   const impatient = new BlobStore(driver, { patience: { waitMs: 50, silenceMs: 1_000 } });
   const published = Promise.withResolvers<void>();

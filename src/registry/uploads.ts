@@ -30,7 +30,7 @@ export interface UploadEnd {
   readonly mayPull: boolean;
 }
 
-/** The parts of uploads. */
+/** The services that {@link Uploads} needs. */
 export interface UploadsParts {
   readonly ingester: BlobIngester;
   readonly provider: BlobProvider;
@@ -113,7 +113,8 @@ export class Uploads {
   async finish(repository: RepositoryName, id: UploadId, end: UploadEnd): Promise<BlobDescriptor> {
     try {
       if ((await this.#ledger.findUpload(repository, id)) === undefined) throw uploadUnknown();
-      // Its bytes may be gone because the same finish is under way. Then only its turn tells how that one ended.
+      // Its bytes may be gone because the same finish is running already. Then wait for a turn, to learn how that one
+      // ended.
       const upload = this.#ingester.uploadOf(id);
       return await this.#watch.run(repository, upload, () => this.#commit(repository, upload, end));
     } catch (error) {
@@ -149,7 +150,7 @@ export class Uploads {
   /**
    * Ends a session and its running append, and drops its bytes (distribution-spec end-14).
    *
-   * @throws {RegistryError} `upload-unknown`, also if a finish was faster
+   * @throws {RegistryError} `upload-unknown`, also if a finish came first
    */
   async cancel(repository: RepositoryName, id: UploadId): Promise<void> {
     const recorded = await this.#ledger.findUpload(repository, id);
@@ -161,8 +162,8 @@ export class Uploads {
 
   /**
    * Drops every session started before `startedBefore`, and every upload without a session that has not changed since
-   * then, which killed processes leave behind. Resolves to the number. Failures are passed to `onFailure` and retried
-   * the next time.
+   * then, which killed processes leave behind. Resolves to their number. Passes failures to `onFailure`; the next call
+   * retries them.
    *
    * @throws the signal's reason soon after it is aborted
    */
@@ -196,8 +197,8 @@ export class Uploads {
   }
 
   /**
-   * Ends the session; false if there was none. A full storage may have no space to record that, so then drop its
-   * bytes first.
+   * Ends the session; false if there was none. If the storage has no space to record that, drops the upload's bytes
+   * first.
    */
   async #endSession(id: UploadId): Promise<boolean> {
     try {

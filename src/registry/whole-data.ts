@@ -9,7 +9,7 @@ class PartialDataError extends Error {
 const WAY_OUT = "To continue without the lost data, start once with `slipway serve --accept-data-loss`.";
 
 /**
- * Refuses new metadata beside existing blobs.
+ * Refuses new metadata if the content already has blobs.
  *
  * @throws {PartialDataError}
  */
@@ -22,7 +22,7 @@ export async function refuseNewMetadata(content: ContentDriver): Promise<void> {
 }
 
 /**
- * Refuses empty content beside metadata that lists blobs.
+ * Refuses empty content if the metadata lists blobs.
  *
  * @throws {PartialDataError}
  */

@@ -3,8 +3,8 @@ import type { WorkerAnswer, WorkerMessage } from "./worker-client.ts";
 /**
  * Handles the messages of a `WorkerClient`, in its thread, one after the other.
  *
- * @param answer its error is the question's; of a note, it ends the thread
- * @param afterwards runs after each answer was sent
+ * @param answer returns the answer to a question. If it throws, the question fails; for a note, the thread ends
+ * @param afterwards runs after each answer is sent
  */
 export function answerQuestions<Question, Answer>(
   thread: Worker,

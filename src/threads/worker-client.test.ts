@@ -5,7 +5,7 @@ import { eventually } from "../../test/support/eventually.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { WorkerClient } from "./worker-client.ts";
 
-/** Doubles numbers, remembers notes, and fails or ends when it is told to. */
+/** Doubles numbers, remembers notes, and fails or ends on request. */
 const THREAD = `
 import { answerQuestions } from ${JSON.stringify(join(import.meta.dir, "answer-questions.ts"))};
 let noted = "";

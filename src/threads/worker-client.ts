@@ -1,4 +1,4 @@
-/** A message to a thread: a question, whose answer the number identifies, or a note without a number. */
+/** A message to a thread: a question, with a number that its answer repeats, or a note without a number. */
 export interface WorkerMessage<Question> {
   readonly call?: number;
   readonly question: Question;
@@ -12,7 +12,7 @@ export type WorkerAnswer<Answer> =
 /** Options of a {@link WorkerClient}. */
 export interface WorkerClientOptions {
   readonly start: () => Worker;
-  /** Hears that a thread failed, before the next one is started. */
+  /** Called when a thread fails, before the next one starts. */
   readonly onFailure?: ((failure: Error) => void) | undefined;
 }
 
@@ -37,12 +37,12 @@ export class WorkerClient<Question, Answer> implements Disposable {
     this.#options = options;
   }
 
-  /** Another number once the thread has failed: what it knew is gone. */
+  /** Number of the thread. It changes when the thread fails, because the next thread starts without its state. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** Resolves to the thread's answer. @throws {Error} what failed in the thread, or that it ended */
+  /** Resolves to the thread's answer. @throws {Error} if the question failed, or the thread failed or ended */
   ask(question: Question): Promise<Answer> {
     if (this.#isDisposed) return Promise.reject(ended());
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
@@ -93,7 +93,7 @@ export class WorkerClient<Question, Answer> implements Disposable {
     if (this.#forget(worker, failure)) this.#options.onFailure?.(failure);
   }
 
-  /** Rejects all that wait for the thread, if it is still the current one. */
+  /** Rejects all pending questions, if the thread is still the current one. */
   #forget(worker: Worker | undefined, failure: Error): boolean {
     if (worker !== this.#worker) return false;
     this.#worker = undefined;

@@ -3,8 +3,8 @@ export interface Job {
   /** Names the job in the log, and its lock. */
   readonly name: string;
   /**
-   * Who runs it: one instance at a time of those that share the data, or each instance, for a job that concerns its own
-   * host, or that locks what it writes itself.
+   * Which instances run it. `registry`: one at a time of those that share the data. `instance`: each one, for a job
+   * that concerns its host, or that takes its own locks.
    */
   readonly scope: "registry" | "instance";
   /** Time from the server's start to the first run, in milliseconds; by default it runs at once. */
@@ -12,12 +12,12 @@ export interface Job {
   /** Time from the end of a run to the next one, in milliseconds. */
   readonly everyMs: number;
   /**
-   * A job that keeps failing waits twice as long each time, up to so many milliseconds; by default it is tried again
-   * after {@link everyMs}.
+   * Maximum pause after failures, in milliseconds. The pause doubles with each failure in a row; by default it stays
+   * {@link everyMs}.
    */
-  readonly longestPauseMs?: number;
+  readonly maxPauseMs?: number;
   /** What the log says when a run fails. */
   readonly failureMessage: string;
-  /** Runs once. `signal` is aborted when the server stops. A failure is logged, and the next run comes as usual. */
+  /** Runs once. `signal` is aborted when the server stops. A failure is logged and does not end the schedule. */
   run(signal: AbortSignal): Promise<void>;
 }

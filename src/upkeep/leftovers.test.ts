@@ -19,7 +19,7 @@ let folder: TemporaryFolder;
 let metadata: MetadataStore;
 let store: BlobStore;
 
-/** A blob and an upload that somebody remembers, and two blobs, an upload and a session that nobody needs. */
+/** A blob and an upload that are in use, and two blobs, an upload and a session that are left over. */
 beforeAll(async () => {
   folder = await temporaryFolder("leftovers");
   metadata = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
@@ -73,7 +73,7 @@ it("skips what changed a moment ago: a request may be about to record it", async
   });
 });
 
-it("stops when it is told to", async () => {
+it("stops when its signal is aborted", async () => {
   const bounds = { unchangedSince: new Date(), sessionsExpireBefore: new Date() };
   const stopped = AbortSignal.abort(new Error("the server is stopping"));
   await expect(countLeftovers(parts(), bounds, stopped)).rejects.toThrow("the server is stopping");

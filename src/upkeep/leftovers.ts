@@ -6,7 +6,7 @@ const BATCH = 128;
 /** Pause between two batches in milliseconds, so that counting takes a small share of the disk and the database. */
 const PAUSE_MS = 20;
 /** Maximum blobs to check in one count; with more, the count is a lower bound. */
-const MOST_BLOBS = 1_000_000;
+const MAX_BLOBS = 1_000_000;
 
 /** A number of things, and their total bytes. */
 export interface Tally {
@@ -51,25 +51,25 @@ export async function countLeftovers(
   signal: AbortSignal,
 ): Promise<Leftovers> {
   const isOld = ({ modifiedAt }: { readonly modifiedAt: Date }) => modifiedAt < unchangedSince;
-  const blobs = new Count();
+  const blobs = new Counter();
   let seen = 0;
-  for await (const batch of batches(content.listBlobs(), MOST_BLOBS, signal)) {
+  for await (const batch of batches(content.listBlobs(), MAX_BLOBS, signal)) {
     seen += batch.length;
     const old = batch.filter(isOld);
     const recorded = await ledger.findBlobs(old.map(({ digest }) => digest));
     for (const { digest, size } of old) if (!recorded.has(digest)) blobs.add(size);
   }
-  const uploads = new Count();
+  const uploads = new Counter();
   for await (const batch of batches(content.listUploads(), Number.POSITIVE_INFINITY, signal)) {
     const old = batch.filter(isOld);
     const known = await ledger.findUploads(old.map(({ id }) => id));
     for (const { id, size } of old) if (!known.has(id)) uploads.add(size);
   }
   const expiredSessions = await ledger.countUploads(sessionsExpireBefore);
-  return { blobs: blobs.tally, uploads: uploads.tally, expiredSessions, isComplete: seen < MOST_BLOBS };
+  return { blobs: blobs.tally, uploads: uploads.tally, expiredSessions, isComplete: seen < MAX_BLOBS };
 }
 
-class Count {
+class Counter {
   #count = 0;
   #bytes = 0;
 
@@ -83,10 +83,10 @@ class Count {
   }
 }
 
-/** The entries in batches, with a pause after each; at most `most` entries. */
+/** The entries in batches, with a pause after each; at most `max` entries. */
 async function* batches<Entry>(
   entries: AsyncIterable<Entry>,
-  most: number,
+  max: number,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Entry[]> {
   let batch: Entry[] = [];
@@ -95,10 +95,10 @@ async function* batches<Entry>(
     signal.throwIfAborted();
     batch.push(entry);
     seen += 1;
-    if (batch.length < BATCH && seen < most) continue;
+    if (batch.length < BATCH && seen < max) continue;
     yield batch;
     batch = [];
-    if (seen >= most) return;
+    if (seen >= max) return;
     await Bun.sleep(PAUSE_MS);
   }
   if (batch.length > 0) yield batch;

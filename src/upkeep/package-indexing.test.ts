@@ -9,7 +9,7 @@ import { KeyedLock } from "../concurrency/keyed-lock.ts";
 import { packageIndexing } from "./package-indexing.ts";
 import { Upkeep } from "./upkeep.ts";
 
-/** A safety net. */
+/** Time limit of a test, in milliseconds; only a safety net. */
 const LONG_MS = 120_000;
 const SIGNAL = new AbortController().signal;
 const MINUTE_MS = 60_000;
@@ -23,7 +23,7 @@ function start(index: PackageIndex) {
   const upkeep = new Upkeep({ locks: new KeyedLock(), clock, log });
   const jobs = packageIndexing(index, log);
   for (const job of jobs) upkeep.start(job);
-  /** Turns the clock, and waits until every job waits again. */
+  /** Advances the clock, and waits until every job is in a pause again. */
   const pass = async (minutes: number) => {
     await clock.advance(minutes * MINUTE_MS);
     await eventually(() => clock.waiting === jobs.length);
@@ -33,7 +33,7 @@ function start(index: PackageIndex) {
 
 describeWith("the upkeep of the package index", HAS_APT, "no apt", () => {
   it(
-    "downloads nothing, indexes what has been brought here, and follows its changes",
+    "downloads nothing, indexes what has been downloaded, and follows its changes",
     async () => {
       await using searchable = await openSearchable();
       const one = await searchable.addSource("one");
@@ -60,7 +60,7 @@ describeWith("the upkeep of the package index", HAS_APT, "no apt", () => {
   );
 
   it(
-    "logs a failure, tries again less and less often, and goes on with other sources",
+    "logs a failure, retries less and less often, and continues with other sources",
     async () => {
       await using searchable = await openSearchable();
       const [failing, sound] = [await searchable.addSource("failing"), await searchable.addSource("sound")];
@@ -85,7 +85,7 @@ describeWith("the upkeep of the package index", HAS_APT, "no apt", () => {
   );
 
   it(
-    "stops in the middle of its work when it is disposed of, and says nothing of it",
+    "stops in the middle of its work when it is disposed of, and logs nothing",
     async () => {
       await using searchable = await openSearchable();
       const one = await searchable.addSource("one");

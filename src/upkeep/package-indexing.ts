@@ -4,17 +4,17 @@ import { Semaphore } from "../concurrency/semaphore.ts";
 import type { Logger } from "../log.ts";
 import type { Job } from "./job.ts";
 
-/** The start and its first requests come before the first check, in milliseconds. */
+/** Time from the start to the first check, in milliseconds, so that the first requests do not wait for it. */
 const FIRST_CHECK_MS = 5_000;
 /** Time between two checks of a source, in milliseconds. */
 const CHECK_AGAIN_MS = 10 * 60_000;
-/** A source that keeps failing is tried at least this often, in milliseconds. */
-const LONGEST_PAUSE_MS = 24 * 3_600_000;
+/** Maximum pause between two tries of a failing source, in milliseconds. */
+const MAX_PAUSE_MS = 24 * 3_600_000;
 
 /**
  * Keeps the index of each source up to date.
  *
- * One source is indexed at a time. No package lists are downloaded for it: it uses those that builds have brought here.
+ * One source is indexed at a time. It downloads no package lists: it uses those that builds have downloaded.
  */
 export function packageIndexing(index: PackageIndex, log: Logger): readonly Job[] {
   const turns = new Semaphore({ places: 1 });
@@ -24,7 +24,7 @@ export function packageIndexing(index: PackageIndex, log: Logger): readonly Job[
     scope: "instance",
     firstAfterMs: FIRST_CHECK_MS,
     everyMs: CHECK_AGAIN_MS,
-    longestPauseMs: LONGEST_PAUSE_MS,
+    maxPauseMs: MAX_PAUSE_MS,
     failureMessage: "indexing packages failed; searches use the previous index",
     run: (signal) => turns.run(() => update(index, source, signal, log), signal),
   }));

@@ -9,22 +9,22 @@ export interface Watched {
 /** Time between two checks in milliseconds. Writes check too, so this decides only how soon the server stops. */
 const INTERVAL_MS = 1000;
 
-/** Reports the first store that is gone, once, until disposed of. */
+/** Reports the first store that is gone, once. Dispose of the result to stop watching. */
 export function startPresenceWatch(
   stores: readonly Watched[],
   onGone: (error: StorageError) => void,
 ): Disposable {
-  const look = () => {
+  const check = () => {
     try {
       for (const store of stores) store.checkPresence?.();
     } catch (error) {
-      // Other errors may pass, and requests report them.
+      // Other errors may be temporary, and requests report them.
       if (!(error instanceof StorageError) || error.condition !== "gone") return;
       clearInterval(timer);
       onGone(error);
     }
   };
-  const timer = setInterval(look, INTERVAL_MS);
+  const timer = setInterval(check, INTERVAL_MS);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

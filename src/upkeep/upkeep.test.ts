@@ -16,7 +16,7 @@ function open(locks = new KeyedLock()) {
   return { upkeep: new Upkeep({ locks, clock, log }), clock, logged };
 }
 
-/** A job that runs each minute, as `run` says, and the times of its runs in minutes. */
+/** A job that runs every minute, unless `changes` says otherwise, and the times of its runs in minutes. */
 function counted(clock: ManualClock, changes: Partial<Job>) {
   const startedAt = clock.now();
   const runs: number[] = [];
@@ -43,7 +43,7 @@ test("a job runs at the start, and then again and again", async () => {
   expect(runs).toEqual([0, 1, 2, 3]);
 });
 
-test("a job that asks for it begins later", async () => {
+test("a job with a first delay begins later", async () => {
   const { upkeep, clock } = open();
   await using _stopped = upkeep;
   const { job, runs } = counted(clock, { firstAfterMs: 2 * MINUTE_MS });
@@ -67,7 +67,7 @@ test("a job with a longest pause waits twice as long after each failure, and as 
   await using _stopped = upkeep;
   let isFailing = true;
   const { job, runs } = counted(clock, {
-    longestPauseMs: 4 * MINUTE_MS,
+    maxPauseMs: 4 * MINUTE_MS,
     run: () => (isFailing ? Promise.reject(new Error("not yet")) : Promise.resolve()),
   });
   upkeep.start(job);
@@ -78,7 +78,7 @@ test("a job with a longest pause waits twice as long after each failure, and as 
   expect(runs.slice(5)).toEqual([15, 16]);
 });
 
-test("instances that share their locks run a job of the registry one at a time, and a job of each instance as they like", async () => {
+test("instances that share their locks run a job of the registry one at a time, and a job of each instance independently", async () => {
   const locks = new KeyedLock();
   const instances = [open(locks), open(locks)];
   const running = { registry: 0, instance: 0 };

@@ -5,13 +5,16 @@ import type { Job } from "./job.ts";
 
 /** The parts that {@link Upkeep} works with. */
 export interface UpkeepParts {
-  /** Shared by all instances that work on the same data. */
+  /** Locks that all instances on the same data share. */
   readonly locks: WorkLocks;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Repeats jobs in the background, each on its own schedule, until disposed of: that stops what runs and waits for its end. */
+/**
+ * Repeats jobs in the background, each on its own schedule. Disposing of it stops running jobs, and waits until they
+ * have ended.
+ */
 export class Upkeep implements AsyncDisposable {
   readonly #parts: UpkeepParts;
   readonly #stopped = new AbortController();
@@ -54,7 +57,7 @@ export class Upkeep implements AsyncDisposable {
     }
   }
 
-  /** Waits for so long, or until the server stops. */
+  /** Waits for `durationMs`, or until the server stops. */
   async #pause(durationMs: number): Promise<void> {
     const { signal } = this.#stopped;
     if (signal.aborted) return;
@@ -66,6 +69,6 @@ export class Upkeep implements AsyncDisposable {
   }
 }
 
-function pauseMs({ everyMs, longestPauseMs = everyMs }: Job, failures: number): number {
-  return failures === 0 ? everyMs : Math.min(everyMs * 2 ** (failures - 1), longestPauseMs);
+function pauseMs({ everyMs, maxPauseMs = everyMs }: Job, failures: number): number {
+  return failures === 0 ? everyMs : Math.min(everyMs * 2 ** (failures - 1), maxPauseMs);
 }

@@ -1,4 +1,6 @@
-/** What a verdict could rest on: a reading of a clock or of memory, or a pause after which something is expected. */
+/**
+ * What a test result could depend on: a reading of a clock or of memory, or a pause after which something is expected.
+ */
 const READINGS: readonly { readonly what: string; readonly pattern: RegExp }[] = [
   {
     what: "reads a clock",
@@ -14,15 +16,15 @@ const READINGS: readonly { readonly what: string; readonly pattern: RegExp }[] =
   },
 ];
 
-/** Whether `path` belongs to the gate: a test beside the code, or a file under `test` that the soak does not own. */
+/** Whether `path` belongs to the gate: a test beside the code, or a file under `test` outside the soak tests. */
 function isGateFile(path: string): boolean {
   if (path.startsWith("src/")) return path.endsWith(".test.ts");
   return /^test\/.*\.ts$/.test(path) && !/^test\/(?:soak|upstream)\//.test(path);
 }
 
 /**
- * One line for each file of the gate that reads a clock or memory, or waits for a time, and is not in `allowed`; and for
- * each file in `allowed` that no longer does. `allowed` has the reason of each file.
+ * One line for each file of the gate that reads a clock or memory, or waits for a time, and is not in `allowed`; and
+ * for each file in `allowed` that no longer does. `allowed` gives the reason for each file.
  */
 export function verdictProblems(
   files: ReadonlyMap<string, string>,

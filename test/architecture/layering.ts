@@ -1,6 +1,6 @@
 import type { SourceModule } from "./source-module.ts";
 
-/** The files of the storage folders that code outside them may know. */
+/** The files of the storage folders that code outside them may import. */
 const PORTS: ReadonlySet<string> = new Set([
   "src/content/content-driver.ts",
   "src/content/blob-services.ts",
@@ -8,12 +8,12 @@ const PORTS: ReadonlySet<string> = new Set([
   "src/cache/descriptor-cache.ts",
 ]);
 
-/** Folders of ports alone. */
+/** Folders that contain only ports. */
 const PORT_FOLDERS: readonly string[] = ["src/metadata/ports/"];
 
 const STORAGE: ReadonlySet<string> = new Set(["content", "metadata", "cache"]);
 
-/** Files directly in `src` that anyone may import. */
+/** Files directly in `src` that any file may import. */
 const COMMON: ReadonlySet<string> = new Set(["clock", "log", "version"]);
 
 interface Layer {
@@ -23,11 +23,11 @@ interface Layer {
   readonly ports?: "types" | "all";
 }
 
-/** Folders at the bottom, which nearly everyone may import: how to wait, what bytes are, threads. */
+/** Folders at the bottom, which nearly all others may import. */
 const BOTTOM: readonly string[] = ["concurrency", "bytes", "threads", "files", "oci"];
 
-/** Rooms that no file is in yet, so that their first file finds its rule: see ARCHITECTURE.md, "Rooms to come". */
-const ROOMS_TO_COME: Readonly<Record<string, Layer>> = {
+/** Folders that do not exist yet, so that their first file has a rule. */
+const PLANNED_LAYERS: Readonly<Record<string, Layer>> = {
   access: { folders: [...BOTTOM, "registry"], ports: "all" },
   mirror: { folders: [...BOTTOM, "registry"], ports: "all" },
   events: { folders: [...BOTTOM, "registry"], ports: "all" },
@@ -38,7 +38,7 @@ const ROOMS_TO_COME: Readonly<Record<string, Layer>> = {
 
 // Downwards only; ARCHITECTURE.md draws it.
 const LAYERS: Readonly<Record<string, Layer>> = {
-  ...ROOMS_TO_COME,
+  ...PLANNED_LAYERS,
   clock: { folders: [] },
   log: { folders: [] },
   version: { folders: ["package.json"] },
@@ -58,7 +58,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   compose: {
     folders: [
       ...[...BOTTOM, "config", ...STORAGE, "registry", "builder", "http", "upkeep"],
-      ...Object.keys(ROOMS_TO_COME),
+      ...Object.keys(PLANNED_LAYERS),
     ],
   },
   cli: { folders: [...BOTTOM, "config", "registry", "builder", "http", "compose"], ports: "all" },

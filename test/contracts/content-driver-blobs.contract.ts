@@ -16,7 +16,7 @@ import type { ContractCase } from "./metadata-store-samples.ts";
 /** Tests of every driver: published bytes. */
 export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
   {
-    name: "knows nothing of what was never published",
+    name: "finds no blob that was never published",
     async run(driver) {
       const digest = digestOf("absent");
       expect(await driver.stat(digest)).toBeUndefined();
@@ -27,7 +27,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "publishes an upload, which is gone then",
+    name: "publishes an upload, and removes it",
     async run(driver) {
       const { id, revision } = await uploadSample(driver, "content");
       const digest = digestOf("content");
@@ -40,7 +40,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "opens any range, of exactly that length",
+    name: "opens any range with exactly its length",
     async run(driver) {
       const content = sampleBytes(200_000);
       const digest = await publishSample(driver, content);
@@ -56,7 +56,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "stores the blob of no bytes",
+    name: "stores the empty blob",
     async run(driver) {
       const id = createUploadId();
       await driver.createUpload(id);
@@ -67,7 +67,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "does not open a blob that has another size than expected",
+    name: "does not open a blob of an unexpected size",
     async run(driver) {
       const digest = await publishSample(driver, "truncated", digestOf("the whole content"));
       const ranges = [undefined, { start: 0, end: 4 }, { start: 12, end: 17 }];
@@ -76,7 +76,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "reads any range in pieces, and fails where there is no such blob",
+    name: "reads any range in pieces, and fails if there is no such blob",
     async run(driver) {
       const content = sampleBytes(200_000);
       const digest = await publishSample(driver, content);
@@ -126,7 +126,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "does not publish an upload that was written to since",
+    name: "does not publish an upload that changed after its revision was read",
     async run(driver) {
       const { id, revision } = await uploadSample(driver, "seen");
       const now = await driver.appendUpload(id, 4, chunks([" unseen"]), () => {});

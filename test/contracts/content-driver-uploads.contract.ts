@@ -21,7 +21,7 @@ const UNKNOWN = createUploadId();
 /** Tests of every driver: uploads. */
 export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
   {
-    name: "begins an upload of no bytes, once",
+    name: "creates an empty upload, once",
     async run(driver) {
       const id = createUploadId();
       expect(await driver.statUpload(id)).toBeUndefined();
@@ -32,7 +32,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "appends in several calls, and tells where the upload then stands",
+    name: "appends in several calls, and returns the new state",
     async run(driver) {
       const { id } = await uploadSample(driver, "one ");
       const state = await driver.appendUpload(id, 4, chunks(["two ", "three"]), ignore);
@@ -42,7 +42,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "changes the revision with the bytes and not without",
+    name: "changes the revision only when the bytes change",
     async run(driver) {
       const { id, revision } = await uploadSample(driver, "one");
       expect((await driver.statUpload(id))?.revision).toBe(revision);
@@ -51,7 +51,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "shows the tap each byte once, in order",
+    name: "passes each byte to the tap once, in order",
     async run(driver) {
       const id = createUploadId();
       await driver.createUpload(id);
@@ -63,7 +63,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "leaves a piece as it is until the tap is done with it, and waits for that",
+    name: "waits for the tap, and does not change a piece before that",
     async run(driver) {
       const id = createUploadId();
       await driver.createUpload(id);
@@ -80,7 +80,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "fails an append whose tap fails, at once or later, tells why, and goes on with others",
+    name: "fails an append with the error of its tap, thrown at once or later, and continues with others",
     async run(driver) {
       const fail = (): never => {
         throw new Error("tap failed");
@@ -97,7 +97,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "keeps what came before the source failed, and rethrows its very error",
+    name: "keeps the bytes from before the source failed, and rethrows its error",
     async run(driver) {
       const { id } = await uploadSample(driver, "begun ");
       const failure = new Error("the client went away");
@@ -111,7 +111,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "keeps every byte of large content, however it is cut",
+    name: "keeps every byte of large content, however it is split",
     async run(driver) {
       const content = sampleBytes(7_654_321);
       const id = createUploadId();
@@ -132,7 +132,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "goes on with an upload that was read in between, which did not change it",
+    name: "continues an upload after reading it, which does not change it",
     async run(driver) {
       const content = sampleBytes(6_500_000);
       const { id, revision } = await uploadSample(driver, content.subarray(0, 5_500_000));
@@ -150,7 +150,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "cuts an upload back, to a size before, between and after its appends, and goes on from there",
+    name: "truncates an upload to any size, and continues from there",
     async run(driver) {
       const content = sampleBytes(11_000_000);
       const { id } = await uploadSample(driver, content.subarray(0, 5_600_000));
@@ -171,7 +171,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "refuses to cut an upload that is not there, or that holds less",
+    name: "refuses to truncate a missing or a shorter upload",
     async run(driver) {
       await expect(driver.truncateUpload(UNKNOWN, 0)).rejects.toBeInstanceOf(StorageError);
       const { id, revision } = await uploadSample(driver, "four");
@@ -190,7 +190,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "takes many uploads at once without mixing them",
+    name: "receives many uploads at once without mixing them",
     async run(driver) {
       const contents = Array.from({ length: 12 }, (_, index) => sampleBytes(300_000 + index, index + 1));
       const digests = await Promise.all(contents.map((content) => publishSample(driver, content)));
@@ -201,7 +201,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "refuses to append to, read or publish an upload that is not there",
+    name: "refuses to append to, read or publish a missing upload",
     async run(driver) {
       await expect(driver.appendUpload(UNKNOWN, 0, chunks(["a"]), ignore)).rejects.toBeInstanceOf(
         StorageError,
@@ -212,7 +212,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     },
   },
   {
-    name: "drops an upload with its bytes, and again without complaint",
+    name: "drops an upload with its bytes, and does nothing the second time",
     async run(driver) {
       const { id, revision } = await uploadSample(driver, "dropped");
       await driver.discardUpload(id);

@@ -64,7 +64,7 @@ class SwallowsTheSourcesError extends MemoryDriver {
       try {
         yield* source;
       } catch {
-        // The fault of this driver: a broken source looks like one that ended.
+        // This is the fault of this driver: a broken source looks like one that ended.
       }
     };
     return super.appendUpload(id, offset, tolerant(), tap);
@@ -93,17 +93,17 @@ class PublishesWhateverIsThere extends MemoryDriver {
 // The memory driver itself passes all cases in memory-driver.test.ts.
 it.each([
   ["writes in place", WritesInPlace, "never shows part of a blob while it is published"],
-  ["ends a short blob cleanly", EndsShort, "does not open a blob that has another size than expected"],
+  ["ends a short blob cleanly", EndsShort, "does not open a blob of an unexpected size"],
   [
-    "takes a broken source for one that ended",
+    "treats a broken source as one that ended",
     SwallowsTheSourcesError,
-    "keeps what came before the source failed, and rethrows its very error",
+    "keeps the bytes from before the source failed, and rethrows its error",
   ],
-  ["holds on to the source's buffers", KeepsTheSourcesBuffers, "keeps none of the source's own buffers"],
+  ["keeps the source's buffers", KeepsTheSourcesBuffers, "keeps none of the source's own buffers"],
   [
-    "publishes bytes that nobody hashed",
+    "publishes bytes that were not hashed",
     PublishesWhateverIsThere,
-    "does not publish an upload that was written to since",
+    "does not publish an upload that changed after its revision was read",
   ],
 ])("fails a driver that %s", async (_fault, Driver, behaviour) => {
   expect(await passes(behaviour, () => new MemoryDriver(BOUNDS))).toBe(true);

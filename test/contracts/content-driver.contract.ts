@@ -7,7 +7,7 @@ import type { ContractCase } from "./metadata-store-samples.ts";
 /** The contract of every {@link ContentDriver}. Each case gets a separate empty store. */
 export const CONTENT_DRIVER_CASES: readonly ContractCase<ContentDriver>[] = [...BLOB_CASES, ...UPLOAD_CASES];
 
-/** Registers the contract's tests for one implementation. `create` gives a driver over a new, empty store. */
+/** Registers the contract's tests for one implementation. `create` returns a driver over a new, empty store. */
 export function contentDriverContract(
   name: string,
   create: () => Promise<{ readonly driver: ContentDriver } & AsyncDisposable>,

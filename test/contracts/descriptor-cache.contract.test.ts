@@ -41,7 +41,7 @@ class LeavesMembership extends MemoryDescriptorCache {
   }
 }
 
-it("passes a cache that keeps the contract", async () => {
+it("passes a correct cache", async () => {
   expect(await failedCases(() => new MemoryDescriptorCache({ maxEntries: 1000 }))).toEqual([]);
 });
 
@@ -54,7 +54,7 @@ it.each([
   [
     "clears the descriptor and leaves the membership",
     LeavesMembership,
-    "stays without a cleared membership when another repository fills the same blob again",
+    "does not restore a cleared membership when another repository fills the same blob",
   ],
 ])("fails a cache that %s", async (_fault, Cache, behaviour) => {
   expect(await failedCases(() => new Cache({ maxEntries: 1000 }))).toContain(behaviour);

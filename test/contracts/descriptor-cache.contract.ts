@@ -21,7 +21,7 @@ export async function fillNow(
 /** The contract of every {@link DescriptorCache}. Each case gets an empty one. */
 export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = [
   {
-    name: "knows nothing at first",
+    name: "is empty at first",
     async run(cache) {
       expect(await cache.find(REPOSITORY, BLOB.digest)).toBeUndefined();
       await cache.clear(REPOSITORY, BLOB.digest);
@@ -30,7 +30,7 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
     },
   },
   {
-    name: "answers with what it was filled with",
+    name: "returns what it was filled with",
     async run(cache) {
       await fillNow(cache);
       const large = { digest: OTHER.digest, size: 2 ** 52 };
@@ -40,7 +40,7 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
     },
   },
   {
-    name: "remembers the blob of no bytes",
+    name: "remembers the empty blob",
     async run(cache) {
       const empty = { digest: digestOf(""), size: 0 };
       await fillNow(cache, REPOSITORY, empty.digest, empty);
@@ -48,7 +48,7 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
     },
   },
   {
-    name: "does not lend one repository the membership of another",
+    name: "does not use the membership of one repository for another",
     async run(cache) {
       await fillNow(cache);
       expect(await cache.find(ELSEWHERE, BLOB.digest)).toBeUndefined();
@@ -75,8 +75,8 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
     },
   },
   {
-    // CVE-2026-35172: the descriptor alone, put there for another repository, must not bring membership back.
-    name: "stays without a cleared membership when another repository fills the same blob again",
+    // CVE-2026-35172: the descriptor alone, stored for another repository, must not restore membership.
+    name: "does not restore a cleared membership when another repository fills the same blob",
     async run(cache) {
       await fillNow(cache);
       await cache.clear(REPOSITORY, BLOB.digest);
@@ -98,7 +98,7 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
     },
   },
   {
-    name: "does not bring an alias back when its canonical digest alone is filled again",
+    name: "does not restore an alias when only its canonical digest is filled again",
     async run(cache) {
       await fillNow(cache, REPOSITORY, ALIAS, BLOB);
       await fillNow(cache);
@@ -118,7 +118,7 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
     },
   },
   {
-    name: "forgets all of a repository, and keeps the others",
+    name: "forgets all memberships of a repository, and keeps the others",
     async run(cache) {
       await fillNow(cache);
       await fillNow(cache, REPOSITORY, OTHER.digest, OTHER);
@@ -141,7 +141,7 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
     },
   },
   {
-    name: "does not fill under an alias what was read before the canonical digest, or all, was cleared",
+    name: "does not fill an alias with what was read before its canonical digest, or everything, was cleared",
     async run(cache) {
       for (const cleared of [BLOB.digest, undefined]) {
         const ticket = await cache.prepareFill(REPOSITORY);
@@ -164,7 +164,7 @@ export const DESCRIPTOR_CACHE_CASES: readonly ContractCase<DescriptorCache>[] = 
   },
 ];
 
-/** Registers the contract's tests for one implementation. `create` gives an empty cache. */
+/** Registers the contract's tests for one implementation. `create` returns an empty cache. */
 export function descriptorCacheContract(
   name: string,
   create: () => Promise<{ readonly cache: DescriptorCache } & AsyncDisposable>,

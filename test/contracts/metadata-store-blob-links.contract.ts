@@ -43,7 +43,7 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "links the same blob again without a change",
+    name: "changes nothing when the same blob is linked again",
     async run({ store }) {
       await linkSample(store, "a");
       const digest = await linkSample(store, "a");
@@ -53,7 +53,7 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "removes a link under all its digests, whichever names it, and only in its repository",
+    name: "removes a link under all its digests, by any of them, and only in its repository",
     async run({ store }) {
       const blob = sampleBlob("a");
       const sha512 = sampleDigest("a", "sha512");
@@ -67,7 +67,7 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "does not take a manifest for a blob",
+    name: "does not find a manifest as a blob",
     async run({ store }) {
       const manifest = await pushSample(store, "a");
       expect(await store.links.findLinkedBlob(REPOSITORY, manifest.digest)).toBeUndefined();
@@ -75,7 +75,7 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "says false to unlinking from a repository that is not there, and does not make it",
+    name: "returns false for an unlink in an unknown repository, and does not create it",
     async run({ store }) {
       expect(await store.links.unlinkBlob(REPOSITORY, sampleDigest("a"))).toBe(false);
       expect(await store.listings.listTags(REPOSITORY, { limit: 1 })).toBeUndefined();
@@ -84,7 +84,7 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
   {
     name: "lists the repositories that link a digest in pages of ascending byte order",
     async run({ store }) {
-      // By bytes `-` and `.` precede `/`, which precedes digits and letters; a language's order differs.
+      // In byte order, `-` and `.` precede `/`, which precedes digits and letters. The order of a language differs.
       const names = ["a-b", "a.b", "a/b", "a/b-c", "a0", "a_b", "ab", "b"].map(repositoryName);
       for (const name of names.toReversed()) await linkSample(store, "a", name);
       await linkSample(store, "b", repositoryName("a"));
@@ -98,7 +98,7 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "shows at once to another instance what one has done",
+    name: "shows the changes of one instance to another at once",
     async run({ store, other }) {
       const digest = await linkSample(store, "a");
       expect(await other.links.findLinkedBlob(REPOSITORY, digest)).toEqual(sampleBlob("a"));
@@ -107,7 +107,7 @@ export const BLOB_LINK_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "numbers unlinks one by one, by canonical digest, whichever digest was asked for and whoever did it",
+    name: "numbers the unlinks of all instances one by one, by canonical digest, whichever digest was unlinked",
     async run({ store, other }) {
       expect(await store.unlinks.latestUnlink()).toBe(0);
       const blob = sampleBlob("a");

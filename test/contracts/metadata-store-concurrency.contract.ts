@@ -19,7 +19,7 @@ import {
 /** Tests of two instances that work on one database at the same time. */
 export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
   {
-    name: "never stores an index after one of its manifests was deleted, at the very same time too",
+    name: "never stores an index without one of its manifests, even if that is deleted at the same time",
     run: (stores) =>
       raceRemovals(stores, async ({ store, other }, seed) => {
         const { digest } = await pushSample(store, seed);
@@ -30,7 +30,7 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
       }),
   },
   {
-    name: "never stores a manifest after one of its blobs was unlinked, at the very same time too",
+    name: "never stores a manifest without one of its blobs, even if that is unlinked at the same time",
     run: (stores) =>
       raceRemovals(stores, async ({ store, other }, seed) => {
         const digest = await linkSample(store, seed);
@@ -41,7 +41,7 @@ export const CONCURRENCY_CASES: readonly ContractCase<MetadataStores>[] = [
       }),
   },
   {
-    name: "counts every push and delete made at once into one repository",
+    name: "counts every one of many concurrent pushes to and deletes from one repository",
     async run({ store, other }) {
       const seeds = Array.from({ length: 20 }, (_, index) => `m ${index}`);
       const manifests = await Promise.all(

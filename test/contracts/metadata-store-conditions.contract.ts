@@ -20,7 +20,7 @@ const PRESENT: WriteCondition = { ifMatch: "any" };
 /** Tests of every {@link ManifestLedger}: conditional writes. */
 export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
   {
-    name: "pushes a tag only where the condition holds for what the tag names, by any of its digests",
+    name: "pushes a tag only if the condition holds for its manifest, by any of the manifest's digests",
     async run({ store }) {
       expect(await put(store, "a", PRESENT)).toBe("precondition-failed");
       expect(await put(store, "a", { ifMatch: [sampleManifest("a").digest] })).toBe("precondition-failed");
@@ -47,7 +47,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "says which condition failed, of which reference, and what it names now",
+    name: "reports which condition failed, for which reference, and what that names now",
     async run({ store }) {
       const { digest } = await pushSample(store, "a", ["v1"]);
       const failures = [
@@ -65,7 +65,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "gives all tags of a push or none, and without tags asks for the manifest's digest",
+    name: "sets all tags of a push or none, and without tags checks the manifest's digest",
     async run({ store }) {
       const { digest } = await pushSample(store, "a", ["v1"]);
       expect(await put(store, "b", ABSENT, ["new", "v1"])).toBe("precondition-failed");
@@ -79,7 +79,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "checks the condition before it looks for what a manifest lacks",
+    name: "checks the condition before the references of a manifest",
     async run({ store }) {
       await pushSample(store, "a", ["v1"]);
       const manifest = sampleManifest("b", { references: [requires("layer", sampleDigest("absent"))] });
@@ -91,7 +91,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "deletes only where the condition holds, and finds nothing where nothing is",
+    name: "deletes only if the condition holds, and returns false if there is nothing to delete",
     async run({ store }) {
       const a = await pushSample(store, "a", ["v1"]);
       expect(await faultOf(store.manifests.deleteTag(REPOSITORY, V1, ABSENT))).toBe("precondition-failed");
@@ -107,7 +107,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "lets exactly one of many writers create a tag at the very same time",
+    name: "lets exactly one of many writers create a tag at the same time",
     async run(stores) {
       for (let round = 0; round < 5; round += 1) {
         const tag = `v${round}`;
@@ -117,7 +117,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "lets exactly one of many writers move a tag from what all of them saw",
+    name: "lets exactly one of many writers move a tag from the manifest that all of them saw",
     async run(stores) {
       let seen = (await pushSample(stores.store, "first", ["v1"])).digest;
       for (let round = 0; round < 5; round += 1) {
@@ -127,7 +127,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "lets either a conditional delete or a conditional move of one tag happen, never both",
+    name: "lets a conditional delete or a conditional move of one tag succeed, never both",
     async run({ store, other }) {
       for (let round = 0; round < 15; round += 1) {
         const seen = { ifMatch: [(await pushSample(store, `before ${round}`, ["v1"])).digest] };
@@ -142,7 +142,7 @@ export const CONDITION_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "lets exactly one of many delete a tag that all of them saw, and none that moved",
+    name: "lets exactly one of many writers delete a tag that all of them saw, and none if it moved",
     async run({ store, other }) {
       for (let round = 0; round < 10; round += 1) {
         const { digest } = await pushSample(store, `a ${round}`, ["v1"]);
@@ -172,7 +172,7 @@ async function faultOf(write: Promise<unknown>): Promise<string> {
   throw new Error("the write succeeded");
 }
 
-/** Pushes a sample; resolves to `stored`, or to what went wrong. */
+/** Pushes a sample; resolves to `stored`, or to the fault. */
 async function put(
   store: MetadataStore,
   seed: string,
@@ -192,7 +192,7 @@ async function current(store: MetadataStore, tag = "v1") {
   return (await store.manifests.findManifest(REPOSITORY, tagName(tag)))?.digest;
 }
 
-/** Many writers push manifests of their own under one tag; resolves to the digest of the one that may. */
+/** Many writers push different manifests under one tag; resolves to the digest of the one that succeeds. */
 async function race({ store, other }: MetadataStores, condition: WriteCondition, tag: string, round: number) {
   const seeds = Array.from({ length: 12 }, (_, index) => `${tag} ${round} ${index}`);
   const outcomes = await Promise.all(

@@ -26,7 +26,7 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "ends an upload session and links its blob in one step, once, and in its own repository",
+    name: "ends an upload session and links its blob in one step, once, and only in its repository",
     async run({ store, other }) {
       const id = uploadId("u-1");
       const blob = { digest: sampleDigest("blob"), size: 7 };
@@ -78,7 +78,7 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "tells which of any number of blobs and uploads it remembers, and how many sessions are old",
+    name: "finds the recorded ones among any number of blobs and uploads, and counts old sessions",
     async run({ store, other }) {
       const digests = Array.from({ length: 70 }, (_, index) => sampleDigest(`blob ${index}`));
       const ids = Array.from({ length: 70 }, (_, index) => uploadId(`u-${index}`));
@@ -112,7 +112,7 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "remembers facts of sources by kind and key: the first stays, unless another is put in its place",
+    name: "keeps facts of sources by kind and key: adding keeps an existing fact, putting replaces it",
     async run({ store, other }) {
       const numbered = Array.from({ length: 70 }, (_, index) => [`key ${index}`, `fact ${index}`] as const);
       await Promise.all([
@@ -150,7 +150,7 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "finds an image by name and by lock, as it was published last, under its tag",
+    name: "finds an image by name and by lock, as it was last published, under its tag",
     async run({ store, other }) {
       const image = await sampleImage(store, "lock a");
       expect(await store.builds.publishBuiltImage(image, undefined)).toBe(true);
@@ -169,7 +169,7 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "publishes no image in the place of another than was expected, nor one that is not stored",
+    name: "publishes no image in place of an unexpected one, and none whose manifest is not stored",
     async run({ store }) {
       const image = await sampleImage(store, "lock a");
       expect(await store.builds.publishBuiltImage(image, sampleDigest("something"))).toBe(false);
@@ -188,7 +188,7 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "never publishes an image over what is pushed, or in place of what is deleted, at the very same time",
+    name: "never publishes an image in place of one that is pushed or deleted at the same time",
     async run({ store, other }) {
       const image = await sampleImage(store, "lock a");
       const { tag } = image;

@@ -14,7 +14,7 @@ import {
   tagName,
 } from "./metadata-store-samples.ts";
 
-/** By bytes: digits, capitals, `_`, small letters. A language's order mixes them. */
+/** In byte order: digits, upper case, `_`, lower case. The order of a language mixes them. */
 const TAGS_IN_BYTE_ORDER = ["0.9", "1.0", "1.0-rc", "10", "B", "V1", "_x", "a", "b", "v1", "v1.0"].map(
   tagName,
 );
@@ -38,7 +38,7 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "tells a repository without tags from one that was never pushed to",
+    name: "distinguishes a repository without tags from one that was never pushed to",
     async run({ store }) {
       await linkSample(store, "blob");
       expect(await store.listings.listTags(REPOSITORY, { limit: 10 })).toBeUndefined();
@@ -119,7 +119,7 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "tells which of some candidates are referrers that do not name the subject themselves",
+    name: "finds the referrers among some candidates that do not name the subject themselves",
     async run({ store }) {
       const subject = sampleDigest("subject");
       const told = sampleManifest("told", { subject });
@@ -141,7 +141,7 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "gives descriptors of any length in pieces that make up the whole",
+    name: "returns descriptors of any length in pieces",
     async run({ store }) {
       const subject = sampleDigest("subject");
       const expected: Descriptor[] = [];
@@ -165,7 +165,7 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
   },
 ];
 
-/** The descriptors that the store gives for some referrers. */
+/** The descriptors that the store returns for some referrers. */
 async function describe(
   store: MetadataStore,
   referrers: readonly Referrer[],

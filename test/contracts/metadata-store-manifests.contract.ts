@@ -36,7 +36,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "brings a large manifest along without its bytes, and gives those in pieces",
+    name: "returns a large manifest without its bytes, and those in pieces",
     async run({ store }) {
       for (const size of [WHOLE_MANIFEST_BYTES, WHOLE_MANIFEST_BYTES + 1, 3 * WHOLE_MANIFEST_BYTES]) {
         const bytes = new Uint8Array(size).fill(0x61);
@@ -57,7 +57,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "never ends a manifest early that is deleted while it is read",
+    name: "fails to read a manifest that is deleted in the meantime, and never ends it early",
     async run({ store }) {
       const bytes = new Uint8Array(2 * WHOLE_MANIFEST_BYTES);
       const digest = digestOf(bytes);
@@ -82,7 +82,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "knows a manifest by the digest asked for, and a tag by the digest it was tagged under",
+    name: "returns a manifest with the requested digest, and a tag with the digest that it was pushed with",
     async run({ store }) {
       const manifest = sampleManifest("a");
       const sha512 = digestOf(manifest.bytes, "sha512");
@@ -124,7 +124,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "takes the same push again, and counts it once",
+    name: "accepts the same push again, and counts it once",
     async run({ store }) {
       const manifest = await pushSample(store, "a", ["latest"]);
       await pushSample(store, "a", ["latest"]);
@@ -134,7 +134,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "refuses the same bytes with another media type, and writes nothing; elsewhere it takes them",
+    name: "refuses the same bytes with another media type, and writes nothing; other repositories accept them",
     async run({ store, other }) {
       const manifest = await pushSample(store, "a", ["latest"]);
       const retyped = { ...manifest, mediaType: MediaType.ociIndex };
@@ -155,7 +155,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "stores a manifest whose references are all there, blobs under any of their digests",
+    name: "stores a manifest whose references all exist, blobs under any of their digests",
     async run({ store }) {
       const config = await linkSample(store, "config");
       const sha512 = sampleDigest("layer", "sha512");
@@ -199,7 +199,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "leaves no repository behind when the first manifest pushed to it lacks something",
+    name: "creates no repository if a reference of its first manifest is missing",
     async run({ store }) {
       const manifest = sampleManifest("a", { references: [requires("layer", sampleDigest("b"))] });
       expect(await store.manifests.putManifest(REPOSITORY, manifest, [])).toHaveLength(1);
@@ -208,7 +208,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "does not take a blob for a manifest nor a manifest for a blob",
+    name: "does not accept a blob as a manifest, or a manifest as a blob",
     async run({ store }) {
       const blob = await linkSample(store, "blob");
       const child = await pushSample(store, "child");
@@ -295,7 +295,7 @@ export const MANIFEST_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "keeps no manifest in memory beyond a change, its own or another instance's",
+    name: "returns no cached manifest after a change by its own or another instance",
     async run({ store, other }) {
       const first = await pushSample(store, "a", ["latest"]);
       const latest = () => store.manifests.findManifest(REPOSITORY, tagName("latest"));

@@ -42,7 +42,7 @@ export const MODEL_CASES: readonly ContractCase<MetadataStores>[] = [
       let runs = 0;
       const steps = fc.array(fc.tuple(COMMAND, fc.boolean()), { maxLength: 25 });
       const property = fc.asyncProperty(steps, async (commands) => {
-        // Each sequence has its own repository; the content of others must not matter.
+        // Each sequence uses a new repository, because the content of others must not matter.
         runs += 1;
         const repository = repositoryName(`model/r${runs}`);
         const model = new Model();

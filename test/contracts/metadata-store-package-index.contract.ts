@@ -6,7 +6,7 @@ import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 /** Tests of every {@link PackageIndexLedger}. */
 export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
   {
-    name: "finds packages of an index with all that was said of them, in each store",
+    name: "finds packages with all their fields, in both stores",
     async run({ store, other }) {
       const full = {
         ...sample("ripgrep", "Utility that combines the usability of ag with the speed of grep"),
@@ -27,7 +27,7 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "ranks a word as the name, at its beginning, inside of it and in the description, each by name",
+    name: "ranks matches: the whole name, its beginning, inside the name, the description; each by name",
     async run({ store }) {
       await fill(store, "nix", "one", [
         sample("z-described", "does what GREP does"),
@@ -55,7 +55,7 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "takes each character of a word as it is, wildcards and backslashes too, and any case of any letter",
+    name: "matches the characters of a word literally, wildcards and backslashes too, in any letter case",
     async run({ store }) {
       const texts = [
         "50% less",
@@ -77,7 +77,7 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
       for (const word of ["%s", "5%s", "a_b", "_0", "a%b", "[b]", "und apfel"]) {
         expect(await namesOf(store, word)).toEqual([]);
       }
-      // A line of its own for each field: a word is in one of them.
+      // Each field is a separate line, so a word cannot span two of them.
       expect(await namesOf(store, "p0 50")).toEqual([]);
     },
   },
@@ -97,7 +97,7 @@ export const PACKAGE_INDEX_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "answers from the last complete index while another is written, and from that one once it is complete",
+    name: "searches the last complete index while another is written, and the new one once it is complete",
     async run({ store, other }) {
       expect(await store.packageIndex.findIndexedState("nix")).toBeUndefined();
       const first = await store.packageIndex.beginIndex("nix", "one");

@@ -14,7 +14,7 @@ export interface MetadataStores {
   readonly other: MetadataStore;
 }
 
-/** One thing that every implementation must do. */
+/** A test that every implementation must pass. */
 export interface ContractCase<Subject> {
   readonly name: string;
   readonly run: (subject: Subject) => Promise<void>;
@@ -32,17 +32,17 @@ export const tagName = (text: string): Tag => parseTag(text);
 /** An upload id. */
 export const uploadId = (text: string): UploadId => text as UploadId;
 
-/** The digest of sample content number `seed`. */
+/** The digest of the sample content for `seed`. */
 export function sampleDigest(seed: string, algorithm: DigestAlgorithm = "sha256"): Digest {
   return digestOf(`content ${seed}`, algorithm);
 }
 
-/** The sample blob number `seed`. */
+/** The sample blob for `seed`. */
 export function sampleBlob(seed: string): BlobDescriptor {
   return { digest: sampleDigest(seed), size: 1000 + seed.length };
 }
 
-/** Links the sample blob number `seed`; resolves to its digest. */
+/** Links the sample blob for `seed`; resolves to its digest. */
 export async function linkSample(
   store: MetadataStore,
   seed: string,

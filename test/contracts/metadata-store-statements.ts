@@ -13,7 +13,7 @@ export async function recordStatements(): Promise<readonly string[]> {
     await using folder = await temporaryFolder("statements");
     const open = async () => {
       const engine = await openSqliteEngine(join(folder.path, "metadata.db"));
-      // Its statements run once in a database's life.
+      // Its statements run only once per database.
       await migrate(engine);
       return openMetadataStore(recording(engine, texts), { manifestCacheBytes: 0 });
     };

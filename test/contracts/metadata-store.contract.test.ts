@@ -13,7 +13,7 @@ import { CASE_TIMEOUT_MS, METADATA_STORE_CASES } from "./metadata-store.contract
 
 type Breakage = (store: MetadataStore) => Partial<MetadataStore>;
 
-/** Checks conditions before the transaction. The first writer of a tag waits until a second one has done so too. */
+/** Checks conditions before the transaction. The first writer of a tag waits until a second one has checked too. */
 function checksBeforeTheTransaction(): Breakage {
   const checked = new Map<string, number>();
   return (store) => ({
@@ -52,7 +52,7 @@ const BROKEN_STORES: readonly {
     }),
     fails: [
       "names every missing reference in order and writes nothing",
-      "leaves no repository behind when the first manifest pushed to it lacks something",
+      "creates no repository if a reference of its first manifest is missing",
     ],
   },
   {
@@ -68,7 +68,7 @@ const BROKEN_STORES: readonly {
             if (!held) missing.push(reference);
           }
           if (missing.length > 0) return missing;
-          // What was there is removed by now.
+          // Wait until the other store has removed the references.
           for (const { digest } of manifest.references) {
             await eventually(
               async () =>
@@ -83,20 +83,20 @@ const BROKEN_STORES: readonly {
       }),
     }),
     fails: [
-      "never stores an index after one of its manifests was deleted, at the very same time too",
-      "never stores a manifest after one of its blobs was unlinked, at the very same time too",
+      "never stores an index without one of its manifests, even if that is deleted at the same time",
+      "never stores a manifest without one of its blobs, even if that is unlinked at the same time",
     ],
   },
   {
     store: "a store that checks a condition before the transaction",
     breakage: checksBeforeTheTransaction(),
     fails: [
-      "lets exactly one of many writers create a tag at the very same time",
-      "lets exactly one of many writers move a tag from what all of them saw",
+      "lets exactly one of many writers create a tag at the same time",
+      "lets exactly one of many writers move a tag from the manifest that all of them saw",
     ],
   },
   {
-    store: "a store that keeps manifests in memory without asking whether they changed",
+    store: "a store that caches manifests without checking whether they changed",
     breakage: (store) => {
       const kept = new Map<string, Awaited<ReturnType<ManifestLedger["findManifest"]>>>();
       return {
@@ -110,10 +110,10 @@ const BROKEN_STORES: readonly {
         }),
       };
     },
-    fails: ["keeps no manifest in memory beyond a change, its own or another instance's"],
+    fails: ["returns no cached manifest after a change by its own or another instance"],
   },
   {
-    store: "a store that goes on listing the tags of deleted manifests",
+    store: "a store that still lists the tags of deleted manifests",
     breakage: (store) => {
       const listed = new Set<Tag>();
       return {
@@ -140,16 +140,14 @@ const BROKEN_STORES: readonly {
     fails: ["finds a linked blob with its size, in the repository that links it and in no other"],
   },
   {
-    store: "a store that leaves out of a word what would be a wildcard",
+    store: "a store that drops wildcards from a word",
     breakage: (store) => ({
       packageIndex: delegating(store.packageIndex, {
         findPackages: (source, word, limit) =>
           store.packageIndex.findPackages(source, word.replaceAll(/[%_]/g, ""), limit),
       }),
     }),
-    fails: [
-      "takes each character of a word as it is, wildcards and backslashes too, and any case of any letter",
-    ],
+    fails: ["matches the characters of a word literally, wildcards and backslashes too, in any letter case"],
   },
   {
     store: "a store that uses an index before it is complete",
@@ -163,7 +161,7 @@ const BROKEN_STORES: readonly {
       }),
     }),
     fails: [
-      "answers from the last complete index while another is written, and from that one once it is complete",
+      "searches the last complete index while another is written, and the new one once it is complete",
       "adds nothing to an index, and never completes it, after another one of the source was begun",
       "keeps the first of several packages of one name, in one call or several",
     ],
@@ -191,7 +189,7 @@ async function failedCases(breakage: Breakage, names: readonly string[]): Promis
 // The store itself passes all cases in sql-metadata-store.test.ts. Here it passes those that the broken stores fail, so
 // each failure below comes from what was broken.
 it(
-  "passes a store that is whole",
+  "passes a store without faults",
   async () => {
     const names = BROKEN_STORES.flatMap(({ fails }) => fails);
     expect(await failedCases(() => ({}), names)).toEqual([]);

@@ -21,10 +21,10 @@ export const METADATA_STORE_CASES: readonly ContractCase<MetadataStores>[] = [
   ...MODEL_CASES,
 ];
 
-/** Far more than any case takes on an idle machine. */
+/** Time limit of one case, in milliseconds: far more than any case takes on an idle machine. */
 export const CASE_TIMEOUT_MS = 60_000;
 
-/** Registers the contract's tests for one implementation. `create` gives two stores on a new, empty database. */
+/** Registers the contract's tests for one implementation. `create` returns two stores on a new, empty database. */
 export function metadataStoreContract(
   name: string,
   create: () => Promise<MetadataStores & AsyncDisposable>,

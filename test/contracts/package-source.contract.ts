@@ -13,17 +13,17 @@ import { parseTag } from "../../src/oci/reference.ts";
 import { RegistryError } from "../../src/oci/registry-error.ts";
 import { stepContext } from "../support/step-context.ts";
 
-/** A source to test, and what it has. The names are components of an image's name. */
+/** A source to test, and names of its packages, as components of an image's name. */
 export interface SourceSubject {
   readonly source: PackageSource;
-  /** The same packages through another state folder, which is empty. */
+  /** A source of the same packages with another, empty state folder. */
   readonly elsewhere: PackageSource;
   /** A package that needs `needed`. */
   readonly needing: string;
   readonly needed: string;
-  /** A package that needs neither and is needed by neither. */
+  /** A package that is independent of both. */
   readonly apart: string;
-  /** Two packages that there are not. */
+  /** Two packages that do not exist. */
   readonly unknown: readonly [string, string];
 }
 
@@ -33,7 +33,7 @@ interface SourceCase {
 }
 
 const AMD64 = { os: "linux", architecture: "amd64" };
-/** A safety net. */
+/** Time limit of one case, in milliseconds; only a safety net. */
 const GIVE_UP_MS = 120_000;
 
 function read(source: PackageSource, ...names: readonly string[]): PackageRequest {
@@ -48,7 +48,7 @@ async function digestOfLayer({ archive }: LayerContent): Promise<Digest> {
   return digestOf(Buffer.concat(await Array.fromAsync(archive)));
 }
 
-/** Digests of layers, one for each part alone, and what their facts say. */
+/** Digests of layers, one for each part, and the facts, last layer and settings. */
 async function layersOf(resolution: Resolution, held: HeldParts, signal = new AbortController().signal) {
   const digests: Digest[] = [];
   const facts: string[] = [];
@@ -75,10 +75,10 @@ function holding(parts: readonly Part[], name: string): readonly Part[] {
   return parts.filter(({ label, bucket }) => `${bucket} ${label}`.includes(name));
 }
 
-/** What every {@link PackageSource} must do. */
+/** Tests of every {@link PackageSource}. */
 const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
   {
-    name: "says that it works, and with what",
+    name: "reports that it is available, and a version",
     async run({ source }) {
       expect(await source.available()).toMatchObject({
         available: true,
@@ -89,7 +89,7 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     },
   },
   {
-    name: "reads names that ask for the same image as equal requests",
+    name: "reads names of the same image as equal requests",
     async run({ source, needing, apart }) {
       const request = read(source, needing, apart);
       expect(read(source, apart, needing, apart)).toEqual(request);
@@ -104,7 +104,7 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     },
   },
   {
-    name: "names every package of a request that there is not, whether or not it was checked before",
+    name: "names every unknown package of a request, whether or not it was checked before",
     async run({ source, needing, unknown }) {
       const request = read(source, needing, ...unknown);
       for (const failing of [
@@ -124,14 +124,14 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     },
   },
   {
-    name: "passes a request that it can resolve, and numbers the state of its packages",
+    name: "accepts a request that it can resolve, and returns the revision of its packages",
     async run({ source, needing }) {
       const revision = await source.check(read(source, needing));
       expect(await source.check(read(source, needing))).toBe(revision);
     },
   },
   {
-    name: "resolves what is named and what that needs, each part once, in ascending order",
+    name: "resolves the named packages and what they need, each part once, in ascending order",
     async run({ source, needing, needed, apart }) {
       await using resolution = await resolve(source, needing);
       const { parts } = resolution;
@@ -147,7 +147,7 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     },
   },
   {
-    name: "resolves equal requests to equal parts and inputs of the lock, here and elsewhere",
+    name: "resolves equal requests to equal parts and lock inputs, in any state folder",
     async run({ source, elsewhere, needing, apart }) {
       await using one = await resolve(source, needing, apart);
       for (const [place, names] of [
@@ -167,7 +167,7 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     },
   },
   {
-    name: "makes the same layers each time, here and elsewhere, and the same last one and settings of their facts",
+    name: "makes the same layers and settings each time, in any state folder",
     async run({ source, elsewhere, needing }) {
       const image = await imageOf(source, needing);
       expect(await imageOf(source, needing)).toEqual(image);
@@ -175,7 +175,7 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     },
   },
   {
-    name: "makes a layer of some parts, which depends on these alone",
+    name: "makes a layer that depends only on its parts",
     async run({ source, needing, apart }) {
       await using small = await resolve(source, needing);
       await using large = await resolve(source, needing, apart);
@@ -194,7 +194,7 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     },
   },
   {
-    name: "holds parts for several at a time, for each until it lets go of them",
+    name: "holds parts for several users at a time, until each has released them",
     async run({ source, needing }) {
       await using resolution = await resolve(source, needing);
       const [one, other] = await Promise.all([
@@ -209,7 +209,7 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
     },
   },
   {
-    name: "stops for the reason of a signal, and works afterwards",
+    name: "stops with the reason of a signal, and works afterwards",
     async run({ elsewhere: source, needing }) {
       const reason = new Error("nobody waits any more");
       const aborted = stepContext(AbortSignal.abort(reason));
@@ -222,7 +222,7 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
   },
 ];
 
-/** Runs the contract of every package source on the subject that `subject` gives, which cases share. */
+/** Registers the contract's tests for one implementation. All cases share the subject that `subject` returns. */
 export function packageSourceContract(title: string, subject: () => SourceSubject): void {
   describe(`PackageSource contract: ${title}`, () => {
     for (const { name, run } of PACKAGE_SOURCE_CASES) it(name, () => run(subject()), GIVE_UP_MS);

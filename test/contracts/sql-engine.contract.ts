@@ -16,7 +16,7 @@ const DURABLE = { durable: true } as const;
 /** Registers the tests that every {@link SqlEngine} passes. */
 export function sqlEngineContract(name: string, create: () => Promise<SqlEngines & AsyncDisposable>): void {
   describe(`SqlEngine contract: ${name}`, () => {
-    /** Registers a test that is given engines whose database has a table. */
+    /** Registers a test that gets engines whose database has a table. */
     const test = (behaviour: string, run: (engines: SqlEngines) => Promise<void>) =>
       it(behaviour, async () => {
         await using engines = await create();
@@ -24,7 +24,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
         await run(engines);
       }, 60_000);
 
-    test("gives back every kind of value as it was bound", async ({ engine }) => {
+    test("returns every kind of value as it was bound", async ({ engine }) => {
       const body = Uint8Array.from({ length: 256 }, (_, index) => index);
       await engine.transaction((session) => session.query(INSERT, ["näme", 2 ** 52, body]), DURABLE);
       await engine.transaction((session) => session.query(INSERT, ["", -1, new Uint8Array(0)]), DURABLE);
@@ -50,7 +50,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
       expect(rows.map((row) => row.name)).toEqual(names);
     });
 
-    test("commits all of a transaction, then shows it to everyone", async ({ engine, other }) => {
+    test("commits a whole transaction, then shows it to all readers", async ({ engine, other }) => {
       const answer = await engine.transaction(async (session) => {
         await session.query(INSERT, ["a", 1, null]);
         await session.query(INSERT, ["b", 2, null]);
@@ -64,7 +64,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
       expect(await total(other)).toBe(2);
     });
 
-    test("rolls all of a transaction back when it throws, and goes on", async ({ engine }) => {
+    test("rolls back a whole transaction when it throws, and continues", async ({ engine }) => {
       const failure = new Error("changed its mind");
       const broken = engine.transaction(async (session) => {
         await session.query(INSERT, ["a", 1, null]);
@@ -76,7 +76,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
       expect(await total(engine)).toBe(1);
     });
 
-    test("rolls back when a statement fails, and says why", async ({ engine }) => {
+    test("rolls back when a statement fails, and reports why", async ({ engine }) => {
       const broken = engine.transaction(async (session) => {
         await session.query(INSERT, ["a", 1, null]);
         await session.query(INSERT, ["a", 2, null]);
@@ -115,10 +115,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
       expect(await total(engine)).toBe(1);
     });
 
-    test("moves its epoch with every commit of either engine, and never without", async ({
-      engine,
-      other,
-    }) => {
+    test("changes its epoch with every commit of either engine, and only then", async ({ engine, other }) => {
       const epochs = new Set([engine.epoch()]);
       // An engine without epochs always returns `undefined`.
       if (epochs.has(undefined)) return;
@@ -133,7 +130,7 @@ export function sqlEngineContract(name: string, create: () => Promise<SqlEngines
       expect(epochs.size).toBe(4);
     });
 
-    test("finishes the transactions under way before it closes", async ({ engine, other }) => {
+    test("finishes running transactions before it closes", async ({ engine, other }) => {
       const pending = Array.from({ length: 10 }, (_, index) =>
         engine.transaction((session) => session.query(INSERT, [`${index}`, 1, null]), DURABLE),
       );

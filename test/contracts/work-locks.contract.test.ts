@@ -16,10 +16,10 @@ it("passes the locks of one process", async () => {
   expect(await failedCases(locks, locks)).toEqual([]);
 });
 
-it("fails locks that each process has for itself", async () => {
+it("fails locks that processes do not share", async () => {
   expect(await failedCases(new KeyedLock(), new KeyedLock())).toEqual([
-    "lets one work at a time under a name, among its users and within each",
-    "waits no longer than the signal allows, and leaves the lock as it is",
+    "runs one task at a time under a name, across users and within each",
+    "stops waiting when the signal is aborted, and leaves the lock to its holder",
     "keeps many names apart",
   ]);
 });

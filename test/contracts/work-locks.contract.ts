@@ -8,7 +8,7 @@ export interface LockUsers extends AsyncDisposable {
   readonly other: WorkLocks;
 }
 
-/** One thing that all {@link WorkLocks} must do. */
+/** A test that all {@link WorkLocks} must pass. */
 export interface WorkLocksCase {
   readonly name: string;
   run(users: LockUsers): Promise<void>;
@@ -17,7 +17,7 @@ export interface WorkLocksCase {
 /** Every {@link WorkLocks} must pass all of these. */
 export const WORK_LOCKS_CASES: readonly WorkLocksCase[] = [
   {
-    name: "lets one work at a time under a name, among its users and within each",
+    name: "runs one task at a time under a name, across users and within each",
     async run({ one, other }) {
       let working = 0;
       let most = 0;
@@ -32,14 +32,14 @@ export const WORK_LOCKS_CASES: readonly WorkLocksCase[] = [
     },
   },
   {
-    name: "lets others work under another name",
+    name: "runs tasks under different names at the same time",
     async run({ one, other }) {
       expect(await one.run("a", () => other.run("b", async () => "done"))).toBe("done");
       expect(await one.run("a", () => one.run("b", async () => "done"))).toBe("done");
     },
   },
   {
-    name: "waits no longer than the signal allows, and leaves the lock as it is",
+    name: "stops waiting when the signal is aborted, and leaves the lock to its holder",
     async run({ one, other }) {
       const reason = new Error("enough");
       let ran = false;
@@ -59,7 +59,7 @@ export const WORK_LOCKS_CASES: readonly WorkLocksCase[] = [
     },
   },
   {
-    name: "passes a failure on and releases the lock",
+    name: "rethrows a failure, and releases the lock",
     async run({ one, other }) {
       const failure = new Error("work failed");
       await expect(one.run("a", () => Promise.reject(failure))).rejects.toBe(failure);

@@ -20,7 +20,7 @@ export interface CountingAuthority extends AsyncDisposable {
 
 /** A metadata store on SQLite that links one blob into one repository. */
 export async function createAuthority(): Promise<CountingAuthority> {
-  const folder = await temporaryFolder("statter");
+  const folder = await temporaryFolder("blob-links");
   const store = await openMetadataStore(await openSqliteEngine(`${folder.path}/metadata.db`));
   await store.links.linkBlob(REPOSITORY, LINKED_BLOB, [LINKED_BLOB.digest, LINKED_ALIAS]);
   let asked = 0;

@@ -1,4 +1,4 @@
-/** What a program did. */
+/** The result of a program. */
 export interface CommandOutcome {
   readonly exitCode: number;
   readonly stdout: string;
@@ -33,7 +33,7 @@ export async function mustRun(
   return stdout;
 }
 
-/** Whether every one of these programs is on the search path. */
+/** Whether all of these programs are on the search path. */
 export function installed(...programs: readonly string[]): boolean {
   return programs.every((program) => Bun.which(program) !== null);
 }

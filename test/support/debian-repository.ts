@@ -13,7 +13,7 @@ export interface TestPackage {
   readonly hasFile?: boolean;
   /** More files, by path. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
-  /** What dpkg would run, by name, such as `postinst`. */
+  /** Maintainer scripts, by name, such as `postinst`. */
   readonly scripts?: Readonly<Record<string, string>>;
 }
 

@@ -1,10 +1,10 @@
-/** When a test stops waiting for what should have happened long ago. */
+/** How long a test waits for something that should have happened long ago, in milliseconds. */
 const LIMIT_MS = 60_000;
 const PAUSE_MS = 5;
 
 /**
- * Resolves once `condition` holds, which is looked at again and again. The limit is only a safety net: a test must not
- * depend on how soon it happens.
+ * Checks `condition` again and again; resolves once it holds. The limit is only a safety net: a test must not depend on
+ * how soon it holds.
  *
  * @throws if it does not hold within `limitMs`
  */

@@ -2,12 +2,12 @@ import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 
-/** Below the ports that systems give to outgoing connections, which would take one at any moment. */
+/** A range below the ports that systems use for outgoing connections, which could take one at any moment. */
 const [FIRST, END] = [12_000, 32_000];
 
 /**
- * A port of 127.0.0.1 that nobody listens on, and that no other test is given while this process lives: each holds the
- * port of the same number for datagrams, which the system takes back when the process ends, however it ends.
+ * Finds a port of 127.0.0.1 on which nothing listens. No other test gets it while this process lives, because this
+ * process reserves the UDP port of the same number. The system releases that when the process ends, however it ends.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -9,14 +9,14 @@ import { makeRemovable } from "./nix.ts";
 import { testRunner } from "./nix-store.ts";
 import { type TemporaryFolder, temporaryFolder } from "./temporary-folder.ts";
 
-/** Never aborted. */
+/** A signal that is never aborted. */
 export const SIGNAL = new AbortController().signal;
 
 /** A git repository, and origins of package sets in it. */
 export class GitOrigins implements AsyncDisposable {
   readonly folder: TemporaryFolder;
   readonly repository: TestRepository;
-  /** What origins keep; not there until one keeps something. */
+  /** The folder of the origins' state; it does not exist before an origin stores something. */
   readonly stateFolder: string;
   #states = 0;
 

@@ -30,7 +30,7 @@ export class TestRepository {
     this.#work = join(folder, "work");
   }
 
-  /** A new one in `folder`, without commits, whose default branch is `branch`. */
+  /** Creates a repository in `folder`, without commits, whose default branch is `branch`. */
   static async create(folder: string, branch: string): Promise<TestRepository> {
     const repository = new TestRepository(folder);
     for (const [options, path] of [
@@ -80,7 +80,7 @@ export class GitDaemon implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Starts one; resolves when it answers. */
+  /** Starts a daemon; resolves when it answers. */
   static async start(folder: string, port?: number): Promise<GitDaemon> {
     const listen = port ?? (await freePort());
     const command = [(await findDaemon()) ?? "", "--export-all", "--reuseaddr", `--base-path=${folder}`];

@@ -8,8 +8,8 @@ const BUILDER = join(import.meta.dir, "../../.ci/go-tools");
 export type ProgramSearch = { readonly path: string } | { readonly missing: string };
 
 /**
- * Looks for a program that `.ci/go-tools` knows in `SLIPWAY_TEST_BIN` and on the search path; else builds it in `folder`,
- * at the version that is pinned there. Prints the build's output.
+ * Looks for a program in `SLIPWAY_TEST_BIN` and on the search path; otherwise builds it in `folder`, at the version
+ * that `.ci/go-tools` pins. Prints the build's output.
  */
 export async function findGoTool(name: string, folder: string): Promise<ProgramSearch> {
   const found = findProgram(name);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 /**
- * Holds back all builds that rest on an apt workspace, before they resolve their packages. Disposing lets them go on.
+ * Blocks all builds that use an apt workspace, before they resolve their packages. Disposing lets them continue.
  *
  * It does what another process does while it replaces the package lists. The workspace's folder must exist.
  */

@@ -6,7 +6,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** A clock that stands still until a test turns it. */
+/** A clock that moves only when a test advances it. */
 export class ManualClock implements Clock {
   readonly #timers = new Set<Timer>();
   #now: number;
@@ -29,19 +29,19 @@ export class ManualClock implements Clock {
     return new Promise((resolve) => this.after(delayMs, resolve));
   }
 
-  /** How many waits are under way. */
+  /** Number of pending timers. */
   get waiting(): number {
     return this.#timers.size;
   }
 
-  /** Turns the clock by `byMs` while the thread is busy: nothing runs, whatever becomes due. */
+  /** Advances the clock by `byMs` as if the thread were busy: timers that become due do not run. */
   pass(byMs: number): void {
     this.#now += byMs;
   }
 
   /**
-   * Turns the clock by `byMs` and runs what becomes due, in order. After each, and at both ends, promises settle for a
-   * turn of the event loop; what waits for a disk or a socket may take longer.
+   * Advances the clock by `byMs`, and runs the timers that become due, in order. Waits a turn of the event loop at the
+   * start, after each timer and at the end, so that promises settle. Waits for a disk or a socket can take longer.
    */
   async advance(byMs: number): Promise<void> {
     const end = this.#now + byMs;

@@ -2,17 +2,17 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import pino from "pino";
 import { NixCatalog, type NixCatalogOptions } from "../../src/builder/nix/catalog/nix-catalog.ts";
-import { NixFolders, type NixSettings } from "../../src/builder/nix/nix-environment.ts";
-import { NixStore } from "../../src/builder/nix/store/nix-store.ts";
+import type { NixStore } from "../../src/builder/nix/store/nix-store.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { createLogger } from "../../src/log.ts";
 import { makeRemovable } from "./nix.ts";
+import { openNixStore } from "./nix-store.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** A set of packages to list, with broken ones among them. */
 const BROKEN_SET = join(import.meta.dir, "broken-set");
 
-/** A catalog of a copy of the broken set, with a store of its own. */
+/** A catalog of a copy of the broken set, with a separate store. */
 export interface TestCatalog extends AsyncDisposable {
   readonly catalog: NixCatalog;
   readonly store: NixStore;
@@ -20,7 +20,7 @@ export interface TestCatalog extends AsyncDisposable {
   readonly folder: string;
   /** The attributes that the catalog logged as lost. */
   lost(): readonly string[];
-  /** How many commands ran at the same time, at most. */
+  /** Maximum number of commands that ran at the same time. */
   mostAtOnce(): number;
 }
 
@@ -33,7 +33,7 @@ export async function openNixCatalog(options: Partial<NixCatalogOptions> = {}): 
   const write = (line: string) => void lost.push(...(JSON.parse(line).attributes ?? []));
   const log = pino({}, { write });
   const runner = new CommandRunner({ environment: process.env, log: createLogger("silent") });
-  const store = new NixStore(new NixFolders(join(temporary.path, "nix")), settings(temporary.path), runner);
+  const store = openNixStore(join(temporary.path, "nix"), runner);
   let [running, most] = [0, 0];
   const counted: Pick<NixStore, "run" | "folders"> = {
     folders: store.folders,
@@ -61,19 +61,5 @@ export async function openNixCatalog(options: Partial<NixCatalogOptions> = {}): 
       await makeRemovable(temporary.path);
       await temporary[Symbol.asyncDispose]();
     },
-  };
-}
-
-function settings(folder: string): NixSettings {
-  return {
-    stateFolder: join(folder, "nix"),
-    substituters: [],
-    trustedKeys: [],
-    sandboxPaths: [],
-    maxJobs: 1,
-    builderTimeoutSeconds: 600,
-    silentSeconds: 600,
-    logBytes: 1 << 20,
-    evaluationBytes: 1 << 30,
   };
 }

@@ -3,13 +3,13 @@ import { basename, join } from "node:path";
 import { Semaphore } from "../../src/concurrency/semaphore.ts";
 import { mustRun } from "./command.ts";
 
-/** A package set of Debian's programs, whose package files a server on the loopback has. Disposing of it ends the server. */
+/** A package set of Debian's programs, whose package files a local server has. Disposing of it ends the server. */
 export interface NixPackageSet extends AsyncDisposable {
   /** Folder of the set. */
   readonly path: string;
-  /** Package files that the server has. */
+  /** Number of package files that the server has. */
   readonly fileCount: number;
-  /** Bytes of all of them. */
+  /** Their total size in bytes. */
   readonly fileBytes: number;
 }
 
@@ -25,8 +25,8 @@ const ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
 const DOWNLOADS_AT_ONCE = 8;
 
 /**
- * The set of the acceptance tests in `folder`, which exists: locked to what the host's apt offers now, for this machine's
- * architecture. Its files are downloaded first, so that builds do not depend on the network.
+ * Creates the set of the acceptance tests in `folder`, which must exist. It is locked to what the host's apt offers
+ * now, for this machine's architecture. Its files are downloaded first, so that builds do not depend on the network.
  */
 export async function nixPackageSet(folder: string): Promise<NixPackageSet> {
   const path = join(folder, "set");
@@ -50,14 +50,14 @@ export async function nixPackageSet(folder: string): Promise<NixPackageSet> {
   return { path, fileCount: served.length, fileBytes, [Symbol.asyncDispose]: () => server.stop(true) };
 }
 
-/** The packages that can be asked for, by the names that the set gives them. */
+/** The names of the packages that an image can contain. */
 export async function packageNames(set: NixPackageSet): Promise<readonly string[]> {
   const locks = JSON.parse(await readFile(join(set.path, "debs.json"), "utf8")) as Locks;
-  const builtBefore = new Set(["patchelf"]);
-  return Object.keys(locks[ARCHITECTURE] ?? {}).filter((name) => !builtBefore.has(name));
+  const buildTools = new Set(["patchelf"]);
+  return Object.keys(locks[ARCHITECTURE] ?? {}).filter((name) => !buildTools.has(name));
 }
 
-/** Writes each file under its hash; resolves to the bytes of all. */
+/** Downloads each file under the name of its hash; resolves to their total size in bytes. */
 async function download(packages: readonly LockedPackage[], folder: string): Promise<number> {
   const limit = new Semaphore({ places: DOWNLOADS_AT_ONCE });
   const sizes = await Promise.all(

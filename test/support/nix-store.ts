@@ -3,7 +3,7 @@ import { NixFolders, type NixSettings } from "../../src/builder/nix/nix-environm
 import { NixStore } from "../../src/builder/nix/store/nix-store.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 
-/** A runner of commands with the environment of this process, or with another one. `onLog` gets all that it logs. */
+/** A command runner with the environment of this process, or another one. `onLog` gets each line that it logs. */
 export function testRunner(
   environment: Readonly<Record<string, string | undefined>> = process.env,
   onLog: (line: string) => void = () => {},
@@ -12,7 +12,7 @@ export function testRunner(
   return new CommandRunner({ environment, log, graceMs: 120_000 });
 }
 
-/** The store of a Nix source in `stateFolder`, without binary caches, with some other settings perhaps. */
+/** The store of a Nix source in `stateFolder`, without binary caches. `others` replaces settings. */
 export function openNixStore(
   stateFolder: string,
   runner = testRunner(),

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** What a command of Nix wrote, and how it ended. */
+/** The error output and the exit code of a Nix command. */
 export interface NixText {
   readonly exitCode: number;
   readonly stderr: string;
 }
 
-/** What one version of Nix writes, by what happened. */
+/** What one version of Nix writes, by situation. */
 export interface NixTexts {
   readonly version: string;
   readonly evaluations: Readonly<Record<string, NixText>>;
@@ -20,7 +20,7 @@ export interface NixTexts {
 /** Where `npm run test:nix-versions -- --record` keeps what it recorded. */
 export const NIX_TEXTS_FOLDER = join(import.meta.dir, "../vectors/nix-texts");
 
-/** What was recorded, of all versions. */
+/** The recorded texts of all versions. */
 export function readNixTexts(): readonly NixTexts[] {
   const files = readdirSync(NIX_TEXTS_FOLDER).filter((name) => name.endsWith(".json"));
   return files

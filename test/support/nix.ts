@@ -17,7 +17,7 @@ export const HAS_NIX = installed("nix-instantiate", "nix-store");
 /** A package set of a few small packages. */
 export const SMALL_SET = join(import.meta.dir, "small-set");
 
-/** What a builder sees of the host, for sets whose builder is the host's shell. */
+/** The host paths that a builder can see, for sets whose builder is the host's shell. */
 export const HOST_SHELL = ["/bin", "/lib", "/lib64", "/usr"];
 
 /** Variables for a server that builds from the small set. */
@@ -26,11 +26,11 @@ export const SMALL_SET_VARIABLES: Readonly<Record<string, string>> = {
   SLIPWAY_BUILDER_NIX_INCLUDE: '["everywhere"]',
   SLIPWAY_BUILDER_NIX_SUBSTITUTERS: "[]",
   SLIPWAY_BUILDER_NIX_SANDBOX_PATHS: JSON.stringify(HOST_SHELL),
-  // It has attributes whose evaluation does not end; reading them all takes the index as long as it may.
+  // Some attributes never finish evaluating, so indexing would run until its time limit.
   SLIPWAY_BUILDER_SEARCH: "false",
 };
 
-/** Lets a folder with a store be removed: what is in a store is read-only. */
+/** Makes a folder with a store removable, because everything in a store is read-only. */
 export async function makeRemovable(folder: string): Promise<void> {
   await mustRun(["chmod", "-R", "u+w", folder]);
 }
@@ -41,16 +41,16 @@ export interface TestSource extends AsyncDisposable {
   readonly runner: CommandRunner;
 }
 
-/** What instances with one database remember; in a file beside `folder`. */
+/** Opens the metadata that instances share, in a file beside `folder`. */
 export async function openLedger(folder: string): Promise<MetadataStore> {
   return await openMetadataStore(await openSqliteEngine(`${folder}.sqlite`));
 }
 
-/** What a test may change of a {@link TestSource}. */
+/** Options of a {@link TestSource}. */
 export interface TestSourceOptions extends Partial<Omit<NixOptions, "sets">>, Partial<NixSetOptions> {
   /** Folder of the package set. */
   readonly path?: string;
-  /** What the source remembers; its own by default, as of an instance with its own metadata. */
+  /** The ledger of the source; by default a separate one, as for an instance with its own metadata. */
   readonly ledger?: SourceLedger;
   readonly clock?: Clock;
   /** Search path for its commands. */
@@ -108,7 +108,10 @@ export async function openNixSource(
   };
 }
 
-/** Processes of builds whose derivation has this `marker`: of the small set's `stays`, it is the argument `greeting`. */
+/**
+ * The ids of build processes whose derivation has this `marker`. For the small set's `stays`, that is the argument
+ * `greeting`.
+ */
 export async function buildersWith(marker: string): Promise<readonly string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const matches = await Promise.all(

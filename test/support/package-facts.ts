@@ -1,7 +1,7 @@
 import type { PackageFacts } from "../../src/builder/debian/package-facts.ts";
 
-/** The facts of a package that has nothing to say but its name, with what `said` adds. */
-export function packageFacts(name: string, said: Partial<PackageFacts> = {}): PackageFacts {
+/** The facts of a package that has only a name, and those in `more`. */
+export function packageFacts(name: string, more: Partial<PackageFacts> = {}): PackageFacts {
   return {
     control: `Package: ${name}`,
     conffiles: [],
@@ -14,6 +14,6 @@ export function packageFacts(name: string, said: Partial<PackageFacts> = {}): Pa
     folders: [],
     mergedFolders: [],
     newestModification: 0,
-    ...said,
+    ...more,
   };
 }

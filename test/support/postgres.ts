@@ -1,14 +1,15 @@
 import { chown, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { SQL } from "bun";
+import { mustRun } from "./command.ts";
 import { freePort } from "./free-port.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** A PostgreSQL server of our own, with its data in a temporary folder. */
+/** A PostgreSQL server for tests, with its data in a temporary folder. */
 export interface PostgresServer extends AsyncDisposable {
   /** Creates an empty database; resolves to its URL. */
   createDatabase(): Promise<string>;
-  /** Ends the server like a crash (`crash`), or orderly after closing all sessions (`fast`). */
+  /** Ends the server as in a crash (`crash`), or in an orderly way after closing all sessions (`fast`). */
   stop(how: "crash" | "fast"): Promise<void>;
   /** Starts it again on the same port. */
   start(): Promise<void>;
@@ -40,7 +41,7 @@ export async function startPostgres(binaries: string): Promise<PostgresServer> {
   const locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"];
   const options = ["-D", data, "--auth=trust", "--username=slipway", "--no-sync", ...locale];
   const prefix = account?.prefix ?? [];
-  await run([...prefix, join(binaries, "initdb"), ...options]);
+  await mustRun([...prefix, join(binaries, "initdb"), ...options]);
   const server = new TemporaryPostgres(
     folder,
     [...prefix, join(binaries, "postgres"), "-D", data],
@@ -115,25 +116,12 @@ class TemporaryPostgres implements PostgresServer {
   }
 }
 
-/** The account to run the server as: nobody's, because PostgreSQL refuses root; `undefined` if we are not root. */
+/** The account to run the server as: `nobody`, because PostgreSQL refuses root; `undefined` without root. */
 export async function serverAccount() {
   if (process.getuid?.() !== 0) return undefined;
   const [user, group] = await Promise.all(
-    ["-u", "-g"].map(async (flag) => Number(await run(["id", flag, "nobody"]))),
+    ["-u", "-g"].map(async (flag) => Number(await mustRun(["id", flag, "nobody"]))),
   );
   const prefix = ["setpriv", `--reuid=${user}`, `--regid=${group}`, "--clear-groups", "--"];
   return { user: user as number, group: group as number, prefix };
 }
-
-/** Runs a program to its end; resolves to its output. */
-async function run(command: readonly string[]): Promise<string> {
-  const process = Bun.spawn([...command], { stdout: "pipe", stderr: "pipe" });
-  const [output, errors] = await Promise.all([
-    new Response(process.stdout).text(),
-    new Response(process.stderr).text(),
-  ]);
-  if ((await process.exited) !== 0) throw new Error(`${command.join(" ")} failed: ${errors}`);
-  return output;
-}
-
-/** A free port of 127.0.0.1. PostgreSQL cannot choose one itself. */

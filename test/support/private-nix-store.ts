@@ -1,17 +1,18 @@
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { mustRun } from "./command.ts";
+import { makeRemovable } from "./nix.ts";
 
-/** A path of a private store: what it is called, its hash, and where its files are. */
+/** A path in a private store: its name there, its hash, and where its files are. */
 export interface AddedPath {
   readonly path: string;
   readonly narHash: string;
   readonly hostPath: string;
 }
 
-/** A Nix store in a folder of the test's own, without substituters. Disposing of it lets the folder be removed. */
+/** A store for one test, used through Nix's own commands and without substituters. Disposing makes its folder removable. */
 export interface PrivateNixStore extends AsyncDisposable {
-  /** The folder that has the store paths in it. */
+  /** The folder that contains the store paths. */
   readonly storeFolder: string;
   /** Puts a copy of a file or folder into the store. */
   add(source: string): Promise<AddedPath>;
@@ -19,7 +20,7 @@ export interface PrivateNixStore extends AsyncDisposable {
   run(...options: readonly string[]): Promise<string>;
 }
 
-/** A new store in `folder`, which exists and is otherwise empty. */
+/** Creates a store in `folder`, which must be empty. */
 export async function privateNixStore(folder: string): Promise<PrivateNixStore> {
   const home = join(folder, "home");
   const root = join(folder, "root");
@@ -42,7 +43,6 @@ export async function privateNixStore(folder: string): Promise<PrivateNixStore> 
       const narHash = (await run("--dump-db", path)).split("\n")[1] ?? "";
       return { path, narHash, hostPath: join(storeFolder, basename(path)) };
     },
-    // Everything in a store is read-only, which keeps all but root from removing it.
-    [Symbol.asyncDispose]: async () => void (await mustRun(["chmod", "-R", "u+w", folder])),
+    [Symbol.asyncDispose]: () => makeRemovable(folder),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Loaded before the tests (`bun test --preload`): gives property tests the seed in `SLIPWAY_TEST_SEED`, or in CI a fixed
- * one, so that a red run is red again. Elsewhere each run has its own. A property that fails prints its seed.
+ * Loaded before the tests (`bun test --preload`): gives property tests the seed in `SLIPWAY_TEST_SEED`, or in CI a
+ * fixed one, so that a failed run fails again. Elsewhere each run has its own. A property that fails prints its seed.
  */
 import fc from "fast-check";
 

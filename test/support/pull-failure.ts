@@ -1,4 +1,4 @@
-/** What a client is told when an image cannot be pulled: the status, and the first error. */
+/** The answer to a failed pull of an image: the status, and the first error. */
 export async function pullFailure(url: string, name: string, tag = "latest") {
   const response = await fetch(`${url}/v2/${name}/manifests/${tag}`);
   const { errors } = (await response.json()) as {

@@ -12,7 +12,7 @@ export interface ModelContent {
 /** The expected answer to a request for existing content. */
 export type ModelAnswer =
   | { readonly status: 200 | 304 | 400 | 412 | 416 }
-  /** Ranges as first and last position, in the order asked. */
+  /** Ranges as first and last position, in the requested order. */
   | { readonly status: 206; readonly ranges: readonly (readonly [number, number])[] };
 
 /** Header lines by their name in lower case. */

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-/** What came back over one connection. */
+/** The server's answer on one connection. */
 export interface RawAnswer {
   /** Everything received, as Latin-1. */
   readonly text: string;
@@ -31,7 +31,8 @@ export async function openConnection(url: string, localAddress?: string): Promis
 }
 
 /**
- * Sends raw bytes over a new connection; resolves once so many responses are complete, or the server has closed it.
+ * Sends raw bytes over a new connection; resolves once `responses` responses are complete, or the server has closed the
+ * connection.
  *
  * @throws when neither happens within a minute
  */
@@ -42,12 +43,12 @@ export async function sendRaw(
 ): Promise<RawAnswer> {
   const socket = await openConnection(url);
   const done = Promise.withResolvers<void>();
-  const toHead = typeof parts.at(-1) === "string" && (parts.at(-1) as string).startsWith("HEAD ");
+  const isHead = typeof parts.at(-1) === "string" && (parts.at(-1) as string).startsWith("HEAD ");
   let text = "";
   let closed = false;
   socket.on("data", (chunk) => {
     text += chunk.toString("latin1");
-    if (isComplete(text, responses, toHead)) done.resolve();
+    if (isComplete(text, responses, isHead)) done.resolve();
   });
   socket.on("close", () => {
     closed = true;
@@ -58,7 +59,7 @@ export async function sendRaw(
   try {
     for (const part of parts) {
       socket.write(typeof part === "string" ? Buffer.from(part, "latin1") : part);
-      // In packets of their own, as far as that can be had.
+      // Send the parts in separate packets, as far as possible.
       if (parts.length > 1) await Bun.sleep(2);
     }
     await done.promise;
@@ -69,13 +70,15 @@ export async function sendRaw(
   return { text, closed, statuses: statusesOf(text) };
 }
 
-/** Whether `text` holds so many responses, the last one with its whole body unless it is `toHead`. */
-function isComplete(text: string, responses: number, toHead: boolean): boolean {
+/**
+ * Whether `text` contains that many responses, the last one with its whole body. With `isHead`, that one has no body.
+ */
+function isComplete(text: string, responses: number, isHead: boolean): boolean {
   const last = [...text.matchAll(STATUS_LINE)].filter(([, status]) => Number(status) >= 200)[responses - 1];
   const headEnd = last === undefined ? -1 : text.indexOf("\r\n\r\n", last.index);
   if (last === undefined || headEnd < 0) return false;
   const head = text.slice(last.index, headEnd).toLowerCase();
-  if (toHead || /^http\/1\.1 (?:204|304) /.test(head)) return true;
+  if (isHead || /^http\/1\.1 (?:204|304) /.test(head)) return true;
   if (head.includes("transfer-encoding: chunked")) return text.endsWith("0\r\n\r\n");
   const length = Number(/content-length: (\d+)/.exec(head)?.[1] ?? Number.POSITIVE_INFINITY);
   return text.length >= headEnd + "\r\n\r\n".length + length;

@@ -9,7 +9,7 @@ export function findRedis(): string | undefined {
   return findProgram("redis-server");
 }
 
-/** A Redis server of our own, with its data in a temporary folder. */
+/** A Redis server for tests, with its data in a temporary folder. */
 export class RedisServer implements AsyncDisposable {
   readonly url: string;
   readonly #folder: TemporaryFolder;
@@ -24,7 +24,7 @@ export class RedisServer implements AsyncDisposable {
     this.url = `redis://127.0.0.1:${port}`;
   }
 
-  /** Starts one; resolves when it answers. */
+  /** Starts a server; resolves when it answers. */
   static async start(): Promise<RedisServer> {
     const program = findRedis();
     if (program === undefined) throw new Error("redis-server is not installed");

@@ -9,7 +9,7 @@ import { temporaryFolder } from "./temporary-folder.ts";
 export interface RegistryServer extends AsyncDisposable {
   /** Such as `http://127.0.0.1:43210`. */
   readonly url: string;
-  /** Where its data is. */
+  /** Folder of its data. */
   readonly data: string;
   /** Ends the server and starts another one on the same data and another port. */
   restart(): Promise<void>;
@@ -29,10 +29,10 @@ export interface RegistryServerOptions {
   readonly uploadPatience?: UploadPatience;
 }
 
-/** A busy machine takes no turn away from a client of a test. */
+/** With these, no client of a test loses its turn because the machine is busy. */
 const ENDLESS_PATIENCE: UploadPatience = { waitMs: 120_000, silenceMs: Number.POSITIVE_INFINITY };
 
-/** The tests share this process with the server, whose memory says nothing of what the server needs. */
+/** Tests run in the server's process, so its memory does not show what the server needs. */
 const NO_MEMORY_TARGET = { memoryTargetBytes: 2 ** 40 };
 
 /** Starts a registry that builds nothing. */

@@ -7,7 +7,7 @@ const REQUIRE_ALL = process.env.SLIPWAY_TEST_REQUIRE_ALL === "1";
  * Registers the tests of `body` if the machine meets their requirements.
  *
  * Otherwise it registers one test with `requirement` and `reason` in its name, which is skipped, or fails with
- * `SLIPWAY_TEST_REQUIRE_ALL=1`. `body` does not run then, so it may rely on the requirement.
+ * `SLIPWAY_TEST_REQUIRE_ALL=1`. `body` does not run then, so it can rely on the requirement.
  */
 export function describeWith(
   requirement: string,

@@ -33,7 +33,7 @@ export const S3_MAKES: readonly S3Make[] = [
   },
 ];
 
-/** A server of our own, with its data in a temporary folder. */
+/** An S3 server for tests, with its data in a temporary folder. */
 export class S3Server implements AsyncDisposable {
   readonly #folder: TemporaryFolder;
   readonly #process: Bun.Subprocess;
@@ -48,7 +48,7 @@ export class S3Server implements AsyncDisposable {
     this.#client = new S3Client({ ...this.#access, maxAttempts: 1 });
   }
 
-  /** Starts one; resolves when it answers. */
+  /** Starts a server; resolves when it answers. */
   static async start(make: S3Make): Promise<S3Server> {
     const program = findProgram(make.program);
     if (program === undefined) throw new Error(`${make.program} is not installed`);
@@ -95,7 +95,7 @@ export class S3Server implements AsyncDisposable {
     return { ...this.#access, bucket };
   }
 
-  /** Ends the server's process. */
+  /** Sends a signal to the server's process. */
   signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL"): void {
     this.#process.kill(signal);
   }

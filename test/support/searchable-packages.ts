@@ -23,15 +23,15 @@ export interface SearchableSource {
   readonly repository: DebianRepository;
   /** How often its packages were read. */
   reads(): number;
-  /** Called whenever its packages are read, before the first is given out; may fail. */
+  /** Called whenever its packages are read, before the first one is yielded; can fail. */
   beforeReading: (signal: AbortSignal) => Promise<void>;
 }
 
-/** Sources in one registry without the rest of it. */
+/** The package sources of a registry, without its other parts. */
 export interface Searchable extends AsyncDisposable {
   /** Opens an instance of the registry; all have the same database, sources and locks. */
   open(...sources: readonly PackageSource[]): Promise<PackageIndex>;
-  /** Adds a source with a repository of its own. */
+  /** Adds a source with its own repository. */
   addSource(name: string): Promise<SearchableSource>;
 }
 
@@ -82,7 +82,7 @@ async function addSource(folder: string, name: string): Promise<SearchableSource
   return searchable;
 }
 
-/** The source under another name, with snapshots that `change` makes of its own. */
+/** The source under another name. `change` replaces its snapshots. */
 function named(
   name: string,
   apt: AptSource,

@@ -16,15 +16,15 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 const ROOT = join(import.meta.dir, "../..");
-/** What a server gets of our environment: nothing that configures it. */
+/** The variables that a server inherits: none that configures it. */
 const INHERITED =
   /^(?:PATH|HOME|TMPDIR|(?:https?|ftp|no|all)_proxy|MIMALLOC_PURGE_DELAY|BUN_JSC_forceRAMSize)$/i;
 
 /**
  * Starts `slipway serve` on a free port of the loopback, and waits until it listens.
  *
- * @param data its data folder; if absent, `variables` say where data and port are
- * @param program what starts it, if not this checkout as ourselves; it gets `serve` and the options
+ * @param data its data folder; if absent, `variables` set the data folder and the port
+ * @param program the command that starts it; by default this checkout. It gets `serve` and the options
  */
 export async function startServerProcess(
   data: string | undefined,

@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
 import { openConnection } from "./raw-http.ts";
 
-/** A client that reads the head of an answer, and the rest once it is told to. */
+/** A client that reads the beginning of an answer, and the rest after {@link resume}. */
 export class SlowReader {
   readonly #socket: Socket;
   /** Resolves when the connection is closed, by either side. */
   readonly closed: Promise<void>;
-  /** Bytes so far, with the head. */
+  /** Bytes received so far, including the head. */
   received = 0;
 
   private constructor(socket: Socket) {
@@ -14,7 +14,7 @@ export class SlowReader {
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
   }
 
-  /** Asks for a path of the server at `url`; resolves when the answer begins. */
+  /** Requests a path of the server at `url`; resolves when the answer begins. */
   static async open(url: string, path: string, headers = ""): Promise<SlowReader> {
     const socket = await openConnection(url);
     const reader = new SlowReader(socket);
@@ -35,7 +35,7 @@ export class SlowReader {
     this.#socket.resume();
   }
 
-  /** Goes away. */
+  /** Closes the connection. */
   end(): void {
     this.#socket.destroy();
   }

@@ -17,7 +17,7 @@ export interface SmallFileSystem extends AsyncDisposable {
   free(): void;
 }
 
-/** Whether this process may mount file systems, which needs root. */
+/** Whether this process can mount file systems, which needs root. */
 export function canMount(): boolean {
   if (process.platform !== "linux" || process.getuid?.() !== 0 || !Bun.which("mount")) return false;
   const folder = mkdtempSync(join(tmpdir(), "slipway-mount-"));

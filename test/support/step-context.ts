@@ -1,6 +1,6 @@
 import type { StepContext } from "../../src/builder/package-source.ts";
 
-/** A step that nobody watches; by default, one that nobody aborts. */
+/** A context without progress; by default, one that is never aborted. */
 export function stepContext(signal: AbortSignal = new AbortController().signal): StepContext {
   return { progress: () => {}, signal };
 }

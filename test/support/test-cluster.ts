@@ -9,7 +9,7 @@ export interface ClusterPlace extends AsyncDisposable {
   readonly folder: TemporaryFolder;
   readonly options: ClusterOptions;
   readonly redisUrl: string;
-  /** The cluster here, not started, whose instances are told these variables. */
+  /** The cluster in this place, not started, whose instances get these variables. */
   open(environment: Readonly<Record<string, string>>): Promise<Cluster>;
 }
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { eventually } from "./eventually.ts";
 
 /**
- * Resolves once a request holds the upload at `location`, of a server on embedded defaults with its data in `data`: the
- * server has begun to read its body.
+ * Resolves once a request holds the lock of the upload at `location`, so that the server has begun to read its body.
+ * The server must use the embedded defaults, with its data in `data`.
  */
 export async function untilUploadIsHeld(data: string, location: string): Promise<void> {
   const id = new URL(location, "http://registry").pathname.split("/").at(-1);

@@ -74,8 +74,8 @@ export function explanations(state: UploadState, exchanges: readonly Exchange[])
 }
 
 /**
- * The state until a cancel ends this append, if one does. What has arrived by then counts, because it can be resumed
- * after any other end.
+ * The state in which a cancel ended this append; `undefined` if none did. The bytes that arrived before count, because
+ * the client could resume after any other end.
  */
 function cutAppend(
   state: UploadState,

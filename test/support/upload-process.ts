@@ -8,7 +8,7 @@ import { BlobStore } from "../../src/content/blob-store.ts";
 import { FilesystemDriver } from "../../src/content/filesystem-driver.ts";
 import { chunks, sampleBytes } from "../contracts/content-driver-samples.ts";
 
-/** Byte `n` of the endless upload is byte `n` of this, over and over. */
+/** The endless upload repeats these bytes. */
 export const PATTERN = sampleBytes(100_003);
 
 async function* endless(): AsyncGenerator<Uint8Array> {

@@ -5,7 +5,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { PageRequest } from "./page-request.ts";
 
-/** The links from repositories to blobs. Digests may have any algorithm. */
+/** The links from repositories to blobs. Digests can have any algorithm. */
 export interface BlobLinks {
   /** The blob that `repository` links under `digest`. */
   findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined>;
@@ -35,7 +35,7 @@ export interface Unlink {
   readonly digest: Digest;
 }
 
-/** The latest removals of blob links, so that caches know what to forget. */
+/** The latest removals of blob links, for caches to forget. */
 export interface UnlinkLog {
   /** Number of the latest unlink, 0 before the first. */
   latestUnlink(): Promise<number>;
@@ -47,9 +47,9 @@ export interface UnlinkLog {
 export interface ContentLedger {
   /** Whether any repository links a blob. */
   linksBlobs(): Promise<boolean>;
-  /** The `digests`, which must be canonical, that are recorded as blobs. */
+  /** Returns those of the `digests` that are recorded as blobs. They must be canonical. */
   findBlobs(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
-  /** The `ids` that have a session. */
+  /** Returns those of the `ids` that have a session. */
   findUploads(ids: readonly UploadId[]): Promise<ReadonlySet<UploadId>>;
   /** The number of sessions that started before `startedBefore`. */
   countUploads(startedBefore: Date): Promise<number>;

@@ -28,7 +28,7 @@ export interface BuiltImage {
 export interface BuildLedger {
   /** The cached layers among `keys`, by key. */
   findLayers(keys: readonly string[]): Promise<ReadonlyMap<string, CachedLayer>>;
-  /** Records a layer whose blob is durably stored. The first entry of a key stays. */
+  /** Records a layer whose blob is durably stored. Keeps an existing entry of the same key. */
   putLayer(layer: CachedLayer): Promise<void>;
   /** The last image built for this name. */
   findBuiltImage(repository: RepositoryName, tag: Tag): Promise<BuiltImage | undefined>;

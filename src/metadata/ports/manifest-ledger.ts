@@ -17,13 +17,13 @@ export interface ManifestName {
 
 /** A manifest as it was pushed. */
 export interface StoredManifest extends ManifestName {
-  /** How many bytes it has. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Absent for more than {@link WHOLE_MANIFEST_BYTES}; use {@link ManifestLedger.readManifest} then. */
+  /** Absent if there are more than {@link WHOLE_MANIFEST_BYTES}; use {@link ManifestLedger.readManifest} then. */
   readonly bytes?: Uint8Array;
 }
 
-/** One thing a manifest names. */
+/** One reference in a manifest. */
 export interface ManifestReference {
   readonly kind: "config" | "layer" | "manifest";
   readonly digest: Digest;
@@ -49,7 +49,7 @@ export interface ManifestLedger {
   findManifest(repository: RepositoryName, reference: Reference): Awaitable<StoredManifest | undefined>;
 
   /**
-   * The bytes of a manifest in pieces, each read only when it is asked for.
+   * The bytes of a manifest in pieces, which are read on demand.
    *
    * Fails if the manifest is deleted before its end is read.
    */

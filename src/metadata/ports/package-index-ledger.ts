@@ -1,12 +1,12 @@
 /** A package that a source can build, as a search shows it. Its texts are single lines. */
 export interface IndexedPackage {
-  /** As written in the name of an image, so in lower case. Unique in its index. */
+  /** As in an image name, so in lower case. Unique in its index. */
   readonly name: string;
   readonly version: string;
   readonly description: string;
   readonly homepage?: string;
   readonly license?: string;
-  /** The program that the package is known for, if that has another name. */
+  /** The package's main program, if its name differs from the package's. */
   readonly mainProgram?: string;
 }
 
@@ -15,6 +15,7 @@ export interface IndexedPackage {
  * in the description or program.
  */
 export const PACKAGE_MATCHES = ["name", "prefix", "part", "description"] as const;
+/** One of the places where a word can be found. */
 export type PackageMatch = (typeof PACKAGE_MATCHES)[number];
 
 /** A package in which a word was found. */
@@ -26,16 +27,16 @@ export interface FoundPackage extends IndexedPackage {
 export type PackageIndexId = number & { readonly brand: "PackageIndexId" };
 
 /**
- * Indexes of the packages of sources. Each index describes one state of a source, and is used once it is complete. Of
+ * Indexes of the packages of sources. Each index describes one state of a source, and is used once it is complete. For
  * each source, the two indexes that were current last are kept.
  *
- * An index can be made again, so none of it is written durably.
+ * An index can be written again, so it is not stored durably.
  */
 export interface PackageIndexLedger {
   /** The state whose index is current; `undefined` if the source has no complete index. */
   findIndexedState(source: string): Promise<string | undefined>;
 
-  /** Makes the index of a state current again; false if it was not kept. */
+  /** Makes the index of a state current again; false if it is not kept. */
   restoreIndex(source: string, state: string): Promise<boolean>;
 
   /** Begins an index. Removes incomplete indexes of the same source. */
@@ -59,7 +60,7 @@ export interface PackageIndexLedger {
    * Searches the current index for packages with `word` in their name, description or program, in upper or lower case.
    * Returns at most `limit`: the best matches first, equal ones in ascending byte order of name.
    *
-   * Reads the index page by page, and lets other requests in between.
+   * Reads the index page by page, and lets other requests run in between.
    */
   findPackages(source: string, word: string, limit: number): Promise<readonly FoundPackage[]>;
 }

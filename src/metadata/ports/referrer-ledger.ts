@@ -20,7 +20,10 @@ export interface ReferrerLedger {
     page: PageRequest<Digest>,
   ): Promise<readonly Referrer[]>;
 
-  /** The `candidates` that the repository has and that do not name `subject` themselves, in no order. */
+  /**
+   * Those of the `candidates` that the repository has and that do not name `subject` themselves, in no particular
+   * order.
+   */
   findReferrers(
     repository: RepositoryName,
     subject: Digest,
@@ -29,8 +32,8 @@ export interface ReferrerLedger {
   ): Promise<readonly Referrer[]>;
 
   /**
-   * The descriptors of referrers as JSON, separated by commas, in pieces, each read only when it is asked for. Leaves
-   * out referrers that were deleted since the list was read; fails if one is deleted while it is read.
+   * The descriptors of referrers as JSON, separated by commas, in pieces, which are read on demand. Leaves out
+   * referrers that were deleted since the list was read; fails if one is deleted while it is read.
    */
   readDescriptors(repository: RepositoryName, referrers: readonly Referrer[]): ByteSource;
 

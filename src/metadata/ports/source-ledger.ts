@@ -1,12 +1,12 @@
-/** What package sources remember, as facts by kind and key. All instances share it. A lost fact can be found again. */
+/** Facts that package sources remember, by kind and key. All instances share them. A lost fact can be found again. */
 export interface SourceLedger {
   /** The facts of a kind among `keys`, by key. */
   findFacts(kind: string, keys: readonly string[]): Promise<ReadonlyMap<string, string>>;
 
-  /** Records facts, all or none. The first fact of a key stays. */
+  /** Records facts, all or none. Keeps existing facts of the same keys. */
   addFacts(kind: string, facts: ReadonlyMap<string, string>): Promise<void>;
 
-  /** Records facts, all or none. They replace the facts that their keys have. */
+  /** Records facts, all or none. They replace existing facts of the same keys. */
   putFacts(kind: string, facts: ReadonlyMap<string, string>): Promise<void>;
 
   /** Forgets the facts of a kind that were written before a time. */

@@ -31,7 +31,8 @@ export interface UploadLedger {
 
   /**
    * Removes a session and links the blob like {@link BlobLinks.linkBlob}, in one durable transaction; false, and
-   * nothing is linked, if the repository has no such session. So of a finish and a removal exactly one succeeds.
+   * nothing is linked, if the repository has no such session. So if a finish and a removal run at the same time,
+   * exactly one succeeds.
    */
   finishUpload(upload: FinishedUpload): Promise<boolean>;
 
