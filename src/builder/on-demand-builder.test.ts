@@ -33,7 +33,7 @@ import type { OnDemandParts } from "./on-demand-builder.ts";
 const LATEST = parseTag("latest");
 const SOMEBODY: ImageWaiter = { callerKey: "somebody" };
 const HAS_APT = installed("apt-get", "apt-cache", "dpkg-deb", "flock");
-/** Real shared libraries: ldconfig looks into them. */
+/** Real shared libraries, because ldconfig reads them. */
 const [LIBRARIES] = ["x86_64", "aarch64"]
   .map((processor) => `/lib/${processor}-linux-gnu`)
   .filter(existsSync);
@@ -45,7 +45,7 @@ const CAN_UNPACK =
 /** Small packages, which share layers. */
 const PARTS = Array.from({ length: 24 }, (_, i) => `part-${i}`);
 
-/** A distribution in small: an essential package, one for every image, and programs with libraries of their own. */
+/** A small distribution: an essential package, one for every image, and programs with their own libraries. */
 const PACKAGES: readonly TestPackage[] = [
   { ...large("shell", 1_500_000), fields: { Essential: "yes" } },
   { name: "certificates", hasFile: true },
@@ -86,7 +86,7 @@ async function viewer(): Promise<TestPackage> {
   };
 }
 
-// For a machine that is busy: apt takes less than a second.
+// A safety net for a busy machine: apt takes less than a second.
 setDefaultTimeout(120_000);
 
 interface Layer {
@@ -127,7 +127,7 @@ async function lockOf({ store, metadata }: BuildRegistry, name: string) {
   };
 }
 
-/** A change of parts: `step` comes before each manifest that the builder pushes. */
+/** Changes the builder's parts so that `step` runs before each manifest that the builder pushes. */
 function beforeEachPush(step: (push: ManifestPush) => Promise<void>) {
   return ({ registry }: OnDemandParts): Partial<OnDemandParts> => ({
     registry: {
@@ -144,7 +144,7 @@ function beforeEachPush(step: (push: ManifestPush) => Promise<void>) {
   });
 }
 
-/** What a client may push under any name: it refers to nothing. */
+/** A manifest that refers to nothing, so a client can push it under any name. */
 const EMPTY_INDEX: ManifestPush = {
   mediaType: MediaType.ociIndex,
   bytes: new TextEncoder().encode(
@@ -244,7 +244,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     const first = await layersOf(registry, "apt/curl/git");
     const second = new Set((await layersOf(registry, "apt/curl/git/jq")).map((layer) => layer.digest));
     const sum = (layers: readonly Layer[]): number => layers.reduce((total, layer) => total + layer.size, 0);
-    // All that the first image holds is in the second one as well.
+    // Everything in the first image is in the second one as well.
     expect(sum(first.filter((layer) => second.has(layer.digest))) / sum(first)).toBeGreaterThan(0.9);
     expect(second.size).toBeLessThanOrEqual(94);
   });
@@ -259,7 +259,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
     );
     expect(unknown.fault).toBe("package-unknown");
     expect(unknown.detail).toEqual({ packages: ["nosuchpkg-a", "nosuchpkg-b"] });
-    // apt would read the plus as a wish to install curl.
+    // apt would read `curl+` as "install curl".
     expect((await faultOf(registry.builder.ensure(name("apt/curl_plus"), LATEST, SOMEBODY))).fault).toBe(
       "package-unknown",
     );

@@ -26,10 +26,10 @@ setDefaultTimeout(120_000);
 const SIGNAL = new AbortController().signal;
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
-/** A server of releases, which a channel redirects to. Notes what it is asked. */
+/** A server with the releases that a channel redirects to. Records the requests it gets. */
 class ReleaseServer {
   readonly requests: { method: string; path: string; authorization: string | null }[] = [];
-  /** Answers by path; a text is an address to go to. */
+  /** Answers by path; a string is the address to redirect to. */
   readonly answers = new Map<string, string | (() => Response)>();
   readonly server = Bun.serve({
     hostname: "127.0.0.1",
@@ -50,7 +50,7 @@ class ReleaseServer {
     return `http://127.0.0.1:${this.server.port}`;
   }
 
-  /** The methods of the requests for a path, in their order. */
+  /** The methods of the requests for a path, in order. */
   methods(path: string): readonly string[] {
     return this.requests.filter((request) => request.path === path).map(({ method }) => method);
   }
@@ -68,7 +68,7 @@ async function failureOf(promise: Promise<unknown>): Promise<RegistryError> {
 describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => {
   let folder: TemporaryFolder;
   let store: NixStore;
-  /** Two states of a set, and where each is in the store. */
+  /** Two states of a set, and the store path of each. */
   const tarballs: Uint8Array[] = [];
   const paths: string[] = [];
   let releases: ReleaseServer;
@@ -312,7 +312,7 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       expect((await failureOf(origin.place(old, other, SIGNAL))).message).toContain(
         "has changed in the meantime",
       );
-      // Nix would go on with what it has.
+      // Nix would use the tarball that it fetched before.
       await rm(file);
       const failure = await failureOf(origin.find("latest", SIGNAL));
       expect(failure).toMatchObject({ fault: "build-unavailable" });

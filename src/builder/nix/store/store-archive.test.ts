@@ -31,12 +31,12 @@ import { type StorePath, StorePathDamaged } from "./store-path.ts";
 
 const NEVER = new AbortController().signal;
 const LARGE_BYTES = 700_001;
-/** 120 + 120 + 200 bytes, longer than any header block can say. */
+/** 120 + 120 + 200 bytes, longer than a header block can hold. */
 const LONG_PATH = [120, 120, 200].map((length, index) => "xyz".charAt(index).repeat(length)).join("/");
 const LONG_TARGET = "t".repeat(180);
 const NOT_UTF8 = Buffer.from([0x62, 0xff, 0x63]);
 
-/** A tree with everything that a store can hold, and a few things that it drops. */
+/** Makes a tree with everything that a store can hold, and a few things that it drops. */
 async function makeOddTree(folder: string): Promise<void> {
   await mkdir(join(folder, "empty/inner"), { recursive: true });
   await mkdir(join(folder, "sub"));
@@ -57,7 +57,7 @@ async function makeOddTree(folder: string): Promise<void> {
   await lutimes(join(folder, "none"), 1234567890, 1234567890);
 }
 
-/** Every file's content, link's target and directory of a tree, by path as bytes in hexadecimal. */
+/** The file contents, link targets and directories of a tree, by path in hexadecimal. */
 async function contents(folder: string | Buffer, below = ""): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const names = await readdir(folder, { encoding: "buffer" });
@@ -90,14 +90,14 @@ function archiveOf(store: PrivateNixStore, paths: readonly StorePath[]): Promise
   return bytesOf(storeArchive(paths, { storeFolder: store.storeFolder, signal: NEVER }));
 }
 
-/** Files of `folder` that this process has open. */
+/** Files of `folder` that are open in this process. */
 async function openFiles(folder: string): Promise<readonly string[]> {
   const names = await readdir("/proc/self/fd");
   const targets = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
   return targets.filter((target) => target.startsWith(folder));
 }
 
-/** A store with the odd tree in it, in a folder of its own. */
+/** A new store with the odd tree in it. */
 async function oddStore(): Promise<
   AsyncDisposable & { readonly folder: string; readonly store: PrivateNixStore; readonly odd: AddedPath }
 > {
@@ -317,7 +317,7 @@ describeWith("a reader of a Nix store's archive", installed("nix-store"), "no Ni
   });
 });
 
-/** Makes a store path changeable; resolves to its place on this host. */
+/** Makes a store path writable; resolves to its path on this host. */
 async function writable({ hostPath }: AddedPath): Promise<string> {
   await mustRun(["chmod", "-R", "u+w", hostPath]);
   return hostPath;
