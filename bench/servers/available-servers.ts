@@ -15,7 +15,7 @@ export interface AvailableServers {
   readonly missing: readonly string[];
 }
 
-/** Looks on PATH, in the folder `SLIPWAY_TEST_BIN`, and in Debian's folders for administrators. */
+/** Finds servers on PATH, in the folder `SLIPWAY_TEST_BIN`, and in Debian's `sbin` folders. */
 export function findServers(): AvailableServers {
   const starters: ServerStarter[] = [startSlipway];
   const missing: string[] = [];

@@ -57,7 +57,7 @@ export interface Part {
   readonly base: boolean;
   /** Ids of the parts that it refers to, if the source knows them. */
   readonly references?: readonly string[];
-  /** Whether the image was asked for by this part's name. */
+  /** Whether the image's name names this part. */
   readonly requested?: boolean;
   readonly software?: Software;
 }

@@ -41,14 +41,14 @@ function uploadFolders(): Promise<readonly string[]> {
   return readdir(join(server.data, "content/uploads"));
 }
 
-/** The files of the content that this process, and with it the server, has open. */
+/** The content files that are open in this process, in which the server runs. */
 async function openFiles(): Promise<readonly string[]> {
   const links = await readdir("/proc/self/fd");
   const paths = await Promise.all(links.map((link) => readlink(`/proc/self/fd/${link}`).catch(() => "")));
   return paths.filter((path) => path.startsWith(join(server.data, "content/")) && path.endsWith("/data"));
 }
 
-/** Resolves once no request works on an upload, no file of the content is open, and no upload is there but `uploads`. */
+/** Resolves once no request works on an upload, no content file is open, and only `uploads` exist. */
 async function untilNothingIsUnderWay(uploads: readonly string[]): Promise<void> {
   await eventually(async () => {
     const locks = await readdir(join(server.data, "metadata.sqlite-locks"));
@@ -213,7 +213,7 @@ describe("a request", () => {
       responses: 2,
     });
     expect(closed).toBe(true);
-    // The connection may be closed before the bytes are stored.
+    // The connection can be closed before the bytes are stored.
     await eventually(async () => {
       return (await client.call("GET", location)).headers.get("range") === "0-2";
     });
@@ -244,7 +244,7 @@ describe("a request", () => {
       );
       expect([statuses, closed]).toEqual([[400], true]);
     }
-    // The connection is closed before the requests have ended.
+    // The connection closes before the requests have ended.
     await untilNothingIsUnderWay(known);
     expect((await client.call("HEAD", paths.manifest)).status).toBe(404);
     expect((await client.call("HEAD", paths.blob)).status).toBe(404);
@@ -283,8 +283,8 @@ describe("a client that goes away", () => {
   }
 
   /**
-   * Sends 5 MiB of an upload from `start` on, disconnects once the server tells that some of it is stored, and resolves
-   * to what the server told.
+   * Sends 5 MiB of an upload from `start` on, and disconnects once the server reports that some of it is stored.
+   * Resolves to the reported size.
    */
   async function sendAndLeave(location: string, content: Uint8Array, start: number): Promise<number> {
     const socket = await openConnection(server.url);
@@ -329,7 +329,7 @@ describe("a client that goes away", () => {
       `GET /v2/gone/blob/blobs/${blob} HTTP/1.1\r\n${HOST}Range: bytes=0-20000000,21000000-\r\n\r\n`,
     ]) {
       const socket = await openConnection(server.url);
-      // Of a download, the system takes less than it is long.
+      // The system's buffers are smaller than the download.
       socket.pause();
       socket.write(request);
       sockets.push(socket);
