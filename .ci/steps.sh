@@ -1,6 +1,6 @@
-# Steps of a run: sourced by .ci/run. Counts what passed and what failed, and says how long each step took.
+# Steps of a run, sourced by .ci/run. Counts passed and failed tests, and reports how long each step took.
 
-# A safety net for a step that hangs, in minutes; nothing takes nearly as long.
+# A safety net for a step that hangs, in minutes. No step takes nearly as long.
 STEP_MINUTES=25
 
 passed=0
@@ -9,9 +9,10 @@ summary=()
 flaky=()
 logs=$(mktemp -d)
 
-# step TITLE COMMAND...: runs the command with a heading. If it fails, it is run once more by itself: when it passes then,
-# the step has passed, and what failed at first is told at the end in lines `FLAKY: TITLE: TEST`, each of which is a bug.
-# What the command says it could not run here, in lines `NOT RUN: WHAT: WHY`, is told again at the end and counts as nothing.
+# step TITLE COMMAND...: runs the command with a heading. If it fails, runs it once more. If it passes then, the step
+# has passed, and the tests that failed at first are listed at the end in lines `FLAKY: TITLE: TEST`. Each of them is a
+# bug. Lines `NOT RUN: WHAT: WHY`, for tests that the command could not run here, are repeated at the end and are not
+# counted.
 step() {
   local title=$1 started=$SECONDS log line
   shift
@@ -43,8 +44,8 @@ attempt() {
   count "$log" "$status"
 }
 
-# count LOG STATUS: the tests that the log tells of, else the step itself. Sets `good`, `bad` and `outcome`.
-# Known endings: bun's ` 12 pass`, ` 0 fail`, ` 3 skip`; and `12 passed, 0 failed`. Nothing may be skipped here.
+# count LOG STATUS: counts the tests in the log, or else the step itself. Sets `good`, `bad` and `outcome`. Knows these
+# endings: bun's ` 12 pass`, ` 0 fail`, ` 3 skip`; and `12 passed, 0 failed`. A skipped test counts as failed.
 count() {
   local log=$1 status=$2 skipped
   good=$(total "$log" 's/^ *([0-9]+) pass$/\1/p; s/^([0-9]+) passed, [0-9]+ failed$/\1/p')
@@ -58,7 +59,7 @@ count() {
   [ "$status" -ne 124 ] || outcome="$outcome (out of time)"
 }
 
-# failures LOG: the names of the tests that failed, a line each; of a step without tests, its last line.
+# failures LOG: the names of the failed tests, one per line; for a step without tests, the last line of its log.
 failures() {
   local names
   names=$(sed -nE 's/\x1b\[[0-9;]*m//g; s/^\(fail\) (.*)$/\1/p; s/^FAILED:? (.*)$/\1/p; s/^check: failed: (.*)$/\1/p' "$1" | sort -u)
@@ -70,7 +71,7 @@ total() {
   sed -nE "s/\x1b\[[0-9;]*m//g; $2" "$1" | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# finish: the table of steps, and the line that tells the result; exits non-zero when anything failed.
+# finish: prints the table of steps and the result; exits non-zero if anything failed.
 finish() {
   printf '\n=== summary\n'
   printf '%s\n' "${summary[@]}"

@@ -1,5 +1,5 @@
-// `npm run bench:builder`: how long builds from a Nix package set take, beside Nixery. Needs root, Nix, apt, skopeo, umoci;
-// for Nixery also Go, and an empty /nix/store, which it fills and which is emptied again.
+// `npm run bench:builder`: how long builds from a Nix package set take, compared with Nixery. Needs root, Nix, apt,
+// skopeo and umoci; for Nixery also Go and an empty /nix/store, which Nixery fills and the benchmark empties again.
 // Usage: npm run bench:builder -- [--rounds N] [--nixery FOLDER] [--write FILE]
 import { mkdir } from "node:fs/promises";
 import { loadavg } from "node:os";
@@ -22,12 +22,12 @@ import { outputOf } from "./servers/launch.ts";
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
-    // Folder of Nixery's sources; without it, Go is asked for them.
+    // Folder of Nixery's sources. Without it, they come from its Go module.
     nixery: { type: "string" },
     write: { type: "string" },
   },
 });
-/** The machine's load before each measurement, ours of a minute before among it. */
+/** The machine's load before each measurement. It includes our own load of the minute before. */
 const loads: number[] = [];
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a whole number from 1 on");
@@ -57,7 +57,7 @@ async function findNixery(): Promise<{ nixery?: Contender; missing?: string }> {
 async function measure(contenders: readonly Contender[]): Promise<Samples> {
   const samples = new Samples();
   for (let round = 1; round <= rounds; round += 1) {
-    // In turn, so that neither always has the quieter machine.
+    // Alternate the order, so that neither always has the quieter machine.
     for (const contender of round % 2 === 1 ? contenders : contenders.toReversed()) {
       loads.push(loadavg()[0] ?? Number.NaN);
       progress(`round ${round} of ${rounds}: ${contender.name}`);

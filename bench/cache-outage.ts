@@ -1,4 +1,4 @@
-// `npm run bench:cache`: what the descriptor cache is worth, and what its loss costs. On PostgreSQL, S3 and Redis.
+// `npm run bench:cache`: what the descriptor cache gains, and what its loss costs. Runs on PostgreSQL, S3 and Redis.
 // Usage: npm run bench:cache -- [--seconds N] [--rounds N] [--write FILE]
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ const options = {
   redisPort,
   s3Port: await freePort(),
 };
-// The fourth instance has no cache: it asks PostgreSQL every time.
+// The fourth instance has no cache and queries PostgreSQL every time.
 const cluster = await Cluster.open(options, (instance) => ({
   SLIPWAY_BUILDER_ENABLED: "false",
   SLIPWAY_LOG_LEVEL: "error",

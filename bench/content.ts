@@ -11,7 +11,7 @@ export const TAG = "latest";
 export const MIB = 1024 * 1024;
 
 const SMALL_BLOB_BYTES = 16 * 1024;
-// Makes a manifest of about 1.6 KB, the size of a usual image's.
+// Gives a manifest of about 1.6 KB, the size of a typical image's.
 const SMALL_BLOB_COUNT = 10;
 
 /** A blob in a file. */
@@ -28,7 +28,7 @@ export interface BenchContent {
   readonly manifest: BlobFile;
 }
 
-/** Writes random content into `folder`, so that no server can gain from compression or deduplication. */
+/** Writes content into `folder`. It is random, so that no server gains from compression or deduplication. */
 export async function createContent(folder: string, largeBlobMib: number): Promise<BenchContent> {
   const smallBlobs = await Promise.all(
     Array.from({ length: SMALL_BLOB_COUNT }, (_, index) =>

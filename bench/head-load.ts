@@ -1,5 +1,5 @@
-// Load of HEAD requests, for which wrk cannot be used: it waits for a body that never comes. Prints requests per
-// second. Usage: bun bench/head-load.ts URL CONNECTIONS SECONDS
+// Sends HEAD requests and prints requests per second. wrk cannot do this: it waits for a body that never comes. Usage:
+// bun bench/head-load.ts URL CONNECTIONS SECONDS
 import { argv, exit } from "node:process";
 
 const [address = "", connections = "32", seconds = "3"] = argv.slice(2);

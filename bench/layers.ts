@@ -1,5 +1,5 @@
-// `npm run bench:layers`: bytes that a client transfers over related images, for each plan of layers.
-// Usage: npm run bench:layers -- [--seed S] [--images N] [--recorded] [--record] [--write FILE]
+// `npm run bench:layers`: bytes that a client transfers for related images, for each layer plan. Usage: npm run
+// bench:layers -- [--seed S] [--images N] [--recorded] [--record] [--write FILE]
 import { parseArgs } from "node:util";
 import { temporaryFolder } from "../test/support/temporary-folder.ts";
 import { debianSet, hasApt, readDebian, readRecord, writeRecord } from "./layers/debian-set.ts";
@@ -13,7 +13,7 @@ const { values } = parseArgs({
     images: { type: "string", default: "100" },
     // Use the recorded packages even if there is apt.
     recorded: { type: "boolean", default: false },
-    // Record what apt says now.
+    // Record what apt says.
     record: { type: "boolean", default: false },
     write: { type: "string" },
   },

@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
 
-/** How much is measured. */
+/** What to measure, and how long. */
 export interface BenchOptions {
   readonly rounds: number;
-  /** Of load, for each kind of request, server and round. */
+  /** Duration of the load for each kind of request, server and round. */
   readonly seconds: number;
   readonly largeBlobMib: number;
-  /** Uploads at once when memory is measured, and the size of each. */
+  /** How many uploads run at once when memory is measured, and the size of each. */
   readonly uploads: number;
   readonly uploadMib: number;
   /** Another checkout of Slipway, to measure in the same run. */

@@ -40,7 +40,10 @@ export function peakMemoryBytes(pids: readonly number[]): number {
   return peaks.reduce((sum, value) => sum + value, 0);
 }
 
-/** Fields of `/proc/PID/stat` after the command's name, from the state (field 3) on; `undefined` when it has ended. */
+/**
+ * Fields of `/proc/PID/stat` after the command's name, from the state (field 3) on; `undefined` if the process has
+ * ended.
+ */
 function statFields(pid: number): readonly number[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8");

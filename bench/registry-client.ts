@@ -16,7 +16,7 @@ export async function pushBlob(
   return openedSeconds + (await putFile(target.href, path));
 }
 
-/** Sends a file without copying, so that it costs the machine little; resolves to the seconds of the request. */
+/** Sends a file without copying, so that it uses little processor time; resolves to the seconds of the request. */
 async function putFile(url: string, path: string): Promise<number> {
   const headers = { "content-type": "application/octet-stream" };
   const started = performance.now();

@@ -16,13 +16,13 @@ export class Samples {
     return upper === undefined || lower === undefined ? undefined : (lower + upper) / 2;
   }
 
-  /** The least and the most over the rounds; `undefined` when this was not measured. */
+  /** The least and the greatest value over the rounds; `undefined` when this was not measured. */
   range(measure: string, subject: string): { readonly least: number; readonly most: number } | undefined {
     const figures = this.#figures.get(measure)?.get(subject);
     return figures && { least: Math.min(...figures), most: Math.max(...figures) };
   }
 
-  /** The median of the first subject over that of the second. */
+  /** The median of the first subject divided by that of the second. */
   ratio(measure: string, subject: string, peer: string): number | undefined {
     const own = this.median(measure, subject);
     const other = this.median(measure, peer);

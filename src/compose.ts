@@ -46,8 +46,8 @@ export interface ComposeOptions {
 }
 
 /**
- * Creates and connects all parts by the configuration. `policy` decides about every request; by default everything is
- * allowed. The caller disposes of the result.
+ * Creates and connects all parts as the configuration says. `policy` decides about every request; by default everything
+ * is allowed. The caller disposes of the result.
  *
  * @throws {StorageError} if a store cannot be opened; everything opened before is closed again
  * @throws {PartialDataError} if half of the data is missing

@@ -158,9 +158,9 @@ describe("the rule against import cycles", () => {
 
 describe("the limits on code", () => {
   it("finds long files", () => {
-    expect(sizeProblems(modules({ "src/a.ts": "//\n".repeat(500) }))).toEqual([]);
-    expect(sizeProblems(modules({ "src/a.ts": "//\n".repeat(501) }))).toEqual([
-      expect.stringContaining("501 lines"),
+    expect(sizeProblems(modules({ "src/a.ts": "//\n".repeat(300) }))).toEqual([]);
+    expect(sizeProblems(modules({ "src/a.ts": "//\n".repeat(301) }))).toEqual([
+      expect.stringContaining("301 lines"),
     ]);
   });
 

@@ -1,7 +1,7 @@
 import type { Samples } from "../samples.ts";
 import type { Contender, RunningContender } from "./contender.ts";
 
-/** What is measured: seconds until the last byte of a manifest. */
+/** The measures. Each is the time until the last byte of a manifest, in seconds. */
 export const BUILDER_MEASURES = {
   cold: "nothing built",
   layers: "packages built, no layers",
@@ -12,12 +12,12 @@ export const BUILDER_MEASURES = {
 
 /** The image that is built from nothing. */
 export const IMAGE = "shell/git/curl/jq";
-/** Images of other subsets of its packages, none of which was asked for before. */
+/** Images of other subsets of its packages, which nobody has requested before. */
 const SUBSETS = ["shell/git/jq", "git/curl", "shell/curl", "bash/jq"];
 const WARM_UP = 5;
 const WARM_PULLS = 40;
 
-/** Measures one contender once, from nothing on. */
+/** Measures one contender once, starting from nothing. */
 export async function measureContender(contender: Contender, samples: Samples): Promise<void> {
   const { cold, layers, newName, warm } = BUILDER_MEASURES;
   const add = (measure: string, seconds: number) => samples.add(measure, contender.name, seconds);
@@ -31,7 +31,7 @@ export async function measureContender(contender: Contender, samples: Samples): 
   for (const seconds of await warmPulls(running)) add(warm, seconds);
 }
 
-/** Measures the pulls of an image whose tag is a commit. */
+/** Measures pulls of an image whose tag is a commit. */
 export async function measurePinned(contender: Contender, samples: Samples): Promise<void> {
   await using running = await contender.startPinned();
   for (const seconds of await warmPulls(running))

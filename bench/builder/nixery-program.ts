@@ -7,7 +7,7 @@ const MODULE = "github.com/google/nixery";
 /** Nixery, built from source. */
 export interface NixeryProgram {
   readonly server: string;
-  /** Folder for its search path, with the program that it calls. */
+  /** Folder with the program that it calls, for its search path. */
   readonly programs: string;
   /** Its commit or its module's version. */
   readonly version: string;
@@ -17,9 +17,9 @@ export interface NixeryProgram {
 export type NixerySearch = NixeryProgram | { readonly missing: string };
 
 /**
- * Builds Nixery in `folder`, with the program that its packaging would put around its Nix expressions.
+ * Builds Nixery in `folder`, with the wrapper for its Nix expressions that its packaging would add.
  *
- * @param sources folder of its sources; without one, Go is asked for the module
+ * @param sources folder of its sources; without one, they come from the Go module
  */
 export async function buildNixery(folder: string, sources: string | undefined): Promise<NixerySearch> {
   if (Bun.which("go") === null) return { missing: "there is no Go to build it with" };
@@ -52,7 +52,7 @@ async function checkedOut(path: string): Promise<Origin> {
   return { path, version: exitCode === 0 ? stdout.trim() : "of unknown version" };
 }
 
-/** The server calls this with its own options of `nix-build`. */
+/** Writes the program that the server calls, with its own options for `nix-build`. */
 async function writePrepareImage(path: string, expressions: string): Promise<void> {
   const loader = `--argstr loadPkgs ${expressions}/load-pkgs.nix`;
   const script = `#!/bin/sh

@@ -10,7 +10,9 @@ import type { MeasuredSet } from "./pinned-set.ts";
 /** The column heading of Nixery. */
 export const NIXERY = "Nixery";
 
-/** Nix as Nixery has it in its own container, without a cache to ask first; as many builders as Slipway has. */
+/**
+ * Nix's configuration as in Nixery's own container, but without binary caches, and with as many builders as Slipway.
+ */
 const NIX_CONFIGURATION = `sandbox = false
 build-users-group =
 substituters =
@@ -20,13 +22,13 @@ experimental-features = nix-command
 `;
 const NIX_TIMEOUT_SECONDS = 600;
 
-/** Whether the host's Nix store has no path, so that Nixery may use it and empty it again. */
+/** Whether the host's Nix store is empty. Then the benchmark can use it for Nixery and empty it again. */
 export async function isHostStoreFree(): Promise<boolean> {
   const { exitCode, stdout } = await run(["nix-store", "--dump-db"], { NIX_CONFIG: "build-users-group =" });
   return exitCode === 0 && stdout === "";
 }
 
-/** Nixery on a package set. It reads store paths directly, so it gets the host's store. */
+/** Nixery on a package set. It reads store paths directly, so it must use the host's store. */
 export async function nixeryContender(
   program: NixeryProgram,
   folder: string,

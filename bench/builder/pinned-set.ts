@@ -8,7 +8,7 @@ export interface MeasuredSet {
   readonly commit: string;
 }
 
-/** The set in `path`, with a copy of it in a new repository in `repository`. */
+/** Copies the set in `path` into a new git repository in the folder `repository`. */
 export async function commitSet(path: string, repository: string): Promise<MeasuredSet> {
   await mustRun(["cp", "-r", path, repository]);
   const author = ["-c", "user.name=bench", "-c", "user.email=bench@localhost"];

@@ -3,20 +3,20 @@ import { BUILDER_MEASURES, IMAGE } from "./measures.ts";
 import { NIXERY } from "./nixery.ts";
 import { SLIPWAY } from "./slipway.ts";
 
-/** What a report says besides the figures. */
+/** The parts of a report besides the figures. */
 export interface BuilderReportContext {
   readonly rounds: number;
-  /** Lines on the machine and the versions. */
+  /** Lines about the machine and the versions. */
   readonly facts: readonly string[];
   /** Why Nixery was not measured. */
   readonly missing: string | undefined;
-  /** Lines on what the programs of both images answer. */
+  /** Lines that compare the programs of both images. */
   readonly programs: readonly string[];
 }
 
 interface Row {
   readonly measure: string;
-  /** How many times faster than Nixery it has to be. */
+  /** How many times faster than Nixery it must be. */
   readonly goal: number | undefined;
 }
 

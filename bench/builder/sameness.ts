@@ -6,7 +6,7 @@ import { IMAGE } from "./measures.ts";
 
 const PROGRAMS = ["bash", "ls", "nano", "git", "curl", "jq"];
 
-/** What each program of the image answers to `--version`, by program. */
+/** Each program's answer to `--version`, by program. */
 export type Versions = ReadonlyMap<string, string>;
 
 /** Pulls the image with skopeo, unpacks it, and runs its programs in it. Needs root. */
@@ -17,7 +17,7 @@ export async function programVersions(contender: Contender, folder: string): Pro
   await mustRun(["skopeo", "copy", "--src-tls-verify=false", running.skopeoSource(IMAGE), `oci:${image}:x`]);
   await mustRun(["umoci", "unpack", "--rootless", "--image", `${image}:x`, join(folder, "bundle")]);
   const root = join(folder, "bundle/rootfs");
-  // As in any container: Git does not start without it.
+  // Every container has /dev, and Git does not start without it.
   await mustRun(["mkdir", "-p", join(root, "dev")]);
   await mustRun(["cp", "--archive", "/dev/null", join(root, "dev")]);
   const versions = new Map<string, string>();
@@ -28,7 +28,7 @@ export async function programVersions(contender: Contender, folder: string): Pro
   return versions;
 }
 
-/** Lines on which programs answer the same in the images of both. */
+/** Lines that say which programs answer the same in both images. */
 export function compareVersions(own: Versions, other: Versions): readonly string[] {
   return PROGRAMS.map((program) => {
     const [mine = "", theirs = ""] = [own.get(program), other.get(program)];

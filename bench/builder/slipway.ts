@@ -29,7 +29,7 @@ export async function slipwayContender(folder: string, set: MeasuredSet): Promis
   };
 }
 
-/** Removes everything, or all but the Nix store. */
+/** Removes everything, or everything except the Nix store. */
 async function forget(data: string, beginning: Beginning): Promise<void> {
   await makeRemovable(data);
   for (const name of await readdir(data)) {
@@ -52,7 +52,7 @@ async function start(
     SLIPWAY_BUILDER_NIX_SANDBOX_PATHS: JSON.stringify(HOST_SHELL),
     no_proxy: "127.0.0.1",
   });
-  // It looks whether Nix works before it says so.
+  // The server logs this after it has checked that Nix works.
   await eventually(() => /build source +nix: (?!not)/.test(server.output()));
   return {
     manifestUrl: (image) => `${server.url}/v2/nix/${image}/manifests/${tag}`,

@@ -5,7 +5,10 @@ import type { LoadRequest } from "./outage-load.ts";
 const REPOSITORY = "bench/cache";
 const IMAGES = 100;
 
-/** Pushes small images through the first instance; gives the requests that pull them from all, in a mixed order. */
+/**
+ * Pushes small images through the first instance. Resolves to requests that pull them from all instances, in a mixed
+ * order.
+ */
 export async function pushContent(instances: readonly string[]): Promise<readonly LoadRequest[]> {
   const client = new RegistryClient({ url: instances[0] as string });
   const requests: LoadRequest[] = [];
@@ -25,7 +28,7 @@ export async function pushContent(instances: readonly string[]): Promise<readonl
   return requests;
 }
 
-/** A blob's path, for requests that all ask for one thing. */
+/** The path of a request, for load with a single request. */
 export function pathOf({ url }: LoadRequest): string {
   return new URL(url).pathname;
 }

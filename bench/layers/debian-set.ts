@@ -9,10 +9,10 @@ import type { PackageSet } from "./package-set.ts";
 
 /** What apt says about the packages of the set; small enough to be kept in the repository. */
 export interface DebianRecord {
-  /** By name: the size of the package's file in bytes, and the packages that may satisfy its dependencies. */
+  /** Packages by name: the size of the file in bytes, and the packages that can satisfy the dependencies. */
   readonly packages: Readonly<Record<string, readonly [sizeBytes: number, ...references: string[]]>>;
   readonly essential: readonly string[];
-  /** What apt would install for each program, essential packages apart. */
+  /** What apt would install for each program, without essential packages. */
   readonly programs: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -25,16 +25,16 @@ const PROGRAMS =
   redis-server ripgrep rsync ruby rustc shellcheck socat sqlite3 squid strace subversion tcpdump tmux tree unzip vim
   wget zip zsh`.split(/\s+/);
 
-// As the product has it: everything essential but apt itself.
+// The same as in the product: all essential packages except apt itself.
 const ESSENTIAL = "?and(?essential,?not(?exact-name(apt)))";
 const RECORD = join(import.meta.dir, "debian-record.json");
 
-/** What apt said when it was last recorded. */
+/** Reads the last record of what apt says. */
 export async function readRecord(): Promise<DebianRecord> {
   return Bun.file(RECORD).json();
 }
 
-/** Records what apt says, for machines without it: one line for each package or program. */
+/** Records what apt says, for machines without it, with one line for each package or program. */
 export async function writeRecord({ packages, essential, programs }: DebianRecord): Promise<void> {
   const lines = (record: object) =>
     Object.entries(record)
@@ -67,7 +67,7 @@ export function debianSet({ packages, essential, programs }: DebianRecord): Pack
   };
 }
 
-/** Asks this machine's apt, with its own sources and a state of ours in `folder`. */
+/** Queries this machine's apt, with the machine's sources and separate state in `folder`. */
 export async function readDebian(folder: string, architecture: string): Promise<DebianRecord> {
   const log = createLogger("silent");
   const runner = new CommandRunner({ environment: process.env, log });
@@ -114,7 +114,7 @@ function packagesOf(stanzas: readonly ControlStanza[]): DebianRecord["packages"]
   );
 }
 
-/** The names in a field such as `Depends`; alternatives count as well. */
+/** The names in a field such as `Depends`, including alternatives. */
 function namesIn(field = ""): readonly string[] {
   return field
     .split(/[,|]/)

@@ -10,10 +10,10 @@ const SHELL = /^(?:bash|coreutils|moreutils|nano)-/;
 const CORE_COUNT = 30;
 const LIBRARY_COUNT = 900;
 const PROGRAM_COUNT = 1500;
-// The set is the same whatever requests are drawn from it.
+// The seed of the set is fixed, so that the set does not depend on the seed of the requests.
 const SET_SEED = 20;
 
-/** The real image `shell/curl/git/jq` of the layer vectors; what it was asked for can be asked for here. */
+/** The packages of the real image `shell/curl/git/jq` in the layer vectors. Its requested packages are the programs. */
 export async function smallNixSet(): Promise<PackageSet> {
   const { runtimeGraph } = await Bun.file(VECTOR).json();
   const nodes: readonly { path: string; narSize: number; references: string[] }[] = runtimeGraph.graph;
@@ -42,8 +42,9 @@ export async function smallNixSet(): Promise<PackageSet> {
 }
 
 /**
- * A set of the shape of nixpkgs: a C library, 30 core libraries, 900 others and 1,500 programs. Few libraries are used by
- * many, most by few. Sizes are log-normal: most parts are small, and a few hold most of the bytes.
+ * A generated set with the shape of nixpkgs: a C library, 30 core libraries, 900 others and 1,500 programs. A few
+ * libraries have many users, most have few. Sizes are log-normal: most parts are small, and a few hold most of the
+ * bytes.
  */
 export function generatedNixSet(): PackageSet {
   const random = new Random(SET_SEED);
@@ -87,7 +88,7 @@ function storePath(name: string, random: Random): string {
   return `/nix/store/${hash}-${name}-1.0`;
 }
 
-/** Up to `most` of `ids`; those at the front more often, the higher `bias` is. */
+/** Chooses up to `most` of `ids` at random. The higher `bias` is, the more often those at the front are chosen. */
 function several(random: Random, most: number, ids: readonly string[], bias: number): readonly string[] {
   return Array.from({ length: random.below(most + 1) }, () => {
     const place = (random.below(1 << 24) / (1 << 24)) ** bias;
@@ -95,7 +96,7 @@ function several(random: Random, most: number, ids: readonly string[], bias: num
   }).filter((id) => id !== undefined);
 }
 
-/** Nearly normal, with mean 0 and variance 1: a sum of twelve even numbers. */
+/** A nearly normal number with mean 0 and variance 1: the sum of twelve uniform numbers. */
 function gaussian(random: Random): number {
   let sum = -6;
   for (let i = 0; i < 12; i++) sum += random.below(1 << 24) / (1 << 24);

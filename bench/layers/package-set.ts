@@ -15,7 +15,7 @@ export interface PackageSet {
 
 const MOST_PROGRAMS = 5;
 
-/** The parts of `count` images, each of 1 to 5 random programs, which are marked as requested. */
+/** The parts of `count` images. Each has 1 to 5 random programs, which are marked as requested. */
 export function randomImages(
   set: PackageSet,
   count: number,
@@ -42,7 +42,7 @@ function imageOf(set: PackageSet, wanted: readonly string[], shell: readonly str
   });
 }
 
-/** The ids of `roots` and of every part that they refer to, directly or not. */
+/** The ids in `roots`, and those of all parts that they refer to, directly or not. */
 export function closureOf(parts: ReadonlyMap<string, PlanPart>, roots: readonly string[]): readonly string[] {
   const found = new Set<string>();
   const waiting = [...roots];

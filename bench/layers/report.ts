@@ -4,13 +4,13 @@ import { type PackageSet, randomImages } from "./package-set.ts";
 import { measuredPlans, PLAN_NAMES } from "./plans.ts";
 import { allBytes, type Images, layersOf, transferredBytes, unionBytes } from "./transfers.ts";
 
-/** What is drawn from the sets. */
+/** The images to generate from each set. */
 export interface LayerBenchOptions {
   readonly seed: number;
   readonly imageCount: number;
 }
 
-/** Factors over the bytes of all parts, for each plan and budget. */
+/** Transferred bytes as a multiple of the bytes of all parts, for each plan and budget. */
 export interface SetFigures {
   readonly set: PackageSet;
   readonly images: Images;
@@ -43,8 +43,8 @@ ${table(factors)}`;
 }
 
 /**
- * The table of what updates cost: the client has all images, 5 % of the set's parts get a new version of the same size,
- * and it pulls all images again. Factors over the updated parts.
+ * The table of the cost of updates. The client has all images, 5 % of the set's parts get a new version of the same
+ * size, and it pulls all images again. Factors are multiples of the bytes of the updated parts.
  */
 export function updateTable({ set, images }: SetFigures, { seed }: LayerBenchOptions): string {
   const random = new Random(seed).fork();
@@ -71,7 +71,7 @@ export function updateTable({ set, images }: SetFigures, { seed }: LayerBenchOpt
 ${table(new Map(factors))}`;
 }
 
-/** One line for each goal: what it is, what was measured, and whether that is enough. */
+/** One line for each goal, with the measured value and whether the goal is met. */
 export function goalLines(nix: SetFigures, debian: SetFigures): readonly string[] {
   const at94 = ({ factors }: SetFigures, plan: string) => factors.get(plan)?.[0] ?? Number.NaN;
   const verdict = (ratio: number, goal: number) => (ratio <= goal ? "met" : "MISSED");

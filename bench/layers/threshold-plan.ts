@@ -5,7 +5,8 @@ const BASE_ALONE_BYTES = 1 << 20;
 const OTHER_ALONE_BYTES = 1 << 19;
 
 /**
- * The first plan of Slipway, kept to compare with: groups parts into at most `budget` layers (at least 1) so that related images have most layers in common.
+ * Slipway's first plan, kept for comparison. Groups parts into at most `budget` layers (at least 1), so that related
+ * images have most layers in common.
  *
  * Pure: the same parts in any order give the same groups in the same order. A large part gets a group of its own. A
  * small part goes to a bucket chosen by its name, so an additional part changes only one bucket. A third of the budget
@@ -33,7 +34,7 @@ function planClass<Part extends PlanPart>(
   firstThreshold: number,
 ): readonly (readonly Part[])[] {
   const bucketCount = Math.max(1, Math.floor(budget / 4));
-  // Powers of two: the limit rarely moves, so one more package does not regroup everything.
+  // Use powers of two: then the limit rarely changes, so one more package does not regroup everything.
   let threshold = firstThreshold;
   while (countAtLeast(parts, threshold) > budget - bucketCount) threshold *= 2;
   const alone = parts.filter((part) => part.sizeBytes >= threshold).map((part) => [part]);

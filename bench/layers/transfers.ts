@@ -6,7 +6,10 @@ export type Images = readonly (readonly PlanPart[])[];
 /** How a plan groups the parts of one image. */
 export type Grouping = (parts: readonly PlanPart[], budget: number) => PartGroups<PlanPart>;
 
-/** Bytes that a client transfers which has no layer at first, and keeps all; of those in `kept`, none. */
+/**
+ * Bytes that a client transfers for all images. It begins with the layers in `kept`, and keeps each layer that it
+ * pulls.
+ */
 export function transferredBytes(
   images: Images,
   grouping: Grouping,
@@ -48,7 +51,7 @@ function bytesOf(parts: readonly PlanPart[]): number {
   return parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
-/** A plan that loses parts or makes too many layers would look better than it is. */
+/** Checks a plan's groups: a plan that loses parts or makes too many layers would look better than it is. */
 function checkGroups(groups: PartGroups<PlanPart>, parts: readonly PlanPart[], budget: number): void {
   const ids = new Set(groups.flat().map(({ id }) => id));
   if (groups.length > budget || ids.size !== parts.length || groups.flat().length !== parts.length)

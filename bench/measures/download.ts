@@ -6,7 +6,7 @@ import type { BenchServer } from "../servers/bench-server.ts";
 /** Processor seconds that a server spends per GiB of the large blob it sends. */
 export const DOWNLOAD_CPU = "large blob GET, server CPU s/GiB";
 
-// Enough that the kernel's clock, with a hundred ticks a second, shows small differences.
+// Enough to show small differences although the kernel counts processor time in hundredths of a second.
 const TOTAL_MIB = 4096;
 
 /** Fetches the large blob repeatedly over one connection, until 4 GiB have arrived. */

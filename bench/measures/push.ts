@@ -15,7 +15,7 @@ export async function measurePush(server: BenchServer, blob: BlobFile, samples: 
   samples.add(PUSH, server.name, await pushBlob(server.origin, REPOSITORY, blob.digest, blob.path));
 }
 
-/** Hashes the blob's bytes in memory; writes them to a file beside the servers' data and syncs it. */
+/** Measures hashing the blob's bytes in memory, and writing them to a file beside the servers' data and syncing it. */
 export async function measurePushBaselines(blob: BlobFile, folder: string, samples: Samples): Promise<void> {
   const bytes = await Bun.file(blob.path).bytes();
   samples.add(

@@ -2,7 +2,7 @@ import { cpus, release, totalmem } from "node:os";
 import type { BenchServer } from "../servers/bench-server.ts";
 import { outputOf } from "../servers/launch.ts";
 
-/** Lines on when and on what machine something was measured. */
+/** Lines that say when, and on what machine, something was measured. */
 export function hostFacts(folder: string): readonly string[] {
   const processors = cpus();
   const fileSystem = outputOf("stat", "-f", "-c", "%T", folder);
@@ -14,7 +14,7 @@ export function hostFacts(folder: string): readonly string[] {
   ];
 }
 
-/** Lines on what was measured where and when. */
+/** Lines about the machine, the date and the measured servers. */
 export function machineFacts(servers: readonly BenchServer[], folder: string): readonly string[] {
   return [
     ...hostFacts(folder),

@@ -16,8 +16,8 @@ export interface AvailableServers {
 }
 
 /**
- * Looks on PATH, in the folder `SLIPWAY_TEST_BIN`, and in Debian's folders for administrators. `beside` is another checkout
- * of Slipway.
+ * Finds servers on PATH, in the folder `SLIPWAY_TEST_BIN`, and in Debian's `sbin` folders. `beside` is another checkout of
+ * Slipway.
  */
 export function findServers(beside: string | undefined): AvailableServers {
   const starters: ServerStarter[] = [(folder) => startSlipway(folder)];

@@ -1,9 +1,9 @@
-/** One server under measurement. Disposing of it ends its processes and waits for that. */
+/** A measured server. Disposing of it ends its processes and waits for their end. */
 export interface BenchServer extends AsyncDisposable {
   /** Column heading, such as `nginx`. */
   readonly name: string;
   readonly version: string;
-  /** Such as `http://127.0.0.1:40123`. */
+  /** Its address, such as `http://127.0.0.1:40123`. */
   readonly origin: string;
   /** Whether content is pushed through the registry API; otherwise it is stored as files. */
   readonly isRegistry: boolean;

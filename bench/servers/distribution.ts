@@ -32,7 +32,7 @@ http:
   });
 }
 
-/** Its own word, or, for a program built from its Go module, that of the module. */
+/** The version that the program prints; for one built from its Go module, the module's version. */
 function distributionVersion(program: string): string {
   const own = /(\d+\.\d+\.\d+\S*)/.exec(outputOf(program, "--version"))?.[1];
   const module = /\smod\s+github\.com\/distribution\/distribution\/v3\s+v(\S+)/;

@@ -2,7 +2,8 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { LaunchError } from "./launch-error.mjs";
 
-// The package has a short text as a placeholder; its install script replaces it with the program.
+// The smallest possible size of the program. Without the install script, the package has only a short text in its
+// place.
 const SMALLEST_PROGRAM_BYTES = 1_000_000;
 
 /**

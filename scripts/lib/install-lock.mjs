@@ -51,9 +51,7 @@ async function isStale(path) {
   return owner?.host === hostname() && !isRunning(owner.pid);
 }
 
-/**
- * Takes away a dead holder's lock by renaming, which only one process can do; gives it back if it has a new holder.
- */
+/** Removes a dead holder's lock by renaming it, which only one process can do. Gives it back if it has a new holder. */
 async function discard(path) {
   const aside = `${path}.${randomUUID()}`;
   try {
@@ -85,7 +83,7 @@ async function readOwner(path) {
   try {
     return JSON.parse(await readFile(join(path, "owner.json"), "utf8"));
   } catch {
-    return undefined; // not yet written, half written, or gone: its age decides
+    return undefined; // not yet written, half written, or gone: the lock's age decides
   }
 }
 

@@ -10,7 +10,7 @@ const STAMP = join("node_modules", ".slipway-installed");
 const LOCK_FOLDER = ".slipway-installing";
 
 /**
- * Installs `node_modules` by package-lock.json. Quick if it is up to date.
+ * Installs `node_modules` as package-lock.json says. Quick if it is up to date.
  *
  * @throws {LaunchError} if npm fails, with its output
  */
@@ -31,7 +31,7 @@ function isStamped(root) {
   return readIfThere(join(root, STAMP)) === stampFor(root);
 }
 
-/** Changes with the lock and the platform, because machines may share a folder. */
+/** A text that changes with the lock and the platform, because machines can share a folder. */
 function stampFor(root) {
   const lock = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))

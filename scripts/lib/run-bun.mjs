@@ -7,14 +7,15 @@ import { runCommand } from "./run-command.mjs";
 /** The checkout that these scripts belong to. */
 export const PROJECT_ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-// The server ends with its launcher, however that ends. Bun must not download packages or read .env files on its own.
+// The server ends when its launcher ends, for whatever reason. Bun must not download packages or read .env files on its
+// own.
 const BUN_OPTIONS = ["--no-orphans", "--no-install", "--no-env-file"];
 
 // Return freed memory to the system at once, and collect garbage as on a small machine: by default, the allocator and
 // the engine keep twice as much. Users can override these variables.
 const MEMORY_SETTINGS = { MIMALLOC_PURGE_DELAY: "0", BUN_JSC_forceRAMSize: String(128 * 1024 * 1024) };
 
-// Configure the server; `SLIPWAY_TEST_…` variables are for the tests themselves.
+// Names of variables that configure the server. `SLIPWAY_TEST_…` variables are for the tests themselves.
 const SERVER_SETTING = /^(?:SLIPWAY_(?!TEST_)|REGISTRY_)/;
 
 /** The environment without the developer's settings of a server, which would change what is tested or measured. */

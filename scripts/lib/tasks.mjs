@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
-// A safety net for a test that hangs, never a part of its verdict: the longest takes a few seconds on an idle machine.
+// A safety net for a test that hangs, which no verdict depends on: the longest test takes a few seconds on an idle
+// machine.
 const TEST_TIMEOUT_MS = 120_000;
 
 /**

@@ -5,8 +5,8 @@ import { storageFailure } from "../oci/storage-error.ts";
 /**
  * The error that clients get when a build fails with `cause`.
  *
- * A {@link RegistryError} is returned as it is. Anything else is logged in full, and clients are told only that the
- * build failed, or what is wrong with the storage.
+ * A {@link RegistryError} is returned as it is. Anything else is logged in full; clients learn only that the build
+ * failed, or what is wrong with the storage.
  *
  * @param deadline aborted when the build ran out of time
  */

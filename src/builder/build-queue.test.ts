@@ -11,7 +11,7 @@ class Bench {
   readonly started: string[] = [];
   /** Ends running builds, by name. */
   readonly running = new Map<string, () => void>();
-  /** How each request ended, by `caller:name`; the fault of a refusal. */
+  /** How each request ended, as `caller:name` and its outcome; for a refusal, the fault. */
   readonly outcomes: string[] = [];
   mostRunning = 0;
   /** Requests without an outcome, as `caller:name`; several for the same name count once. */
@@ -23,7 +23,7 @@ class Bench {
     this.#queue = new BuildQueue({ ...MANY, ...options });
   }
 
-  /** Sends a request; the result takes it back. */
+  /** Sends a request; call the result to cancel it. */
   ask(caller: string, name: string): () => void {
     const controller = new AbortController();
     const work = async (signal: AbortSignal) => {

@@ -39,12 +39,12 @@ const RETRY_AFTER_SECONDS = 10;
 /**
  * Runs a few builds at a time and lets callers take turns, so that a caller with many builds does not hold up others.
  *
- * Requests for the same name share one build. It waits in the line of each caller that wants it, and runs as soon as it
- * is first in line anywhere. It is stopped when no request wants it any more.
+ * Requests for the same name share one build. The build waits in the line of each caller that wants it, and runs as
+ * soon as it is first in one of them. When no request wants it any more, it is stopped.
  *
  * The number of waiting builds is limited, per caller and in total. When the total is reached, a new build replaces the
- * newest build in the longest line, whose requests are refused. If no line is longer than the new build's own, the new
- * build is refused.
+ * newest build in the longest line, and the requests for that build are refused. If no line is longer than the new
+ * build's own, the new build is refused.
  */
 export class BuildQueue {
   readonly #options: BuildQueueOptions;
@@ -126,7 +126,7 @@ export class BuildQueue {
     };
     this.#builds.set(name, build);
     build.result = this.#perform(build, work);
-    // Avoids an unhandled rejection: nobody awaits a build that all its requests have left.
+    // Avoids an unhandled rejection: when all requests have left a build, nothing awaits it.
     build.result.catch(() => {});
     return build;
   }

@@ -40,7 +40,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
   let folder: TemporaryFolder;
   let repository: DebianRepository;
 
-  /** A registry with data of its own. Opens it again under the same name. */
+  /** Opens the registry whose data folder is called `data`; the same name opens the same data again. */
   const open = async (data: string, options: Partial<BuildRegistryOptions> = {}) => {
     await mkdir(join(folder.path, data), { recursive: true });
     return openBuildRegistry({
@@ -52,7 +52,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
       ...options,
     });
   };
-  /** Asks for an image; resolves to the fault of the answer, or "stored". */
+  /** Requests an image; resolves to the fault of the answer, or "stored". */
   const ask = async (registry: BuildRegistry, name: string, callerKey = "somebody"): Promise<string> => {
     try {
       await registry.builder.ensure(parseRepositoryName(`apt/${name}`), LATEST, { callerKey });
@@ -84,7 +84,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
     await eventually(() => registry.runner.startedCount !== startedCount);
     const faults = await Promise.all(numbers(1500).map((i) => ask(registry, `missing-${i}/tiny`)));
     expect(new Set(faults)).toEqual(new Set(["package-unknown"]));
-    // Only the build's own, which waits for the lists.
+    // One command more: the build's own, which waits for the lists.
     expect(registry.runner.startedCount).toBe(startedCount + 1);
     await lists[Symbol.asyncDispose]();
     expect(await building).toBe("stored");
@@ -133,7 +133,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
         const fault = await ask(registry, `stuck${i}`, caller);
         answered.push(fault === "package-conflict" ? caller : fault);
       });
-    // One more than may run and wait: when it is refused, all others wait.
+    // One more than can run and wait: once it is refused, all others are waiting.
     const sent = send("one", numbers(22));
     await Promise.race(sent);
     sent.push(
@@ -176,7 +176,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
       maxWaitingPerCaller: 1,
       refreshSeconds: 0,
     });
-    // It reads the lists before they are held.
+    // This reads the lists before the test holds their lock.
     expect(await ask(registry, "missing")).toBe("package-unknown");
     await using lists = await holdLists(workspace("bounds"));
     const names = ["stuck0", "stuck1", "stuck2", "stuck3"];
@@ -188,7 +188,7 @@ describeWith("requests for images of a small repository", HAS_APT, "no apt", () 
     await lists[Symbol.asyncDispose]();
     await Promise.all(asked);
     expect(answers.slice(2)).toEqual(["package-conflict", "package-conflict"]);
-    // Nothing of that is remembered: the refused ones are resolved when there is room.
+    // A refusal is not remembered: refused requests are resolved when there is room.
     for (const name of names) expect(await ask(registry, name)).toBe("package-conflict");
   });
 });

@@ -49,7 +49,7 @@ describe("the memory of failed builds", () => {
     memory.add(request("a"), "1", failure("package-conflict"));
     expect(memory.find(request("a"), "2")).toBeUndefined();
     memory.add(request("a"), "2", failure("package-conflict"));
-    // Asked by a request that waited while the lists were refreshed.
+    // As a request does that waited while the lists were refreshed.
     expect(memory.find(request("a"), "1")).toBeUndefined();
     expect(memory.find(request("a"), "2")).toBeDefined();
   });

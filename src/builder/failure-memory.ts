@@ -9,7 +9,7 @@ interface RememberedFailure {
   readonly until: number;
 }
 
-/** A request, and whom it is for. */
+/** A request, and the source that it is for. */
 interface Asked {
   readonly source: Pick<PackageSource, "name">;
   readonly request: PackageRequest;
@@ -42,7 +42,7 @@ export class FailureMemory {
     this.#seconds = seconds;
   }
 
-  /** The recent failure of an equal request from the same state of the packages, if there is one. */
+  /** The recent failure of an equal request, if there is one and the packages are in the same state. */
   find(asked: Asked, revision: string): RegistryError | undefined {
     const key = keyOf(asked);
     const failure = this.#failures.peek(key);
@@ -62,7 +62,7 @@ export class FailureMemory {
   }
 }
 
-/** A cause may hold all that a command wrote, which is too much to keep a thousand times. */
+/** A copy without the cause: that can contain a command's whole output, too much to keep a thousand times. */
 function withoutCause({ fault, message, detail }: RegistryError): RegistryError {
   return new RegistryError(fault, message, { detail });
 }

@@ -27,8 +27,8 @@ export interface AssembledImage {
 const ANNOTATION = "org.opencontainers.image";
 
 /**
- * Makes the image of `layers`, lowest first, with a `description` for people. Contains no name, so equal contents give
- * equal bytes.
+ * Makes the image of `layers`, lowest first, with a `description` for people. The image contains no name, so equal
+ * contents give equal bytes.
  */
 export function assembleImage(
   platform: Platform,
@@ -79,7 +79,7 @@ export function assembleIndex(
   });
 }
 
-/** An artifact that says something of an image; the image is its subject (image-spec manifest.md, "Artifacts"). */
+/** Makes an artifact with information about an image, which is its subject (image-spec manifest.md, "Artifacts"). */
 export function assembleArtifact(
   subject: Descriptor,
   type: string,
@@ -107,12 +107,12 @@ function contentOf(manifest: Uint8Array): ManifestContent {
   return JSON.parse(new TextDecoder().decode(manifest)) as ManifestContent;
 }
 
-/** The manifests of an index; of an image, none. */
+/** The manifests of an index; empty for an image. */
 export function manifestsOf(manifest: Uint8Array): readonly Descriptor[] {
   return contentOf(manifest).manifests ?? [];
 }
 
-/** The config and the layers of an image manifest; of an index, none. */
+/** The config and the layers of an image manifest; empty for an index. */
 export function blobsOf(manifest: Uint8Array): readonly BlobDescriptor[] {
   const { config, layers = [] } = contentOf(manifest);
   if (config === undefined) return [];

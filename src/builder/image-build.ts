@@ -26,9 +26,9 @@ export interface BuiltLayers {
 const NAMES_SHOWN = 6;
 
 /**
- * Plans the parts of a resolution into layers; takes each from the cache or makes it.
+ * Groups the parts of a resolution into layers, and takes each layer from the cache or makes it.
  *
- * @param formatVersion of the source that made the resolution
+ * @param formatVersion the format version of the source that made the resolution
  */
 export async function buildLayers(
   formatVersion: string,
@@ -103,7 +103,7 @@ async function getPartLayers(
   });
 }
 
-/** Runs all and waits for all: if one fails, the others stop before the parts are released. */
+/** Runs all and waits for all. If one fails, the others are stopped first, so that the caller can release the parts. */
 async function buildAll<Item, Value>(
   items: readonly Item[],
   context: StepContext,

@@ -13,7 +13,7 @@ export interface ImageLock {
 /** Change this when equal inputs would give a different image. */
 const FORMAT_VERSION = 2;
 
-/** The lock of a request to `source` that was resolved, and how its parts become layers. */
+/** The lock of a resolved request to `source`, with the rules by which its parts become layers. */
 export function createLock(
   source: PackageSource,
   request: PackageRequest,

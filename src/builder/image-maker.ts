@@ -51,7 +51,7 @@ interface MadeImage {
   readonly outcome: ImageOutcome;
 }
 
-/** Each of several damaged parts takes one. */
+/** Several attempts, because each damaged part costs one. */
 const MAX_ATTEMPTS = 5;
 
 /** Makes images: resolves the packages, then reuses an equal image or builds a new one. */
@@ -65,7 +65,8 @@ export class ImageMaker {
   }
 
   /**
-   * Makes the image, or the index of images for several platforms, and moves the tag to it, unless a client moved the tag meanwhile.
+   * Makes the image, or the index of images for several platforms. Then moves the tag to it, unless a client moved the
+   * tag in the meantime.
    *
    * @throws {RegistryError} what {@link PackageSource.resolve} and {@link Resolution.hold} throw
    */
@@ -164,7 +165,7 @@ export class ImageMaker {
   }
 }
 
-/** The rules for a resolution, whose source may have popularity data of its own. */
+/** The rules for a resolution, with the source's own popularity data if it has any. */
 function rulesFor({ popularity }: Resolution, { plan, budget }: LayerRules): LayerRules {
   return { plan: (popularity && plan.withPopularity?.(popularity)) ?? plan, budget };
 }

@@ -8,14 +8,14 @@ import { assembleArtifact, blobsOf, type ImageDocument, manifestsOf } from "./im
 import type { ImageLock } from "./image-lock.ts";
 import type { StoredImages } from "./stored-images.ts";
 
-/** What says something of an image: an artifact that refers to it. */
+/** Information about an image, published as an artifact that refers to it. */
 export interface Attachment {
-  /** Its artifact type and the media type of its content. */
+  /** The artifact type, which is also the media type of the content. */
   readonly type: string;
   readonly bytes: Uint8Array;
 }
 
-/** Stores finished images by the same path as a client's push, and moves tags to them. */
+/** Stores finished images through the same code as a client's push, and moves tags to them. */
 export class ImagePublisher {
   readonly #registry: ImageRegistry;
   readonly #ledger: Pick<BuildLedger, "publishBuiltImage" | "findImageByLock">;
@@ -42,8 +42,8 @@ export class ImagePublisher {
   }
 
   /**
-   * The manifest of an image that was built from the same lock under another name, with its blobs linked to
-   * `repository`; `undefined` when there is none, or a part of it is lost.
+   * Finds an image that was built from the same lock under another name, and links its blobs to `repository`. Resolves
+   * to its manifest; `undefined` if there is no such image, or a part of it is lost.
    */
   async linkTwin(repository: RepositoryName, lock: ImageLock): Promise<ImageDocument | undefined> {
     const twin = await this.#ledger.findImageByLock(lock.digest);
@@ -61,7 +61,7 @@ export class ImagePublisher {
   }
 
   /**
-   * Pushes a manifest, of an index after its images, without a tag, and what is attached to it. Resolves to its digest.
+   * Pushes a manifest without a tag, and its attachments. Resolves to its digest. Push the images of an index first.
    */
   async push(
     repository: RepositoryName,
@@ -79,8 +79,8 @@ export class ImagePublisher {
   }
 
   /**
-   * Moves the tag from the `previous` image to a pushed one. Resolves to false when a client moved or removed the tag
-   * meanwhile: the client has the last word, and the image stays without a tag.
+   * Moves the tag from the `previous` image to a pushed one. Resolves to false if a client moved or removed the tag in
+   * the meantime; the image then stays without a tag.
    */
   async moveTag(image: BuiltImage, previous: BuiltImage | undefined): Promise<boolean> {
     if (!(await this.#ledger.publishBuiltImage(image, previous?.manifestDigest))) return false;

@@ -22,7 +22,7 @@ export function layerKey(formatVersion: string, inputs: readonly string[]): stri
   return digestOf(JSON.stringify([formatVersion, COMPRESSOR_IDENTITY, ...inputs]));
 }
 
-/** Takes layers from the cache and makes missing ones, each once, however many builds need it. */
+/** Takes layers from the cache, and makes each missing one once, however many builds need it. */
 export class LayerBuilder {
   readonly #registry: ImageRegistry;
   readonly #ledger: BuildLedger;

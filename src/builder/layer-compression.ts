@@ -3,9 +3,9 @@ import type { Digest } from "../oci/digest.ts";
 import { GZIP } from "./gzip-settings.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
 
-/** Each block is compressed by itself. Larger ones would hardly make a layer smaller. */
+/** Size of a block, each of which is compressed separately. Larger blocks would hardly make a layer smaller. */
 const BLOCK_BYTES = 1 << 20;
-/** Blocks of one archive that are compressed at the same time, so that two layers keep all threads busy. */
+/** Blocks of one archive to compress at the same time, so that two layers keep all threads busy. */
 const BLOCKS_AHEAD = 2;
 
 /**
@@ -17,7 +17,7 @@ export const COMPRESSOR_IDENTITY = `gzip ${GZIP.library}-${GZIP.level} blocks-${
 
 /** An archive on its way to the store: its compressed bytes, and the digest of the uncompressed ones. */
 export interface CompressedArchive {
-  /** May be iterated once; compressed outside the main thread. */
+  /** Can be iterated once; compression runs outside the main thread. */
   readonly bytes: ByteSource;
   /** Digest of the archive, available after `bytes` has ended (image-spec config.md, "Layer DiffID"). */
   diffId(): Digest;
@@ -46,13 +46,13 @@ export function compressArchive(archive: ByteSource, gzip: Pick<GzipThreads, "co
   };
 }
 
-/** A promise that may also fail when nobody waits for it any more, because the archive broke. */
+/** The same promise, whose rejection is never unhandled: if the archive breaks, nothing awaits it any more. */
 function started(member: Promise<Uint8Array>): Promise<Uint8Array> {
   member.catch(() => {});
   return member;
 }
 
-/** Regroups bytes into blocks of one size; at least one. A block is valid until the next one is asked for. */
+/** Regroups bytes into blocks of one size, at least one block. A block is valid until the next one is requested. */
 async function* inBlocks(source: ByteSource): AsyncGenerator<Uint8Array> {
   const block = new Uint8Array(BLOCK_BYTES);
   let filled = 0;

@@ -5,13 +5,13 @@ import type { PackageRequest } from "./package-source.ts";
 /** Maximum packages in one name. */
 export const MAX_REQUESTED_PACKAGES = 64;
 
-/** Leading components that choose a platform, as in Nixery; several make an index. */
+/** Leading components that choose a platform, as in Nixery. Several of them make an index. */
 const PLATFORMS: Readonly<Record<string, Platform>> = {
   amd64: { os: "linux", architecture: "amd64" },
   arm64: { os: "linux", architecture: "arm64" },
 };
 
-/** What the components of a name say. */
+/** The meaning of a name's components. */
 export interface NameComponents {
   /** The platforms that the name chooses, each once, in ascending order. */
   readonly platforms: readonly Platform[];
@@ -75,7 +75,7 @@ function platformsOf(leading: readonly string[]): readonly Platform[] {
   return [...new Set(leading)].toSorted().flatMap((component) => PLATFORMS[component] ?? []);
 }
 
-/** What a request says of the platforms that a name chooses; `fallback` if it chooses none. */
+/** The platforms of a request: those that its name chooses, or else `fallback`. */
 export function requestedPlatforms(
   [platform, ...furtherPlatforms]: readonly Platform[],
   fallback: Platform,

@@ -17,8 +17,8 @@ const LAYOUT = { imageLayoutVersion: "1.0.0" };
 /**
  * Writes a stored image as an OCI layout (image-spec image-layout.md) into `folder`, which it creates if needed.
  *
- * Verifies every blob while writing it. Writes the index last, because it makes the image visible; it replaces an
- * existing index. Existing blobs stay.
+ * Verifies every blob while writing it. Writes the index last, because the index makes the image visible. Replaces an
+ * existing index and keeps existing blobs.
  *
  * @throws {RegistryError} `manifest-unknown`
  */
@@ -49,7 +49,7 @@ export async function writeOciLayout(
   await rename(join(folder, "index.json.new"), join(folder, "index.json"));
 }
 
-/** Writes what a manifest names, images of an index among it, and then the manifest. */
+/** Writes the blobs and manifests that a manifest names, and then the manifest itself. */
 async function writeManifest(
   registry: ImageRegistry,
   repository: RepositoryName,

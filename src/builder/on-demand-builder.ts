@@ -27,7 +27,7 @@ export interface OnDemandOptions {
   readonly platform: Platform;
   /** How the parts of an image become layers. */
   readonly layerRules: LayerRules;
-  /** A pulled image is resolved again when it was last resolved longer ago than this. */
+  /** A pulled image is resolved again if its last resolution is older than this. */
   readonly refreshSeconds: number;
   /** Maximum builds that run at the same time. */
   readonly concurrentBuilds: number;
@@ -35,7 +35,7 @@ export interface OnDemandOptions {
   readonly maxWaiting: number;
   /** Maximum builds that wait for one caller. */
   readonly maxWaitingPerCaller: number;
-  /** How long a failed build is remembered instead of tried again. */
+  /** How long a failure is remembered before the build is tried again. */
   readonly failureSeconds: number;
   /** Maximum time for one build, without the wait for its turn. */
   readonly timeoutSeconds: number;
@@ -48,7 +48,7 @@ export interface OnDemandParts {
   readonly ledger: BuildLedger;
   readonly links: Pick<BlobLinks, "findLinkedBlob">;
   readonly log: Logger;
-  /** Compress layers. */
+  /** The threads that compress layers. */
   readonly gzip: GzipThreads;
   /** Keeps instances from building the same image at the same time. */
   readonly locks: WorkLocks;
@@ -141,7 +141,8 @@ export class OnDemandBuilder implements ImageBuilder {
     progress: ProgressListener,
   ): Promise<void> {
     const { repository, tag } = target;
-    // During the wait, another process may have built the image, a client pushed it, or an equal request failed.
+    // During the wait, another process may have built the image, a client may have pushed it, or an equal request may
+    // have failed.
     const stored = await this.#stored.stateOf(repository, tag);
     if (stored.state === "pushed" || stored.state === "fresh") return;
     const known = this.#failures.find(target, revision);
@@ -159,7 +160,10 @@ export class OnDemandBuilder implements ImageBuilder {
     }
   }
 
-  /** Logs once a minute for each image, however often it is pulled. A full queue is no failure of the refresh. */
+  /**
+   * Logs at most once a minute for each image, however often it is pulled. Does not log a full queue, which is not a
+   * failure of the refresh.
+   */
   #logFailedRefresh(image: string, error: Error): void {
     if (error instanceof RegistryError && error.fault === "too-many-requests") return;
     const now = Date.now();

@@ -6,26 +6,26 @@ export interface CatalogSnapshot {
   readonly state: string;
 
   /**
-   * All packages in batches of a bounded size, so that they are never in memory at once. Nearly ascending names are
-   * written fastest.
+   * All packages, in batches of a bounded size so that they are never all in memory. Nearly ascending names are written
+   * fastest.
    *
-   * @throws if they cannot be read, or belong to another state by now; they are incomplete then
+   * @throws if they cannot be read, or if the source has another state by now; what was yielded is then incomplete
    */
   packages(signal: AbortSignal): AsyncIterable<readonly IndexedPackage[]>;
 }
 
-/** What a source offers to search, for one platform. */
+/** The packages of a source for one platform, for searches. */
 export interface PackageCatalog {
   /**
-   * Brings what is known of the packages up to date, for somebody who waits for it.
+   * Updates what is known about the packages. Can take long, so call it only for somebody who waits for it.
    *
    * @throws if that fails and nothing is known
    */
   refresh(signal: AbortSignal): Promise<void>;
 
   /**
-   * The packages as they are known here; `undefined` if none are yet. Downloads no lists, and is cheap enough for every
-   * few minutes.
+   * The packages as this host knows them; `undefined` if it knows none yet. Downloads no lists, and is cheap enough to
+   * call every few minutes.
    */
   current(signal: AbortSignal): Promise<CatalogSnapshot | undefined>;
 }

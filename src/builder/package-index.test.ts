@@ -137,7 +137,7 @@ describeWith("a package index", HAS_APT, "no apt", () => {
     "leaves the index to an instance that knows other packages, as long as its own are the same",
     async () => {
       await using searchable = await openSearchable();
-      // Two hosts with the same source, which have other lists.
+      // Two hosts with the same source and different lists.
       const [here, there] = [await searchable.addSource("one"), await searchable.addSource("two")];
       await here.repository.publish([described("here", "")]);
       await there.repository.publish([described("there", "")]);

@@ -10,20 +10,20 @@ import { isRepositoryName } from "../oci/repository-name.ts";
 import type { CatalogSnapshot } from "./package-catalog.ts";
 import type { PackageSource } from "./package-source.ts";
 
-/** Packages in an answer, if the caller does not say how many. */
+/** Packages in an answer if the caller sets no limit. */
 export const DEFAULT_FOUND = 20;
-/** Most packages in an answer. */
+/** Maximum packages in an answer. */
 export const MAX_FOUND = 100;
-/** Longest word to search for, in characters. */
+/** Maximum length of a word to search for, in characters. */
 const MAX_WORD_LENGTH = 200;
-/** Longest text about a package that is kept, in characters. */
+/** Maximum length of a stored text about a package, in characters. */
 const MAX_TEXT_LENGTH = 500;
 
 /** What to search for, and where. */
 export interface PackageSearch {
-  /** In a package's name, description or program, in any case; taken literally. */
+  /** Text to find in a package's name, description or program. Taken literally, in any letter case. */
   readonly word: string;
-  /** Names of sources; by default all of them. Those that are not known find nothing. */
+  /** Names of the sources to search; by default all of them. Unknown ones find nothing. */
   readonly sources?: readonly string[];
   /** 1 to {@link MAX_FOUND}; by default {@link DEFAULT_FOUND}. */
   readonly limit?: number;
@@ -38,14 +38,14 @@ export interface SourcePackage extends FoundPackage {
 export type IndexUpdate =
   /** The host knows no packages of the source yet. */
   | { readonly outcome: "absent" }
-  /** It was up to date, or another instance has brought it up to date. */
+  /** The index was up to date, or another instance has updated it. */
   | { readonly outcome: "unchanged" }
   | { readonly outcome: "written"; readonly packageCount: number };
 
 /** Options of {@link PackageIndex.update}. */
 export interface IndexUpdateOptions {
   readonly signal: AbortSignal;
-  /** Whether the source first looks for newer packages, which may take minutes. */
+  /** Whether the source first looks for newer packages, which can take minutes. */
   readonly refresh: boolean;
   /** Called before the packages are read. */
   readonly onReading?: () => void;
@@ -61,11 +61,11 @@ export interface PackageIndexParts {
   readonly platform: Platform;
 }
 
-/** The packages that images can be built from, to search. */
+/** Searches the packages that images can be built from. */
 export class PackageIndex {
   readonly #parts: PackageIndexParts;
   readonly #sources: ReadonlyMap<string, PackageSource>;
-  /** The state of each source that this process made current last. */
+  /** The last state of each source that this process made current. */
   readonly #lastStates = new Map<string, string>();
 
   constructor(parts: PackageIndexParts) {
@@ -79,14 +79,14 @@ export class PackageIndex {
     return [...this.#sources.values()];
   }
 
-  /** Whether a search of the source can find anything by now. */
+  /** Whether the source has an index, so that a search can find its packages. */
   async isIndexed(source: string): Promise<boolean> {
     return (await this.#parts.ledger.findIndexedState(this.#keyOf(source))) !== undefined;
   }
 
   /**
-   * The packages that fit best, those of all sources by how well they fit and then by name. Answers from the last
-   * complete index of each source, and waits for none.
+   * The best matches from all sources together, in order of match and then name. Uses the last complete index of each
+   * source; does not wait for a new one.
    */
   async search({ word, sources, limit = DEFAULT_FOUND }: PackageSearch): Promise<readonly SourcePackage[]> {
     const wanted = singleLine(word);
@@ -115,7 +115,8 @@ export class PackageIndex {
     const snapshot = await catalog.current(signal);
     if (snapshot === undefined) return { outcome: "absent" };
     const { state } = snapshot;
-    // An instance that knows other packages may have changed the index meanwhile. They would take turns without end.
+    // An instance with other package lists may have changed the index. Without this check, the two would overwrite it
+    // in turn for ever.
     if (this.#lastStates.get(source) === state) return { outcome: "unchanged" };
     const key = this.#keyOf(source);
     const update = await locks.run<IndexUpdate>(
@@ -132,7 +133,10 @@ export class PackageIndex {
     return update;
   }
 
-  /** Writes a whole index; resolves to the number of its packages. What a failure leaves, the next try removes. */
+  /**
+   * Writes a whole index; resolves to the number of its packages. After a failure, the next try removes the incomplete
+   * index.
+   */
   async #write(source: string, { state, packages }: CatalogSnapshot, signal: AbortSignal): Promise<number> {
     const { ledger } = this.#parts;
     const id = await ledger.beginIndex(this.#keyOf(source), state);
@@ -147,13 +151,16 @@ export class PackageIndex {
     return count;
   }
 
-  /** The name under which the ledger keeps the index: instances on different processors may share it. */
+  /**
+   * The ledger's name for the index. It includes the platform, because instances on different processors can share a
+   * ledger.
+   */
   #keyOf(source: string): string {
     return `${source}/${this.#parts.platform.architecture}`;
   }
 }
 
-/** Whether an image's name can ask for the package. */
+/** Whether the package's name is valid in an image's name. */
 function isComponent(source: string, name: string): boolean {
   return !name.includes("/") && isRepositoryName(`${source}/${name}`);
 }
@@ -166,7 +173,7 @@ function entryOf({ name, ...texts }: IndexedPackage): IndexedPackage {
   return { name, ...(Object.fromEntries(lines) as typeof texts) };
 }
 
-/** The text without control characters, which a terminal would obey, and with single spaces. */
+/** The text on one line: without control characters, which a terminal would obey, and with single spaces. */
 function singleLine(text: string): string {
   return text.replaceAll(/[\s\p{Cc}]+/gu, " ").trim();
 }

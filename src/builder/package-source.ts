@@ -10,14 +10,16 @@ export type SourceAvailability =
   | { readonly available: true; readonly detail: string }
   | { readonly available: false; readonly reason: string };
 
-/** What an image's name asks of its source. Names that ask for the same image give equal requests. */
+/** The packages and platforms that an image's name asks for. Names for the same image give equal requests. */
 export interface PackageRequest {
   /** The named packages and those that leading components add; each once, in ascending byte order. */
   readonly packages: readonly string[];
   readonly platform: Platform;
-  /** More platforms that the name chooses: what is built is an index then, of one image for each platform. */
+  /**
+   * Further platforms that the name chooses. If there are any, the result is an index with one image for each platform.
+   */
   readonly furtherPlatforms?: readonly Platform[] | undefined;
-  /** The state of the source's packages that is asked for, such as a branch or a commit; `latest` is the current one. */
+  /** The requested state of the source's packages, such as a branch or a commit; `latest` is the current one. */
   readonly revision: string;
 }
 
@@ -29,7 +31,7 @@ export function requestsByPlatform({
   return [request, ...furtherPlatforms.map((platform) => ({ ...request, platform }))];
 }
 
-/** What lists of software say of a part. */
+/** What a software list says about a part. */
 export interface Software {
   readonly name: string;
   readonly version?: string | undefined;
@@ -40,22 +42,22 @@ export interface Software {
   readonly homepage?: string | undefined;
 }
 
-/** A part of an image's closure that goes into a layer as a whole: a package file, or a path of a store. */
+/** A part of an image's closure that goes into one layer as a whole: a package file, or a path of a store. */
 export interface Part {
   /** Unique in the closure. */
   readonly id: string;
-  /** What people call it, with its version: `curl=7.88.1-10`. */
+  /** The name and version that people use, such as `curl=7.88.1-10`. */
   readonly label: string;
   /** Equal for all versions of a package, so that an update stays in its layer. */
   readonly bucket: string;
   readonly sizeBytes: number;
-  /** Says which bytes it has in a layer: equal keys of one source and format mean equal bytes. */
+  /** Identifies its bytes in a layer: equal keys of one source and format mean equal bytes. */
   readonly contentKey: string;
   /** Whether it is in every image of this source and platform. */
   readonly base: boolean;
   /** Ids of the parts that it refers to, if the source knows them. */
   readonly references?: readonly string[];
-  /** Whether the image was asked for by this part's name. */
+  /** Whether the image's name names this part. */
   readonly requested?: boolean;
   readonly software?: Software;
 }
@@ -68,22 +70,22 @@ export interface StepContext {
 
 /** A layer in the making: its bytes, and the facts found in them. */
 export interface LayerContent {
-  /** The uncompressed archive; may be iterated once. */
+  /** The uncompressed archive; can be iterated once. */
   readonly archive: ByteSource;
-  /** What the last layer and the settings need to know of this one; complete after the archive ended. */
+  /** What the last layer and the settings need to know about this layer; complete after the archive has ended. */
   facts(): string;
 }
 
 /**
- * Parts whose verified bytes are on this host until this is disposed of. A layer's archive breaks with a
- * {@link ResolutionOutdated} if they turn out to be others.
+ * Parts whose verified bytes stay on this host until this is disposed of. If the bytes turn out to have changed, the
+ * layer's archive fails with {@link ResolutionOutdated}.
  */
 export interface HeldParts extends AsyncDisposable {
-  /** The layer with `parts`, which are among those held; depends only on their bytes. */
+  /** The layer of some of the held parts; its bytes depend only on theirs. */
   layer(parts: readonly Part[], signal: AbortSignal): LayerContent;
 }
 
-/** What was resolved is not so any more: resolve again. */
+/** A resolution is out of date. Resolve again. */
 export class ResolutionOutdated extends Error {
   override readonly name = "ResolutionOutdated";
 }
@@ -98,20 +100,20 @@ export interface ImageSettings {
 
 /** The last layer of an image, with what belongs to no single part. */
 export interface LastLayer {
-  /** Everything that its bytes depend on, besides the source's format. */
+  /** Everything that its bytes depend on besides the source's format. */
   readonly inputs: readonly string[];
-  /** What is in it, for people. */
+  /** A description of its content, for people. */
   readonly description: string;
   /** Makes it from the facts of the layers below it, in order. */
   make(facts: readonly string[], signal: AbortSignal): LayerContent;
 }
 
 /**
- * A request, resolved to the parts of an image, and how its layers are made. Dispose of it when the image is made: what it
- * needs on this host is kept until then.
+ * A request, resolved to the parts of an image, and how to make its layers. Keeps what it needs on this host; dispose
+ * of it when the image is made.
  */
 export interface Resolution extends AsyncDisposable {
-  /** What was asked for, by the names that the source knows it by, in ascending byte order. */
+  /** The requested packages, by the source's own names, in ascending byte order. */
   readonly packages: readonly string[];
   /** In ascending byte order of their ids. */
   readonly parts: readonly Part[];
@@ -123,13 +125,13 @@ export interface Resolution extends AsyncDisposable {
   /** What is in the image, in one line. */
   readonly description: string;
   readonly lastLayer: LastLayer;
-  /** How popular the source's packages are, if it was asked to know that. */
+  /** How popular the source's packages are, if it is configured to provide that. */
   readonly popularity?: Popularity | undefined;
 
   /**
    * Brings parts to this host and verifies them.
    *
-   * @throws {ResolutionOutdated} if they are others than were resolved
+   * @throws {ResolutionOutdated} if their bytes differ from what was resolved
    * @throws {RegistryError} `build-failed`, `build-unavailable`, `storage-full`
    */
   hold(parts: readonly Part[], context: StepContext): Promise<HeldParts>;
@@ -138,11 +140,11 @@ export interface Resolution extends AsyncDisposable {
   settings(facts: readonly string[]): ImageSettings;
 }
 
-/** A package manager that resolves and provides packages. Nothing from the packages runs outside of its control. */
+/** A package manager that resolves and provides packages. It controls everything that runs from the packages. */
 export interface PackageSource {
   /** First component of the names it serves. */
   readonly name: string;
-  /** Whether it also serves the names that begin with no source's name; at most one source does. */
+  /** Whether it also serves names that do not begin with a source's name; at most one source does. */
   readonly servesRoot?: boolean;
   /** Change this when the same parts would give different layers. Differs between sources. */
   readonly formatVersion: string;
@@ -161,7 +163,7 @@ export interface PackageSource {
   read(components: readonly string[], tag: Tag, defaultPlatform: Platform): PackageRequest;
 
   /**
-   * Checks a request without resolving it, as far as that is cheap. A request that passes may still not resolve.
+   * Checks a request without resolving it, as far as that is cheap. A request that passes can still fail to resolve.
    *
    * Resolves to a text that changes when the source's packages may have changed.
    *
@@ -177,6 +179,6 @@ export interface PackageSource {
    */
   resolve(request: PackageRequest, context: StepContext): Promise<Resolution>;
 
-  /** Its packages for a platform, to search; absent if it cannot list them. */
+  /** Its packages for a platform, for searches; absent if it cannot list them. */
   catalog?(platform: Platform): PackageCatalog;
 }

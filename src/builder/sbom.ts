@@ -2,7 +2,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { ImageLock } from "./image-lock.ts";
 import type { Part, Resolution } from "./package-source.ts";
 
-/** What a list of an image's software is made from. */
+/** The data for the list of an image's software. */
 export interface SbomInputs {
   /** The image's manifest. */
   readonly image: Descriptor;
@@ -11,13 +11,13 @@ export interface SbomInputs {
 }
 
 const UNKNOWN = "NOASSERTION";
-/** SPDX wants a time, which must be the same for equal images. */
+/** The creation time, which SPDX requires. It is constant, because equal images must have equal lists. */
 const CREATED = "1970-01-01T00:00:00Z";
 const IMAGE_ID = "SPDXRef-Image";
 
 /**
- * The list of an image's software in SPDX 2.3 JSON: every part with its version, its package URL, and its licence and homepage
- * if the source knows them. Equal images have equal lists.
+ * The list of an image's software as SPDX 2.3 JSON. Each part has its version and its package URL, and its licence and
+ * homepage if the source knows them. Equal images have equal lists.
  */
 export function createSbom({ image, lock, resolution }: SbomInputs): Uint8Array {
   const parts = resolution.parts.toSorted((one, other) => (one.id < other.id ? -1 : 1));
@@ -62,7 +62,7 @@ function partPackage({ id, label, software }: Part, ids: ReadonlyMap<string, str
   };
 }
 
-/** The fields that SPDX wants, without a claim. */
+/** The fields that SPDX requires, with `NOASSERTION` where we know nothing. */
 function nothingElse(license: string) {
   return {
     downloadLocation: UNKNOWN,

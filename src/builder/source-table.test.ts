@@ -7,7 +7,7 @@ import { SourceTable } from "./source-table.ts";
 const AMD64 = { os: "linux", architecture: "amd64" };
 const LATEST = parseTag("latest");
 
-/** A source that takes every component for a package. */
+/** A source for which every component is a package. */
 const source = (name: string, servesRoot = false): PackageSource => ({
   name,
   servesRoot,
@@ -51,7 +51,7 @@ describe("the table of sources", () => {
     expect(read("two/a")).toEqual(["two", "a"]);
     expect(read("a")).toEqual(["two", "a"]);
     expect(read("a/one")).toEqual(["two", "a", "one"]);
-    // Without anything after it, a source's name is a package like others.
+    // A source's name with nothing after it is a package like any other.
     expect(read("one")).toEqual(["two", "one"]);
   });
 });

@@ -3,7 +3,7 @@ import { isDigestReference, type Reference, type Tag } from "../oci/reference.ts
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { PackageRequest, PackageSource } from "./package-source.ts";
 
-/** The request that an image's name stands for, and the source that it is for. */
+/** The request that an image's name means, and its source. */
 export interface SourceRequest {
   readonly source: PackageSource;
   readonly request: PackageRequest;
@@ -24,7 +24,9 @@ export class SourceTable {
     return [...this.#sources.values()];
   }
 
-  /** Whether a name stands for an image to build. Looks only at the text. A digest never does: it names stored content. */
+  /**
+   * Whether a name means an image to build. Checks only the text. A digest never does, because it names stored content.
+   */
   claims(repository: RepositoryName, reference: Reference): boolean {
     if (isDigestReference(reference)) return false;
     return this.#root !== undefined || this.#named(repository) !== undefined;
@@ -43,7 +45,10 @@ export class SourceTable {
     return { source, request: source.read(components, tag, defaultPlatform) };
   }
 
-  /** The source that a name's first component names, if anything follows it. Every pull by a tag asks for this. */
+  /**
+   * The source that a name's first component names, if more components follow. Runs on every pull by tag, so it must be
+   * fast.
+   */
   #named(repository: RepositoryName): PackageSource | undefined {
     const end = repository.indexOf("/");
     return end < 0 ? undefined : this.#sources.get(repository.slice(0, end));

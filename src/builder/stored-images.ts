@@ -11,7 +11,7 @@ export type StoredState =
   | { readonly state: "absent" | "pushed" | "fresh" }
   | { readonly state: "stale"; readonly image: BuiltImage };
 
-/** The state of a name while its tag points at `digest`, valid until a time in milliseconds since the epoch. */
+/** The state of a name while its tag points to `digest`, valid until a time in milliseconds since the epoch. */
 interface RememberedState {
   readonly digest: Digest;
   readonly until: number;
@@ -19,7 +19,7 @@ interface RememberedState {
 }
 
 const MAX_REMEMBERED = 10_000;
-/** How long a complete image is not checked again, in milliseconds. */
+/** How long a complete image counts as complete without another check, in milliseconds. */
 const WHOLE_FOR_MS = 10_000;
 
 /** Finds what is stored under a name, and whether a built image is fresh and complete. */
@@ -28,10 +28,10 @@ export class StoredImages {
   readonly #ledger: Pick<BuildLedger, "findBuiltImage">;
   readonly #links: Pick<BlobLinks, "findLinkedBlob">;
   readonly #refreshSeconds: number;
-  /** By name: a warm pull reads no built image from the database. */
+  /** States by name, so that a warm pull does not read the built image from the database. */
   readonly #remembered = new Map<string, RememberedState>();
 
-  /** @param refreshSeconds a built image is stale when it was resolved longer ago */
+  /** @param refreshSeconds a built image is stale when its resolution is older than this */
   constructor(
     registry: Pick<ImageRegistry, "findManifest" | "holds">,
     ledger: Pick<BuildLedger, "findBuiltImage">,
@@ -60,7 +60,7 @@ export class StoredImages {
     return isFresh ? this.#rememberFresh(image) : { state: "stale", image };
   }
 
-  /** Whether every blob of a built image can be pulled: a client may have deleted some, or a file may be lost. */
+  /** Whether every blob of a built image can be pulled. A client may have deleted some, or a file may be lost. */
   async isWhole({ repository, manifestDigest }: BuiltImage): Promise<boolean> {
     return await this.#holdsAll(repository, manifestDigest);
   }

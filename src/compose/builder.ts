@@ -24,7 +24,7 @@ export interface BuildSource {
   readonly example: string;
 }
 
-/** The parts that a builder works with, besides those that the configuration says. */
+/** The parts that a builder works with, besides those made from the configuration. */
 interface BuilderParts extends Pick<OnDemandParts, "registry" | "locks" | "log"> {
   readonly metadata: Pick<MetadataStore, "builds" | "links" | "sources">;
 }

@@ -8,7 +8,7 @@ import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import type { SqlEngine } from "../metadata/sql-engine.ts";
 
-/** Descriptors that an instance caches itself, besides those in Redis; about 200 bytes each. */
+/** Maximum descriptors that an instance caches in its own memory, in front of Redis; about 200 bytes each. */
 const NEAR_ENTRIES = 100_000;
 
 /** Time between two checks of a failed cache, in milliseconds. */

@@ -23,7 +23,7 @@ interface Parts {
   readonly log: Logger;
 }
 
-/** The package sources that the configuration asks for. What they need to be closed goes to `opened`. */
+/** The package sources that the configuration asks for. Resources that must be closed are added to `opened`. */
 export function openPackageSources(
   builder: BuilderConfig,
   data: string,

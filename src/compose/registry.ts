@@ -13,11 +13,11 @@ interface Stored {
   readonly metadata: MetadataStore;
   readonly links: BlobLinks;
   readonly store: BlobStore;
-  /** The blobs of `store`, some of them from memory. */
+  /** The blobs of `store`, small ones served from memory. */
   readonly provider: BlobProvider;
 }
 
-/** The rules of the registry, over its storage. */
+/** Creates the registry on its storage. */
 export function createRegistry(
   config: Config,
   { metadata, links, store, provider }: Stored,

@@ -25,7 +25,8 @@ import { refuseMissingContent, refuseNewMetadata } from "../registry/whole-data.
 const SMALL_BLOB_BYTES = 64 * 1024;
 
 /**
- * Opens the two halves of the data. Unless `acceptDataLoss` is set, refuses if one has data and the other is empty.
+ * Opens the two halves of the data, metadata and content. Fails if one has data and the other is empty, unless
+ * `acceptDataLoss` is set.
  */
 export async function openStores(
   config: Config,
@@ -60,7 +61,7 @@ async function openEngine({ metadata }: Config, data: string, log: Logger): Prom
   }
 }
 
-/** The blobs in `driver`, hashed by a thread of their own where there is more than one processor. */
+/** The blobs in `driver`. With more than one processor, a separate thread hashes them. */
 export function createBlobStore(
   driver: ContentDriver,
   options: BlobStoreOptions,

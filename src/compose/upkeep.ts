@@ -10,7 +10,7 @@ import { packageIndexing } from "../upkeep/package-indexing.ts";
 import { Upkeep } from "../upkeep/upkeep.ts";
 import { uploadExpiry } from "../upkeep/upload-expiry.ts";
 
-/** What the background jobs work on. */
+/** The parts that the background jobs work on. */
 interface Kept extends LeftoverParts {
   readonly uploads: Uploads;
   readonly packageIndex: PackageIndex | undefined;

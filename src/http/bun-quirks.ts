@@ -1,22 +1,25 @@
 import http from "node:http";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 
-// What Bun does otherwise than a server should, and how we get by. `docs/upstream/` has a program for each case; those
-// that need more than a few lines have a file of their own: `sent-files.ts` and `bodies/request-body.ts`.
+// Workarounds for what Bun does differently from what a server should do. `docs/upstream/` has a program for each case.
+// Longer workarounds are in `sent-files.ts` and `bodies/request-body.ts`.
 
 type Server = Bun.Server<undefined>;
 
-/** Lets requests have a header of so many bytes. Bun takes the limit from Node's setting, which Node lets nobody change. */
+/** Allows request headers of up to `maxBytes`. Bun takes the limit from a setting of Node that Node makes read-only. */
 export function allowHeaderBytes(maxBytes: number): void {
   Object.assign(http, { maxHeaderSize: maxBytes });
 }
 
-/** Whether the answer to a request has ended, for whatever reason. Bun has no event for it, but then forgets the address. */
+/**
+ * Whether the answer to a request has ended, for whatever reason. Bun has no event for this, but it forgets the
+ * client's address then.
+ */
 export function isOver(server: Server, request: Request): boolean {
   return server.requestIP(request) === null;
 }
 
-/** Answers a request for a decoded path, which is exactly what the client sent. */
+/** Answers a request. `path` is the decoded path, exactly as the client sent it. */
 export type PathHandler = (request: Request, path: string, server: Server) => Awaitable<Response>;
 
 /** The routes of a Bun server. */

@@ -1,20 +1,20 @@
 import type { ByteRange } from "../bytes/byte-range.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 
-/** Ranges answered in one response. Podman asks for up to 1,024, the chunks of a zstd:chunked layer that it lacks. */
+/** Maximum ranges in one response. Podman requests up to 1,024: the missing chunks of a zstd:chunked layer. */
 const MAX_RANGES = 1024;
 
 /** White space at either end of a list element (RFC 9110, section 5.6.3). */
 const OUTER_SPACE = /^[ \t]+|[ \t]+$/g;
 const SPEC = /^(\d*)-(\d*)$/;
-/** Numbers with this many digits are exact; no content is longer. */
+/** Numbers with this many digits are exact. No content is that long. */
 const EXACT_DIGITS = 15;
 
 /**
  * The ranges of `size` bytes that a `Range` header asks for, half-open, in the given order (RFC 9110, section 14).
  *
- * @returns `undefined` if everything should be sent: without a header, for another unit or a malformed set, or if so
- * many or overlapping ranges cost more than sending everything (section 14.2)
+ * @returns `undefined` if the whole content should be sent: without a header, for another unit or a malformed set, or
+ * if the ranges are so many or overlap so much that sending everything costs less (section 14.2)
  * @throws {RegistryError} `range-not-satisfiable` if none of them is in the content
  */
 export function parseRanges(header: string | null, size: number): readonly ByteRange[] | undefined {
@@ -62,7 +62,7 @@ function isLess(left: string, right: string): boolean {
   return left.length === right.length ? left < right : left.length < right.length;
 }
 
-/** Parses a number: exact up to the size of any content, infinite beyond that. */
+/** Parses a number. The result is exact up to the size of any content, and infinite beyond that. */
 function numberOf(digits: string): number {
   return digits.length > EXACT_DIGITS ? Number.POSITIVE_INFINITY : Number(digits);
 }

@@ -2,7 +2,8 @@ import { isIPv6 } from "node:net";
 import { ANONYMOUS, type Caller } from "../registry/access-policy.ts";
 
 /**
- * A key that tells callers apart, so that they share work fairly: the caller's name, or the address if anonymous.
+ * A key that tells callers apart, so that they share work fairly: the caller's name, or the address of an anonymous
+ * caller.
  *
  * Only the first 64 bits of an IPv6 address count, because one client usually has all addresses that begin with them.
  * Anonymous callers behind the same proxy have the same key.

@@ -22,8 +22,8 @@ export interface DispatcherParts {
 }
 
 /**
- * Takes each request through the same steps: the router finds its handler, the access policy is asked, the handler
- * runs, and errors become replies. It has the only `catch` of the HTTP layer.
+ * Takes each request through the same steps: the router finds its handler, the access policy decides, the handler runs,
+ * and errors become replies. It has the only `catch` of the HTTP layer.
  */
 export class Dispatcher {
   readonly #parts: DispatcherParts;
@@ -43,7 +43,7 @@ export class Dispatcher {
       return this.#fail(error, arrival);
     }
     const context = { request, body, caller: ANONYMOUS, connection };
-    // Do not let a refused body wait for its turn: the server would receive some of it in the meantime.
+    // A refused request must not wait for a turn, because the server would receive some of its body in the meantime.
     return LOOP_TURNS.run(() => this.#answer(router, arrival, context));
   }
 

@@ -64,7 +64,7 @@ describe("entity tags", () => {
     );
   });
 
-  // So long that this takes many minutes if the time grows with the square of the length.
+  // So long that a parser with quadratic time would take many minutes.
   it("are refused in one pass, however long they are", () => {
     for (const filler of [" ", ",", '"', '"",', "W/"]) {
       expect(parseEntityTags(`${filler.repeat(1_000_000)}x`)).toBeUndefined();

@@ -5,7 +5,7 @@ import { FailureLog } from "./failure-log.ts";
 import type { Reply } from "./reply.ts";
 import { pathOf } from "./request-head.ts";
 
-/** Turns whatever a request fails with into a reply, and logs what is not the client's fault. */
+/** Turns any error of a request into a reply, and logs errors that are not the client's fault. */
 export class ErrorMapper {
   readonly #failures: FailureLog;
 
@@ -13,12 +13,14 @@ export class ErrorMapper {
     this.#failures = new FailureLog(log);
   }
 
-  /** The reply for an error. Storage failures have their reason; other unexpected errors show no details. */
+  /**
+   * The reply for an error. For a storage failure it names the reason; for other unexpected errors it has no details.
+   */
   replyTo(error: unknown, request: Request): Reply {
     return errorReply(error) ?? this.#unexpected(error, request);
   }
 
-  /** If a client disconnects during an upload, nothing failed, and nobody reads the reply. */
+  /** Logs the error. A client that disconnected during an upload is not a failure, and nobody reads the reply. */
   #unexpected(error: unknown, request: Request): Reply {
     const place = { method: request.method, path: pathOf(request.url) };
     const storage = storageFailure(error);

@@ -65,8 +65,8 @@ export const WIRE: Readonly<Record<Fault, { readonly status: number; readonly co
 };
 
 /**
- * The reply to an error that the client may see; otherwise `undefined`: the caller then logs the error and
- * answers {@link internalError}.
+ * The reply to an error that the client may see; `undefined` for any other. The caller then logs the error and answers
+ * with {@link internalError}.
  */
 export function errorReply(error: unknown): Reply | undefined {
   const errors =

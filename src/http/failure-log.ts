@@ -9,8 +9,8 @@ export interface FailedRequest {
 }
 
 /**
- * Minimum time between two lines about the same storage condition, in milliseconds. The log is often on the full
- * disk.
+ * Minimum time between two lines about the same storage condition, in milliseconds. Few lines, because the log is often
+ * on the full disk.
  */
 const STORAGE_INTERVAL_MS = 10_000;
 

@@ -7,7 +7,7 @@ import { parseContentRange } from "./v2/content-range.ts";
 import { nextPageLink, parsePageQuery } from "./v2/pagination.ts";
 import { parseRoute, ROUTE_PATHS, type RouteKind } from "./v2/route.ts";
 
-/** What `work` gives, or the fault it ends with; anything else thrown fails the test. */
+/** The result of `work`, or the fault that it throws. Any other error fails the test. */
 function outcome<Result>(work: () => Result): Result | string {
   try {
     return work();
@@ -72,7 +72,7 @@ describe("a route", () => {
       expect(parseRoute(path)?.kind).toBe(kind as RouteKind);
   });
 
-  // Distribution's own table (DISTRIBUTION.md, section 11): names may hold the words of the API.
+  // The table from Distribution's own tests: names can contain words of the API.
   it.each([
     ["/v2/", { kind: "base" }],
     ["/v2/foo/manifests/bar", { kind: "manifest", name: "foo", reference: "bar" }],

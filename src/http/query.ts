@@ -1,8 +1,8 @@
 import { RegistryError } from "../oci/registry-error.ts";
 
 /**
- * Parses a raw query string. Only parameters in `repeatable` may be given more than once: of two values, a proxy and
- * the registry could each take a different one.
+ * Parses a raw query string. Only parameters in `repeatable` may be given more than once, because a proxy and the
+ * registry could each use a different one of two values.
  *
  * @throws {RegistryError} `request-invalid`
  */

@@ -7,8 +7,8 @@ const REPLACEMENT_CHARACTER = "\ufffd";
 const HOST = /^[\w.~:[\]%!$&'()*+;=-]*$/;
 
 /**
- * Refuses several `Host` headers, which arrive joined by a comma, and an invalid one: proxies and servers could
- * disagree about the host of such a request (RFC 9112, section 3.2).
+ * Refuses a request with an invalid `Host` header or with several, which arrive joined by a comma. Proxies and servers
+ * could disagree about the host of such a request (RFC 9112, section 3.2).
  *
  * @throws {RegistryError} `request-invalid`
  */

@@ -5,7 +5,7 @@ import type { ResponseObserver } from "./response-observer.ts";
 import type { SentFiles } from "./sent-files.ts";
 import { observedStream } from "./stream-of.ts";
 
-/** Bytes of a file that the system accepts at once. */
+/** Bytes of a file that the system accepts at once, whether or not the client reads them. */
 const SENT_AT_ONCE_BYTES = 2.5 * 1024 * 1024;
 const SENT_BYTES_PER_MS = 4 * 1024 * 1024;
 
@@ -14,11 +14,11 @@ export interface Arrival {
   readonly request: Request;
   /** The decoded path. */
   readonly path: string;
-  /** When it arrived, in milliseconds of the clock; 0 if nobody observes responses. */
+  /** When it arrived, in milliseconds of the clock; 0 if responses are not observed. */
   readonly at: number;
 }
 
-/** Hands replies to the server, and follows what becomes of them. */
+/** Turns replies into responses, and observes how each response ends. */
 export class Responder {
   readonly #sentFiles: SentFiles;
   readonly #observer: ResponseObserver | undefined;
@@ -48,7 +48,7 @@ export class Responder {
     });
   }
 
-  /** The reply's body. Sees to it that somebody is told of its end. */
+  /** The reply's body, set up so that its end is reported. */
   #followed({ status, body, file }: Reply, { request, path, at }: Arrival): Reply["body"] {
     const observer = this.#observer;
     if (observer === undefined) {

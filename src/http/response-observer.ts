@@ -4,15 +4,18 @@ export interface EndedResponse {
   /** The decoded path, without the query. */
   readonly path: string;
   readonly status: number;
-  /** Bytes of the body that were sent; `undefined` if a file was not sent to its end, as only the system knows then. */
+  /**
+   * Bytes of the body that were sent; `undefined` if a file was not sent to its end, because only the system knows how
+   * much was sent.
+   */
   readonly sentBytes: number | undefined;
-  /** False if the client went away, or the body failed, before its end. */
+  /** False if the client disconnected or the body failed before the end. */
   readonly isComplete: boolean;
-  /** From the request's arrival to the response's end. Files are looked at twice a second. */
+  /** Time from the request's arrival to the response's end. For files it is accurate to half a second. */
   readonly durationMs: number;
 }
 
-/** Is told of every response. */
+/** Gets every response when it has ended. */
 export interface ResponseObserver {
   /** Called once for each response, when it has ended. Must not throw. */
   ended(response: EndedResponse): void;

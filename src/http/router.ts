@@ -17,7 +17,7 @@ export interface Call {
   handle(context: RequestContext): Awaitable<Reply>;
 }
 
-/** The routes below one prefix. The server sends it only paths that are exactly what the client sent. */
+/** The routes below one prefix. The server passes only paths that are exactly as the client sent them. */
 export interface Router {
   /** The first part of its paths, such as `/v2`. No two routers have the same one. */
   readonly prefix: string;

@@ -1,6 +1,6 @@
 import type { StoredFile } from "./reply.ts";
 
-/** Shorter answers are passed to the system before anyone could shorten the file. */
+/** Minimum size of a watched answer. The system has accepted a shorter one before anyone could shorten the file. */
 const WATCHED_BYTES = 256 * 1024;
 const CHECK_INTERVAL_MS = 500;
 

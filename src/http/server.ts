@@ -12,7 +12,8 @@ import type { Router } from "./router.ts";
 import { SentFiles } from "./sent-files.ts";
 
 /**
- * Maximum bytes of a request's header. Podman names up to 1,024 ranges in one, too much for Bun's default of 16 KiB.
+ * Maximum bytes of a request's header. Podman lists up to 1,024 ranges in one header, too much for Bun's default of 16
+ * KiB.
  */
 const MAX_HEAD_BYTES = 32 * 1024;
 
@@ -27,7 +28,7 @@ export interface HttpServices {
   readonly observer?: ResponseObserver | undefined;
 }
 
-/** The connection of one request. It outlives the request, but a pause of its idle timeout must not. */
+/** The connection of one request. The connection outlives the request, but a pause of the idle timeout must not. */
 class RequestConnection implements Connection {
   readonly #server: Bun.Server<undefined>;
   readonly #request: Request;
@@ -118,7 +119,7 @@ function listen(services: HttpServices, options: HttpOptions, log: Logger): Http
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
-    // Otherwise Bun would answer an error with a page that shows the code.
+    // Otherwise Bun would answer an error with a page that shows source code.
     development: false,
     idleTimeout: idleTimeoutSeconds,
     // Blobs may have any size; each handler limits what it holds in memory.

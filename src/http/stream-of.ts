@@ -23,7 +23,7 @@ export function streamOf(source: ByteSource): ReadableStream<Uint8Array> {
   );
 }
 
-/** The same stream; `onEnd` is told how many bytes were read from it, and whether that was all. */
+/** The same stream. Calls `onEnd` with the number of bytes that were read, and whether the stream ended normally. */
 export function observedStream(
   stream: ReadableStream<Uint8Array>,
   onEnd: (readBytes: number, isComplete: boolean) => void,

@@ -4,7 +4,7 @@ import type { AccessPolicy, RepositoryAction } from "../../src/registry/access-p
 import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 
-/** Allows what `rules` name, by repository; changed by the tests while the server runs. */
+/** Allows what `rules` list for each repository. Tests change the rules while the server runs. */
 class TestPolicy implements AccessPolicy {
   readonly rules = new Map<string, readonly RepositoryAction[]>();
   readonly asked: string[] = [];
@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Everything about an answer that a client can see, without what differs by chance or by its own question. */
+/** Everything that a client sees of an answer, without what is random or repeats the client's own question. */
 async function visible(response: Response, question: string) {
   const body = (await response.text()).replaceAll(question, "Q");
   const headers = Object.fromEntries(

@@ -19,8 +19,8 @@ const ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
 const BUILDABLE = ["tiny", "lib-c", "alone", "crowded"];
 const STUCK_COUNT = 90;
 /**
- * `lib.c`, as a regular expression, means two packages that cannot be installed together. Each `stuckN` needs a package that is not there, so apt has to find out that it
- * cannot be installed.
+ * As a regular expression, `lib.c` matches two packages that cannot be installed together. Each `stuckN` needs a
+ * missing package, so apt must find out that it cannot be installed.
  */
 const PACKAGES: readonly TestPackage[] = [
   ...BUILDABLE.map((name) => ({ name, hasFile: true })),
@@ -31,14 +31,14 @@ const PACKAGES: readonly TestPackage[] = [
 // A safety net for a busy machine.
 setDefaultTimeout(120_000);
 
-/** What tells a client that an image cannot be pulled. */
+/** The error that tells a client that an image cannot be pulled. */
 interface WireError {
   readonly code: string;
   readonly message: string;
   readonly detail?: { readonly packages?: readonly string[] };
 }
 
-/** Sends one request; resolves to the first packet of the answer, and closes the connection. */
+/** Sends one request and closes the connection after the first packet of the answer, to which it resolves. */
 async function send(socket: Socket, head: string): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   socket.once("data", (data) => resolve(data.toString("latin1")));
@@ -49,12 +49,12 @@ async function send(socket: Socket, head: string): Promise<string> {
   return answer;
 }
 
-/** Sends one request over a connection of its own, from an address of its own if one is given. */
+/** Sends one request over a new connection, from `localAddress` if one is given. */
 async function ask(url: string, head: string, localAddress?: string): Promise<string> {
   return await send(await openConnection(url, localAddress), head);
 }
 
-/** Commands that a server has started so far, as it logs them. */
+/** The commands that a server has started so far, according to its log. */
 function commandsOf(server: ServerProcess): readonly string[] {
   const lines = server.output().split("\n");
   return lines.filter((line) => line.includes('"command started"'));
@@ -92,7 +92,7 @@ describeWith("a registry that builds images from a small repository", HAS_APT, "
 
   const workspace = (data: string) => join(folder.path, data, "apt", ARCHITECTURE);
 
-  /** Pulls an image whole, building it first if nobody did. */
+  /** Pulls an image completely; the server builds it first if needed. */
   const pull = async (name: string): Promise<void> => {
     const response = await client.call("GET", path(name));
     expect(response.status).toBe(200);
@@ -105,7 +105,7 @@ describeWith("a registry that builds images from a small repository", HAS_APT, "
     }
   };
 
-  /** Resolves once the server's output has come as far as the end of a build. */
+  /** Resolves once the server has logged the end of the build. */
   const built = async (name: string) => {
     const isEnd = (line: string) => line.includes('"image built"') && line.includes(`"apt/${name}"`);
     await eventually(() => server.output().split("\n").some(isEnd));
@@ -122,11 +122,11 @@ describeWith("a registry that builds images from a small repository", HAS_APT, "
     await eventually(() => commandsOf(server).length !== startedBefore);
     const sockets = await Promise.all(numbers(1500).map(() => openConnection(server.url)));
     const burst = sockets.map((socket, i) => send(socket, `HEAD ${path(`missing-${i}`)}`));
-    // By the first answer, the server has the others' requests.
+    // When the first is answered, the server has received all of them.
     await Promise.race(burst);
     await pull("tiny");
     expect(new Set((await Promise.all(burst)).map(statusOf))).toEqual(new Set([404]));
-    // The build waits for the lists since its first command.
+    // The build has started one command and waits for the lists.
     expect(commandsOf(server)).toHaveLength(startedBefore + 1);
     await lists[Symbol.asyncDispose]();
     await building;
@@ -201,7 +201,7 @@ describeWith("a registry that builds images from a small repository", HAS_APT, "
     // While one build runs and 20 wait for each client, the rest is refused.
     const greedy = send(numbers(60), "127.0.0.1");
     await until(39);
-    // Stored images do not wait, not even for the client whose builds do.
+    // Stored images do not wait, not even for the client whose builds wait.
     expect(statusOf(await ask(small.url, `GET ${path("tiny")}`))).toBe(200);
     const modest = send(
       numbers(21).map((i) => 60 + i),

@@ -6,7 +6,7 @@ import { startRegistry } from "../support/registry-server.ts";
 import { describeWith } from "../support/requirements.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** Where the documents' registry is. */
+/** Address of the registry in the documents. */
 const DOCUMENTED_URL = "http://127.0.0.1:5000";
 
 describeWith("the commands in the documents", installed("bash", "curl"), "bash or curl is missing", () => {

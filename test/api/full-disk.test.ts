@@ -29,7 +29,7 @@ async function registryOnSmallDisk(mebibytes = 8): Promise<FullDisk> {
   };
 }
 
-/** Fills the disk, and the free pages that SQLite still has in its log. */
+/** Fills the disk, and the free pages in SQLite's log. */
 async function fillUp({ disk, client }: FullDisk): Promise<void> {
   disk.fill();
   for (let pushed = 0; pushed < 500; pushed += 1) {
@@ -72,7 +72,7 @@ describeWith("on a file system of a few MiB", canMount(), "only root may mount o
     for (const write of writes) await expectFull(await write);
     await expectFull(await client.call("PUT", `${open}?digest=${digest}`, { body: blob }));
 
-    // Whatever was acknowledged can be read, all the while.
+    // Everything that was acknowledged can be read, even while the disk is full.
     expect((await client.call("GET", `/v2/${NAME}/manifests/kept`)).status).toBe(200);
     expect((await client.call("GET", `/v2/${NAME}/blobs/${image.layers[0]?.digest}`)).status).toBe(200);
     expect(await (await client.call("GET", `/v2/${NAME}/tags/list`)).json()).toMatchObject({

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** What a request asks for, and the status of its answer. */
+/** A description, the expected status, the path and the headers of each request. */
 const CASES: readonly (readonly [string, number, () => string, Readonly<Record<string, string>>?])[] = [
   ["the API", 200, () => "/v2/"],
   ["tags", 200, () => "/v2/lib/demo/tags/list"],
@@ -35,7 +35,7 @@ const CASES: readonly (readonly [string, number, () => string, Readonly<Record<s
   ["a method that is not allowed", 405, () => "/v2/lib/demo/blobs/uploads/"],
 ];
 
-// RFC 9110 section 8.6: a length in the answer to HEAD is the one that the answer to GET would have.
+// RFC 9110, section 8.6: the length in an answer to HEAD must be that of the answer to GET.
 describe("HEAD is answered as GET is, without the body, for", () => {
   it.each(CASES)("%s (%d)", async (_what, status, path, headers = {}) => {
     const got = await client.call("GET", path(), { headers });

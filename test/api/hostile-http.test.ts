@@ -1,61 +1,24 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
-import { randomBytes } from "node:crypto";
-import { readdir, readlink } from "node:fs/promises";
-import { join } from "node:path";
-import { Writable } from "node:stream";
-import pino from "pino";
 import { digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
 import { eventually } from "../support/eventually.ts";
-import { openConnection, sendRaw } from "../support/raw-http.ts";
-import { errorCodes, RegistryClient } from "../support/registry-client.ts";
-import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
+import { sendRaw } from "../support/raw-http.ts";
+import { RegistryClient } from "../support/registry-client.ts";
+import type { RegistryServer } from "../support/registry-server.ts";
+import { startSilentRegistry } from "../support/silent-registry.ts";
+import { untilNothingIsUnderWay, uploadFolders } from "../support/unfinished-work.ts";
 
 const HOST = "Host: registry\r\n";
 const digest = `sha256:${"0".repeat(64)}`;
-const logged: string[] = [];
-const log = pino(
-  { level: "warn" },
-  new Writable({
-    write(line, _encoding, done) {
-      logged.push(String(line));
-      done();
-    },
-  }),
-);
 
 let server: RegistryServer;
 let client: RegistryClient;
 beforeAll(async () => {
-  server = await startRegistry({ log });
+  server = await startSilentRegistry();
   client = new RegistryClient(server);
   await client.pushImage("lib/demo", "latest");
 });
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  expect(logged).toEqual([]);
-});
-
-/** The names of all unfinished uploads. */
-function uploadFolders(): Promise<readonly string[]> {
-  return readdir(join(server.data, "content/uploads"));
-}
-
-/** The files of the content that this process, and with it the server, has open. */
-async function openFiles(): Promise<readonly string[]> {
-  const links = await readdir("/proc/self/fd");
-  const paths = await Promise.all(links.map((link) => readlink(`/proc/self/fd/${link}`).catch(() => "")));
-  return paths.filter((path) => path.startsWith(join(server.data, "content/")) && path.endsWith("/data"));
-}
-
-/** Resolves once no request works on an upload, no file of the content is open, and no upload is there but `uploads`. */
-async function untilNothingIsUnderWay(uploads: readonly string[]): Promise<void> {
-  await eventually(async () => {
-    const locks = await readdir(join(server.data, "metadata.sqlite-locks"));
-    const others = (await uploadFolders()).filter((name) => !uploads.includes(name));
-    return locks.length + others.length + (await openFiles()).length === 0;
-  });
-}
+afterAll(() => server[Symbol.asyncDispose]());
 
 describe("a path", () => {
   it.each([
@@ -213,7 +176,7 @@ describe("a request", () => {
       responses: 2,
     });
     expect(closed).toBe(true);
-    // The connection may be closed before the bytes are stored.
+    // The connection can be closed before the bytes are stored.
     await eventually(async () => {
       return (await client.call("GET", location)).headers.get("range") === "0-2";
     });
@@ -225,7 +188,7 @@ describe("a request", () => {
     const index = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] });
     const location = await client.start("trailers");
     await client.call("PATCH", location, { body: "begin " });
-    const known = await uploadFolders();
+    const known = await uploadFolders(server);
     const uploads = "/v2/trailers/blobs/uploads/";
     const paths = {
       manifest: "/v2/trailers/manifests/v1",
@@ -244,8 +207,8 @@ describe("a request", () => {
       );
       expect([statuses, closed]).toEqual([[400], true]);
     }
-    // The connection is closed before the requests have ended.
-    await untilNothingIsUnderWay(known);
+    // The connection closes before the requests have ended.
+    await untilNothingIsUnderWay(server, known);
     expect((await client.call("HEAD", paths.manifest)).status).toBe(404);
     expect((await client.call("HEAD", paths.blob)).status).toBe(404);
     expect((await client.call("GET", paths.upload)).headers.get("range")).toBe("0-5");
@@ -271,114 +234,5 @@ describe("a request", () => {
     const { text, statuses } = await sendRaw(server.url, [head, "abc"]);
     expect(text).toStartWith("HTTP/1.1 100");
     expect(statuses).toEqual([202]);
-  });
-});
-
-describe("a client that goes away", () => {
-  const MIB = 1 << 20;
-
-  async function storedBytes(location: string): Promise<number> {
-    const range = (await client.call("GET", location)).headers.get("range") ?? "";
-    return range === "0-0" ? 0 : Number(range.slice("0-".length)) + 1;
-  }
-
-  /**
-   * Sends 5 MiB of an upload from `start` on, disconnects once the server tells that some of it is stored, and resolves
-   * to what the server told.
-   */
-  async function sendAndLeave(location: string, content: Uint8Array, start: number): Promise<number> {
-    const socket = await openConnection(server.url);
-    const range = `Content-Range: ${start}-${content.length - 1}\r\nContent-Length: ${content.length - start}`;
-    socket.write(`PATCH ${location} HTTP/1.1\r\n${HOST}${range}\r\n\r\n`);
-    socket.write(content.subarray(start, start + 5 * MIB));
-    let told = start;
-    await eventually(async () => {
-      told = await storedBytes(location);
-      return told > start;
-    });
-    socket.destroy();
-    return told;
-  }
-
-  it("in the middle of an upload leaves what arrived, and can go on", async () => {
-    const content = randomBytes(16 * MIB);
-    const location = await client.start("gone/upload");
-    const known = await uploadFolders();
-    let start = 0;
-    for (let round = 0; round < 2; round += 1) {
-      const told = await sendAndLeave(location, content, start);
-      await untilNothingIsUnderWay(known);
-      const kept = await storedBytes(location);
-      expect(kept).toBeGreaterThanOrEqual(told);
-      expect(kept).toBeLessThanOrEqual(start + 5 * MIB);
-      start = kept;
-    }
-    const headers = { "content-range": `${start}-${content.length - 1}` };
-    await client.call("PATCH", location, { headers, body: content.subarray(start) });
-    expect((await client.call("PUT", `${location}?digest=${digestOf(content)}`)).status).toBe(201);
-  });
-
-  it("in the middle of a manifest, a single POST or a download leaves no file and none open", async () => {
-    const { digest: blob } = await client.pushBlob("gone/blob", randomBytes(32 * MIB));
-    const known = await uploadFolders();
-    const sockets = [];
-    for (const request of [
-      `PUT /v2/gone/manifests/latest HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\n{"schema`,
-      `POST /v2/gone/blobs/uploads/?digest=${digest} HTTP/1.1\r\n${HOST}Content-Length: 1000\r\n\r\nabc`,
-      `GET /v2/gone/blob/blobs/${blob} HTTP/1.1\r\n${HOST}\r\n`,
-      `GET /v2/gone/blob/blobs/${blob} HTTP/1.1\r\n${HOST}Range: bytes=0-20000000,21000000-\r\n\r\n`,
-    ]) {
-      const socket = await openConnection(server.url);
-      // Of a download, the system takes less than it is long.
-      socket.pause();
-      socket.write(request);
-      sockets.push(socket);
-    }
-    await eventually(async () => {
-      const [uploads, files] = await Promise.all([uploadFolders(), openFiles()]);
-      return (
-        uploads.length > known.length &&
-        files.filter((file) => file.includes(blob.slice("sha256:".length))).length === 2
-      );
-    });
-    for (const socket of sockets) socket.destroy();
-    await untilNothingIsUnderWay(known);
-    expect((await client.call("GET", "/v2/gone/manifests/latest")).status).toBe(404);
-  });
-});
-
-describe("requests to one upload at the same time", () => {
-  it("with the same offset: one wins, the others are told the current offset", async () => {
-    const location = await client.start("race");
-    const bodies = Array.from({ length: 8 }, (_, i) => Buffer.alloc(50_000, i));
-    const answers = await Promise.all(
-      bodies.map((body) => client.call("PATCH", location, { headers: { "content-range": "0-49999" }, body })),
-    );
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([202, ...Array(7).fill(416)]);
-    const winner = bodies[answers.findIndex(({ status }) => status === 202)] as Buffer;
-    expect((await client.call("PUT", `${location}?digest=${digestOf(winner)}`)).status).toBe(201);
-  });
-
-  it("that finish it in the same way: all of them succeed", async () => {
-    const location = await client.start("race/end");
-    await client.call("PATCH", location, { body: "content" });
-    const end = `${location}?digest=${digestOf("content")}`;
-    const answers = await Promise.all(Array.from({ length: 6 }, () => client.call("PUT", end)));
-    expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(201));
-    expect(await (await client.call("GET", `/v2/race/end/blobs/${digestOf("content")}`)).text()).toBe(
-      "content",
-    );
-  });
-
-  it("that cancel it while it is written to leave nothing", async () => {
-    const location = await client.start("race/cancel");
-    const body = Buffer.alloc(2_000_000);
-    const [patched, cancelled] = await Promise.all([
-      client.call("PATCH", location, { body }),
-      client.call("DELETE", location),
-    ]);
-    expect([202, 404]).toContain(patched.status);
-    expect(cancelled.status).toBe(204);
-    expect(await errorCodes(await client.call("GET", location))).toEqual(["BLOB_UPLOAD_UNKNOWN"]);
   });
 });

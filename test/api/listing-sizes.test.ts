@@ -4,7 +4,7 @@ import { referrersTag } from "../../src/oci/referrers-tag.ts";
 import { RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 
-/** What a page may have beside one entry that is longer. */
+/** Maximum bytes of a page, unless it has a single longer entry. */
 const MOST_BYTES = 256 * 1024 + 1024;
 
 let server: RegistryServer;
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Every page from `path` on, as text, by following the links. */
+/** The text of every page from `path` on, found by following the links. */
 async function pages(path: string): Promise<readonly string[]> {
   const texts: string[] = [];
   for (let next: string | undefined = path; next !== undefined; ) {

@@ -70,7 +70,7 @@ describe("the tags of a repository", () => {
 
   const link = (last: string, n: number) => `</v2/test/tags/list?last=${last}&n=${n}>; rel="next"`;
 
-  // A full last page has no Link here, which Distribution's would (docs/compatibility.md).
+  // A full last page has no Link here; Distribution sends one (docs/compatibility.md).
   it.each([
     ["", tags, null],
     ["?last=", tags, null],

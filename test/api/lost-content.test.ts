@@ -18,10 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** Kept in memory once read, and always sent from the file. */
+/** One size is kept in memory once read, the other is always sent from the file. */
 const SIZES = [300, 200_000];
 
-/** What a disk, or somebody at it, can do to a blob's file. */
+/** Ways in which a disk or an operator can damage a blob's file. */
 const DAMAGES: Readonly<Record<string, (file: string) => Promise<unknown>>> = {
   removed: (file) => rm(file),
   emptied: (file) => truncate(file),
@@ -33,7 +33,7 @@ const DAMAGES: Readonly<Record<string, (file: string) => Promise<unknown>>> = {
   },
 };
 
-/** Each request that must not find the blob, and how it says so. */
+/** The requests that must not find the blob, each with a check of its answer. */
 const REQUESTS: Readonly<Record<string, (repository: string, blob: TestDescriptor) => Promise<void>>> = {
   HEAD: async (repository, { digest }) =>
     expect((await client.call("HEAD", `/v2/${repository}/blobs/${digest}`)).status).toBe(404),
@@ -70,7 +70,7 @@ async function expectUnknown(
 
 const fileOf = (digest: Digest) => join(server.data, "content", blobKey(digest));
 
-/** A blob that every cache knows. */
+/** Pushes a blob and reads it, so that every cache has it. */
 async function pushWarm(repository: string, content: Buffer): Promise<TestDescriptor> {
   const blob = await client.pushBlob(repository, content);
   for (const method of ["HEAD", "GET", "GET"]) {

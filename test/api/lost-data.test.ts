@@ -12,7 +12,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const NAME = "lost/data";
 const EMPTY_INDEX = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] });
 
-/** What takes the data from under a running server, by what happens to them. */
+/** Ways in which a running server can lose its data, by description. */
 const LOSSES: Readonly<Record<string, (data: string) => Promise<void>>> = {
   "the data folder is removed": (data) => rm(data, { recursive: true }),
   "the data folder is replaced by a copy": async (data) => {
@@ -95,12 +95,12 @@ describe("a server whose data are lost", () => {
     expect(fatal).toHaveLength(1);
     expect(fatal[0]).toContain("the registry's storage is gone");
     expect(fatal[0]).toContain(data);
-    // Nothing was put where the data were.
+    // The server created nothing in place of the lost data.
     expect(await Bun.file(join(data, "metadata.sqlite")).exists()).toBe(false);
   });
 });
 
-/** What starts, or why not. */
+/** The result of a start: that it serves, or why it does not. */
 async function startOn(data: string, options: readonly string[] = []): Promise<string> {
   try {
     await using server = await startServerProcess(data, { SLIPWAY_BUILDER_ENABLED: "false" }, options);
@@ -122,7 +122,7 @@ describe("a start beside half of the data", () => {
     const database = join(folder.path, "metadata.sqlite");
     await rm(database);
     expect(await startOn(folder.path)).toContain("holds blobs, but the metadata is new");
-    // Being refused makes nothing that the next start takes for metadata.
+    // A refused start must create nothing that the next start would take for metadata.
     await writeFile(database, "");
     expect(await startOn(folder.path)).toContain("holds blobs, but the metadata is new");
     expect(await startOn(folder.path, ["--accept-data-loss"])).toContain("listens on");

@@ -6,7 +6,7 @@ import { RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 import { SlowReader } from "../support/slow-reader.ts";
 
-/** More than the system takes for a client that does not read. */
+/** More than the system buffers for a client that does not read. */
 const LARGE = 32 << 20;
 const ended: Record<string, unknown>[] = [];
 let server: RegistryServer;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** What the server says of the responses to `path`, once it has said so much. */
+/** The logged responses to `path`, once there are `count` of them. */
 async function observed(path: string, count = 1): Promise<readonly Record<string, unknown>[]> {
   const ofPath = () => ended.filter((response) => response.path === path);
   await eventually(() => ofPath().length >= count);

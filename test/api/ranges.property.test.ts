@@ -6,7 +6,10 @@ import { rangeParts } from "../support/range-parts.ts";
 import { RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 
-/** Kept in memory, sent from a file, and empty: each has a way of its own through the server. */
+/**
+ * Sizes of empty content, of content kept in memory, and of content sent from a file, which the server handles
+ * differently.
+ */
 const SIZES = [0, 7, 200, 70_000];
 const REPOSITORY = "ranges/model";
 
@@ -66,7 +69,7 @@ const tags = (tag: string) =>
     .map((each) => each.join(", "));
 
 const request = fc.nat(SIZES.length).chain((index) => {
-  // Read when a case is made, after the content was pushed.
+  // Read when the case is generated, which is after the content was pushed.
   const tag = resources[index]?.tag ?? "";
   return fc.record({
     index: fc.constant(index),
@@ -91,7 +94,7 @@ const request = fc.nat(SIZES.length).chain((index) => {
   });
 });
 
-/** Sends the request and compares all of its answer with what the RFC says. */
+/** Sends the request and compares the whole answer with the RFC's. */
 async function compare(method: "GET" | "HEAD", headers: ModelHeaders, resource: Resource): Promise<void> {
   const sent = Object.fromEntries(
     Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

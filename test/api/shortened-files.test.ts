@@ -8,7 +8,7 @@ import { RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 import { SlowReader } from "../support/slow-reader.ts";
 
-/** More than the system takes for a client that does not read. */
+/** More than the system buffers for a client that does not read. */
 const SIZE = 32 << 20;
 let server: RegistryServer;
 let client: RegistryClient;
@@ -37,7 +37,7 @@ describe("a file that is shortened while it is sent", () => {
     const other = await SlowReader.open(server.url, sound.path);
     await truncate(damaged.file, 1 << 20);
     reader.resume();
-    // Otherwise it would stay open until the time-out of idle connections, which is longer than this test may take.
+    // Without the fix, the connection would stay open until the idle time-out, which is longer than this test may take.
     await reader.closed;
     expect(reader.received).toBeLessThan(SIZE);
     other.resume();

@@ -20,7 +20,7 @@ let other: RegistryClient;
 
 beforeAll(async () => {
   folder = await temporaryFolder("two-servers");
-  // At the same moment, on an empty folder: one migrates, the other waits.
+  // Start both at the same moment on an empty folder: one migrates, the other waits.
   const start = () => startServerProcess(folder.path, VARIABLES);
   servers = await Promise.all([start(), start()]);
   [one, other] = [new RegistryClient(servers[0]), new RegistryClient(servers[1])];

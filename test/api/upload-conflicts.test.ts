@@ -10,7 +10,7 @@ import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 import { untilUploadIsHeld } from "../support/upload-lock.ts";
 
-/** What hangs is ended by what is tested, and not because it is idle. */
+/** So long that the tested code ends hanging requests, and not the idle time-out. */
 const NEVER_IDLE = { idleTimeoutSeconds: 255 };
 
 let server: RegistryServer;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/** A request whose client sends some of its body and then nothing more. */
+/** A request whose client sends part of the body and then nothing more. */
 class HangingRequest implements Disposable {
   readonly #socket: Socket;
   readonly #closed = Promise.withResolvers<void>();
@@ -35,7 +35,7 @@ class HangingRequest implements Disposable {
     socket.on("close", () => this.#closed.resolve());
   }
 
-  /** Sends `sent` of a body of 1,000 bytes; resolves once the server is reading it. */
+  /** Sends `sent` as the start of a body of 1,000 bytes; resolves once the server is reading it. */
   static async begin(method: string, path: string, sent: string, to = server): Promise<HangingRequest> {
     const socket = await openConnection(to.url);
     const request = new HangingRequest(socket);
@@ -91,7 +91,7 @@ describe("while a PATCH hangs", () => {
 });
 
 describe("an upload that another request works on for long", () => {
-  /** Requests give up at once, and a silent client keeps its turn. */
+  /** Waiting requests give up at once, and a silent client keeps its turn. */
   const IMPATIENT = { waitMs: 50, silenceMs: Number.POSITIVE_INFINITY };
 
   it("a second PATCH, and a PUT, are told that the upload is busy, and the first goes on", async () => {
@@ -137,7 +137,7 @@ describe("a closing PUT with a body", () => {
     const path = `${location}?digest=${digestOf("begin end")}`;
     {
       using _put = await HangingRequest.begin("PUT", path, "half");
-      // It tells what will be there whatever becomes of the PUT.
+      // The answer reports the bytes that remain, however the PUT ends.
       expect((await client.call("GET", location)).headers.get("range")).toBe("0-5");
     }
     const body = new Blob(["half"]).stream();

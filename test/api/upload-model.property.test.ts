@@ -17,7 +17,7 @@ const bytes = fc.string({ unit: fc.constantFrom(..."abc"), maxLength: 6 });
 const chunk = bytes.filter((text) => text !== "");
 const offset = fc.option(fc.nat(12), { nil: undefined });
 
-/** Requests as drawn: an offset or a digest is mostly the right one, which only the run knows. */
+/** Requests as generated. Most use the right offset or digest, which is known only when they run. */
 const drawn = fc.oneof(
   {
     weight: 5,
@@ -30,7 +30,7 @@ const drawn = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("status" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("cancel" as const) }) },
 );
-/** Some requests, and where among them the server restarts, if it does: in about every other sequence. */
+/** A sequence of requests. In about half of the sequences, the server restarts somewhere in between. */
 const sequence = fc.array(drawn, { minLength: 1, maxLength: 12 }).chain((requests) =>
   fc.record({
     requests: fc.constant(requests),
@@ -66,7 +66,7 @@ function respond(location: string, request: UploadRequest): Promise<Response> {
   return client.call("PUT", `${location}?digest=${digestOf(request.claims)}`, { headers, body });
 }
 
-/** A repository of its own for each run: what it links decides whether a finish can be repeated. */
+/** Numbers the runs. Each uses a new repository, because an existing link decides whether a finish can be repeated. */
 let runs = 0;
 const newRepository = () => `model/run-${++runs}`;
 

@@ -1,6 +1,6 @@
 import type { SourceModule } from "./source-module.ts";
 
-const MAX_FILE_LINES = 500;
+const MAX_FILE_LINES = 300;
 const MAX_FUNCTION_LINES = 60;
 
 /** One line for each file or function that is too long. */

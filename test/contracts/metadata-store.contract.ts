@@ -7,12 +7,14 @@ import { LISTING_CASES } from "./metadata-store-listings.contract.ts";
 import { MANIFEST_CASES } from "./metadata-store-manifests.contract.ts";
 import { MODEL_CASES } from "./metadata-store-model.contract.ts";
 import { PACKAGE_INDEX_CASES } from "./metadata-store-package-index.contract.ts";
+import { REFERENCE_CASES } from "./metadata-store-references.contract.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 
 /** The contract of every {@link MetadataStore}. Each case gets two stores on a separate database. */
 export const METADATA_STORE_CASES: readonly ContractCase<MetadataStores>[] = [
   ...BLOB_LINK_CASES,
   ...MANIFEST_CASES,
+  ...REFERENCE_CASES,
   ...CONDITION_CASES,
   ...LISTING_CASES,
   ...LEDGER_CASES,

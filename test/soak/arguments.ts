@@ -1,17 +1,17 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
 
-/** What every soak suite is told. */
+/** Arguments that every soak suite takes. */
 export interface SuiteArguments<Options extends ParseArgsOptionsConfig> {
-  /** Chooses everything random; the same seed repeats a run as far as timing lets it. */
+  /** Seed of all random choices. The same seed repeats a run as far as timing permits. */
   readonly seed: number;
-  /** About how long the run lasts, without what prepares and ends it. */
+  /** About how long the run lasts, in seconds, without its preparation and its end. */
   readonly seconds: number;
   readonly values: ReturnType<typeof parseArgs<{ options: Options }>>["values"];
 }
 
 /**
- * The arguments of a soak suite's program: `--seed`, drawn if it is missing, `--seconds`, and those in `options`. Prints
- * `usage` and ends the process with status 2 if they make no sense.
+ * Parses the arguments of a soak suite's program: `--seed`, chosen at random if missing, `--seconds`, and those in
+ * `options`. If they are invalid, prints `usage` and ends the process with status 2.
  */
 export function parseSuiteArguments<Options extends ParseArgsOptionsConfig>(
   usage: string,
@@ -34,7 +34,7 @@ export function parseSuiteArguments<Options extends ParseArgsOptionsConfig>(
   return { seed: Number(seed), seconds: Number(seconds), values: values as never };
 }
 
-/** A seed for a run that was given none. */
+/** A random seed, for a run without a given one. */
 export function drawSeed(): number {
   return Math.floor(Math.random() * 2 ** 31);
 }

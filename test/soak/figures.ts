@@ -11,7 +11,7 @@ export function figure(name: string, value: string): void {
   console.log(`${PREFIX}${name}: ${value}`);
 }
 
-/** The value that `line` tells of, if it is one that {@link figure} printed. */
+/** The value in `line`, if {@link figure} printed it. */
 export function parseFigure(line: string): Figure | undefined {
   if (!line.startsWith(PREFIX)) return undefined;
   const [name = "", value = ""] = line.slice(PREFIX.length).split(/: (?=[^:]*$)/);

@@ -13,7 +13,7 @@ interface SoakOptions {
   readonly suites: readonly SoakSuite[];
   readonly seed: number;
   readonly minutes: number;
-  /** For the only suite. */
+  /** Arguments for the only suite. */
   readonly rest: readonly string[];
 }
 
@@ -21,7 +21,7 @@ interface Outcome {
   readonly suite: SoakSuite;
   readonly seconds: number;
   readonly figures: readonly Figure[];
-  /** Such as `12 passed, 0 failed`, or how the suite ended without it. */
+  /** The suite's result, such as `12 passed, 0 failed`, or how it ended without one. */
   readonly verdict: string;
   readonly isGood: boolean;
 }
@@ -72,7 +72,7 @@ async function run({ suites, seed, minutes, rest }: SoakOptions): Promise<number
   return failed.length === 0 ? 0 : 1;
 }
 
-/** Runs a suite in a process of its own and passes on what it prints. */
+/** Runs a suite in a separate process and passes on its output. */
 async function runSuite(
   suite: SoakSuite,
   command: readonly string[],
@@ -102,7 +102,9 @@ async function runSuite(
   };
 }
 
-/** Follows the endings of our programs, `12 passed, 0 failed`, and of Bun's tests, ` 12 pass` and ` 0 fail`. */
+/**
+ * The result so far, with `line` added. Knows the endings `12 passed, 0 failed` of our programs and `12 pass` of Bun.
+ */
 function verdictIn(line: string, before: string | undefined): string | undefined {
   if (/^\d+ passed, \d+ failed$/.test(line)) return line;
   const [, passed] = /^\s*(\d+) pass$/.exec(line) ?? [];

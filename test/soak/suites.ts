@@ -1,4 +1,4 @@
-/** A suite of the soak: a program that draws everything random from a seed and runs for about as long as it is told. */
+/** A soak suite: a program that takes all random choices from a seed and runs for about a given time. */
 export interface SoakSuite {
   readonly name: string;
   readonly summary: string;

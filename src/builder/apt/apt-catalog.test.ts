@@ -16,7 +16,7 @@ const LONG_MS = 120_000;
 const AMD64 = { os: "linux", architecture: "amd64" };
 const SIGNAL = new AbortController().signal;
 
-/** The catalog of a repository's packages, with apt's state in a folder beside it. Lists are due at once. */
+/** The catalog of a repository's packages, with apt's state in a folder beside it. The lists are due for a refresh. */
 function openCatalog(folder: string, { sourcesFile }: DebianRepository, state: string): PackageCatalog {
   const log = createLogger("silent");
   const options = {

@@ -13,7 +13,7 @@ const MAX_STANZA_LENGTH = 1 << 20;
 /**
  * The packages in the lists of one architecture, each in the version that apt would install.
  *
- * Downloads lists only when it is asked to refresh. Until then, it has those that builds have brought here.
+ * Downloads lists only in {@link refresh}. Until then, it reads the lists that builds have downloaded.
  */
 export class AptCatalog implements PackageCatalog {
   readonly #workspace: AptWorkspace;
@@ -47,7 +47,7 @@ export class AptCatalog implements PackageCatalog {
   }
 }
 
-/** The packages of a stream of stanzas, in a batch for each chunk of it. Holds one stanza and one chunk. */
+/** The packages of a stream of stanzas, one batch per chunk. Holds one stanza and one chunk in memory. */
 async function* parseAvailable(
   source: ByteSource,
   architectures: ReadonlySet<string>,
@@ -64,7 +64,7 @@ async function* parseAvailable(
   yield parse(pending);
 }
 
-/** A list with the package, or an empty one. */
+/** A list with the package; empty if it has another architecture or lacks a field. */
 function parsePackage(stanza: string, architectures: ReadonlySet<string>): readonly IndexedPackage[] {
   const field = (name: string) => new RegExp(`^${name}: *(.+)$`, "m").exec(stanza)?.[1];
   const [name, version, homepage] = [field("Package"), field("Version"), field("Homepage")];

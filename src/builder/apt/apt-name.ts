@@ -39,7 +39,7 @@ export function readAptName(
   };
 }
 
-/** A package's name as one writes it in the name of an image: `g++` is `g_plus_plus`. */
+/** Writes a package's name as a component of an image's name: `g++` becomes `g_plus_plus`. */
 export function writeAptName(name: string): string {
   return name.replaceAll("+", "_plus");
 }

@@ -18,7 +18,7 @@ export interface PackageRecord extends Omit<DebianPackage, "base"> {
 export function parsePrintedUris(stdout: string): readonly ChosenPackage[] {
   const chosen = new Map<string, ChosenPackage>();
   for (const line of stdout.split("\n")) {
-    // 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH, where a version's colon is written %3a.
+    // 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH; a colon in the version is written as %3a.
     const match = /^'[^']*' ([^_\s]+)_([^_\s]+)_[^_\s]+\.deb \d+/.exec(line);
     const name = match?.[1];
     const version = match?.[2];
@@ -124,8 +124,8 @@ export function errorLines(stderr: string): string {
 const LOGGED_LINES = 20;
 
 /**
- * apt's output as it is logged: each line once, the last 20 of them, without the user names and passwords in the
- * addresses of sources and proxies.
+ * apt's output as it is logged: the last 20 distinct lines, without the user names and passwords in the addresses of
+ * sources and proxies.
  */
 export function loggedOutput(text: string): string {
   return [...new Set(text.split("\n"))]

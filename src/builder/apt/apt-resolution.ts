@@ -61,7 +61,7 @@ export class AptResolution implements Resolution {
     return imageSettings(facts);
   }
 
-  /** Package files are held by {@link hold} alone. */
+  /** Does nothing: only {@link hold} takes package files, and its result releases them. */
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #packagesOf(parts: readonly Part[]): readonly DebianPackage[] {
@@ -103,7 +103,10 @@ function partOf({ name, version, architecture, sizeBytes, sha256, base }: Debian
   };
 }
 
-/** Without what the package lists may say otherwise tomorrow. */
+/**
+ * The fields of a package that go into the lock. Leaves out those that can change in the package lists, such as the
+ * description.
+ */
 function lockEntryOf({ name, version, architecture, sha256, sizeBytes, base }: DebianPackage) {
   return { name, version, architecture, sha256, sizeBytes, base };
 }

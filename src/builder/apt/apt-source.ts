@@ -98,7 +98,7 @@ export class AptSource implements PackageSource {
   /** Resolves to the revision of the lists. */
   async #checkNames({ packages, platform }: PackageRequest, signal?: AbortSignal): Promise<number> {
     const { revision, names } = await this.#archive(platform).lists.current(signal);
-    // apt interprets a name that it does not know: `curl+` as curl, `lib.c` as a regular expression.
+    // apt guesses at names that it does not know: it reads `curl+` as curl and `lib.c` as a regular expression.
     const unknown = [...packages, ...this.#options.alwaysIncluded].filter((name) => !names.has(name));
     if (unknown.length > 0) throw unknownPackagesError(unknown);
     return revision;
@@ -190,7 +190,7 @@ export class AptSource implements PackageSource {
     return archive;
   }
 
-  /** Names of the packages in every image; asks apt once per revision of the lists. */
+  /** Names of the packages in every image; runs apt once per revision of the lists. */
   async #base(
     workspace: AptWorkspace,
     architecture: string,

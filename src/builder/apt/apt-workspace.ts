@@ -8,7 +8,7 @@ import { CommandError, type CommandResult, type CommandRunner } from "../process
 import { atLowPriority } from "../process/low-priority.ts";
 import { aptFailure, loggedOutput } from "./apt-output.ts";
 
-/** Where apt keeps its state, and what is added to the host's own configuration. */
+/** Where apt keeps its state, and settings that are added to the host's own configuration. */
 export interface AptWorkspaceOptions {
   /** Folder for this workspace alone; several processes may share it. */
   readonly folder: string;
@@ -27,10 +27,13 @@ export interface AptWorkspaceOptions {
 const UPDATE_TIMEOUT_MS = 10 * 60_000;
 const QUERY_TIMEOUT_MS = UPDATE_TIMEOUT_MS + 2 * 60_000;
 const DOWNLOAD_TIMEOUT_MS = 60 * 60_000;
-/** How long lists stay in use after a refresh that failed, or before a failed download makes them due, in milliseconds. */
+/**
+ * How long to keep using the lists after a failed refresh, in milliseconds. A failed download expires only lists older
+ * than this.
+ */
 const RETRY_REFRESH_MS = 5 * 60_000;
 
-/** apt with a state of its own: the host's sources, keys, proxies and credentials, an empty package status. */
+/** apt with separate state: it uses the host's sources, keys, proxies and credentials, and an empty package status. */
 export class AptWorkspace {
   readonly #options: AptWorkspaceOptions;
   readonly #runner: CommandRunner;
@@ -51,9 +54,9 @@ export class AptWorkspace {
   }
 
   /**
-   * Refreshes the lists if they are due; resolves to when they were last refreshed, in milliseconds since the epoch.
+   * Refreshes the lists if they are due. Resolves to the time of the last refresh, in milliseconds since the epoch.
    *
-   * If that fails and there are old lists, logs it and keeps them.
+   * If the refresh fails and there are old lists, logs the failure and keeps them.
    *
    * @throws {RegistryError} `build-failed`, or `storage-full`, when there are no lists at all
    * @throws {CommandError} when there are no lists and the update could not run or ran out of time
@@ -90,7 +93,7 @@ export class AptWorkspace {
     }
   }
 
-  /** Runs a command that reads the lists, but not while they are being replaced. */
+  /** Runs a command that reads the lists. Waits while they are being replaced. */
   async query(command: readonly string[], signal: AbortSignal): Promise<CommandResult> {
     await this.#ready();
     return this.#locked("shared", command, QUERY_TIMEOUT_MS, signal);
@@ -99,7 +102,7 @@ export class AptWorkspace {
   /**
    * Streams the output of a command that reads the lists, at low priority.
    *
-   * Nobody waits for it: another process may replace the lists meanwhile, so compare {@link listsState} afterwards.
+   * Takes no lock: another process can replace the lists in the meantime, so compare {@link listsState} afterwards.
    *
    * @throws {CommandError} if the command fails
    */
@@ -113,8 +116,8 @@ export class AptWorkspace {
   }
 
   /**
-   * A digest that is equal for equal lists, on every host; `undefined` before the first refresh. Reads what the mirrors
-   * signed about their lists, not the lists themselves.
+   * A digest that is equal for equal lists, on every host; `undefined` before the first refresh. Reads the signed
+   * release files of the mirrors instead of the lists themselves.
    */
   async listsState(): Promise<string | undefined> {
     if ((await this.#refreshedAt()) === undefined) return undefined;
@@ -132,7 +135,7 @@ export class AptWorkspace {
   /**
    * Downloads packages given as `NAME=VERSION` into `folder`, and reports the progress to `onPercent`.
    *
-   * If a download fails, the lists are refreshed next time, unless that was done a few minutes ago.
+   * If a download fails, the next build refreshes the lists, unless they were refreshed a few minutes ago.
    */
   async download(
     pins: readonly string[],
@@ -168,7 +171,10 @@ export class AptWorkspace {
     return result;
   }
 
-  /** Makes the lists due for a refresh, unless they are new: then the mirror is at fault, and another refresh is useless. */
+  /**
+   * Makes the lists due for a refresh, unless they are new. If they are new, the mirror is at fault, and another
+   * refresh would not help.
+   */
   async #expireLists(): Promise<void> {
     const refreshedAt = (await this.#refreshedAt()) ?? 0;
     if (Date.now() - refreshedAt > RETRY_REFRESH_MS) await utimes(this.#stamp, 0, 0);

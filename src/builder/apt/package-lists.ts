@@ -17,7 +17,10 @@ export interface KnownPackages {
 
 /** How long a failure to load the lists is remembered, in milliseconds. */
 const RETRY_AFTER_MS = 10_000;
-/** The same for storage failures, such as a full disk, so that builds work again soon after somebody makes room. */
+/**
+ * The same for storage failures such as a full disk, in milliseconds. Short, so that builds work again soon after
+ * somebody frees space.
+ */
 const RETRY_STORAGE_AFTER_MS = 1_000;
 
 const FAILURES_OF_APT: ReadonlySet<Fault> = new Set(["build-failed", "build-unavailable"]);
@@ -39,7 +42,7 @@ export class PackageLists {
   }
 
   /**
-   * The current lists. Starts a program only if they are due for a refresh, or another process refreshed them.
+   * The current lists. Starts a program only if they are due for a refresh, or if another process refreshed them.
    *
    * @throws {RegistryError} `build-failed`, `build-unavailable`, `storage-full` or `storage-unavailable`, when there are
    * no lists

@@ -6,8 +6,8 @@ const LINE_FEED = 10;
 const NAMES_AT_A_TIME = 1024;
 
 /**
- * A compact set of names: one text with all names, and a hash table of positions in it. Debian's 120,000 names take less
- * than 4 MiB, a quarter of what a `Set` takes.
+ * A compact set of names: one text with all names, and a hash table of positions in that text. Debian's 120,000 names
+ * take less than 4 MiB, a quarter of the memory of a `Set`.
  */
 export class PackageNames {
   readonly #text: Uint8Array;

@@ -17,7 +17,7 @@ function resolved(name: string): DebianPackage {
   };
 }
 
-/** Files hold their package's name; `asked` lists what was downloaded. */
+/** Writes each package's name as its file; adds what it downloads to `asked`. */
 function downloader(asked: string[]) {
   return async (packages: readonly DebianPackage[], folder: string): Promise<void> => {
     for (const { name } of packages) {
@@ -98,7 +98,7 @@ describe("the package pool", () => {
 
   it("opens its folder although an old one in it vanishes meanwhile", async () => {
     await using folder = await temporaryFolder("pool");
-    // Listed, and not there when looked at.
+    // A dangling link: `readdir` lists it, but `stat` finds nothing.
     await symlink(join(folder.path, "gone"), join(folder.path, "999999991-gone"));
     await using held = await new PackagePool(folder.path).fetch([resolved("a")], downloader([]));
     expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");

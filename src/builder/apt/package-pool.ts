@@ -31,7 +31,7 @@ export class PackagePool {
   readonly #folder = onceSuccessful(() => this.#open());
   #sequence = 0;
 
-  /** Keeps files in a folder of its own below `root`. Removes folders of dead processes after a day. */
+  /** Keeps files in a separate folder below `root`. Removes folders of dead processes after a day. */
   constructor(root: string) {
     this.#root = root;
   }
@@ -84,7 +84,7 @@ export class PackagePool {
       throw cause;
     });
     ready.then(begun.resolve, begun.reject);
-    // Avoids an unhandled rejection: the fetch that started the download gets the failure from `ready`.
+    // Avoids an unhandled rejection: the fetch that started the download gets the failure from `ready` anyway.
     begun.promise.catch(() => {});
     return ready;
   }

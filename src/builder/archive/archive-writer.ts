@@ -84,7 +84,7 @@ export async function* archiveOf(
   }
 }
 
-/** Numeric owners only: names would be looked up on the machine that unpacks. */
+/** Only numeric owners: the machine that unpacks the archive would look up names in its own accounts. */
 function tarHeaders(entry: ArchiveEntry, size: number): Pick<Header, "name"> & Partial<Header> {
   return {
     name: entry.path,

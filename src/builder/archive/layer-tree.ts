@@ -48,7 +48,7 @@ export class LayerTree {
     if (await this.#claim(entry)) await this.#archive.writeEmpty(entry);
   }
 
-  /** Whether the path is still free; creates the folders above it. */
+  /** Takes the path, and creates the folders above it; false if it is already taken. */
   async #claim(entry: ArchiveEntry): Promise<boolean> {
     if (this.#paths.has(entry.path)) return false;
     const parent = posix.dirname(entry.path);

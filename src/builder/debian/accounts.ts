@@ -44,8 +44,8 @@ const LAST_DYNAMIC_ID = 999;
 /**
  * The accounts of an image: Debian's own, and those of its packages.
  *
- * An account gets the number that its package asks for, if that is free. Other numbers are assigned in order of package, so
- * that equal packages get equal numbers. `lastChangeDay` counts days since the epoch.
+ * An account gets the number that its package asks for, if it is free. Other numbers are assigned in the order of the
+ * packages, so equal packages get equal numbers. `lastChangeDay` counts days since the epoch.
  */
 export function createAccounts(packages: readonly PackageFacts[], lastChangeDay: number): Accounts {
   const book = new AccountBook(

@@ -16,8 +16,8 @@ const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-
 /**
  * The files that `update-ca-certificates` makes if it trusts all certificates in /usr/share/ca-certificates.
  *
- * The bundle, a link per certificate, the links by subject hash that OpenSSL follows, and the list of what is
- * trusted. `certificates` are PEM texts by their path in the image.
+ * These are the bundle, a link per certificate, the links by subject hash that OpenSSL follows, and the list of trusted
+ * certificates. `certificates` are PEM texts by their path in the image.
  */
 export function certificateStore(certificates: ReadonlyMap<string, string>): readonly DerivedFile[] {
   if (certificates.size === 0) return [];

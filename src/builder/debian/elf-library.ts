@@ -4,7 +4,7 @@ export interface ElfLibrary {
   readonly bits: number;
   /** ELF's machine number, such as 62 for x86-64. */
   readonly machine: number;
-  /** Name by which programs load it; absent if it has none. */
+  /** The name by which programs load it; absent if the library has none. */
   readonly soname?: string;
 }
 
@@ -53,7 +53,7 @@ export class ElfProbe {
     this.#collectDynamic(chunk);
   }
 
-  /** The library, once all bytes were pushed. */
+  /** The library. Call this after the last {@link push}. */
   finish(): ElfLibrary | undefined {
     const head = Buffer.concat(this.#head);
     if (!isSharedObject(head)) return undefined;

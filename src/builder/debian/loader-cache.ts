@@ -33,7 +33,7 @@ const CONFIGURATION = "etc/ld.so.conf";
  * The content of /etc/ld.so.cache for the libraries of an image, as `ldconfig` writes it.
  *
  * Entries are in the order that the loader's binary search expects. Variants for newer processors (glibc-hwcaps) are
- * missing; the loader then uses the common ones.
+ * left out; the loader then uses the common ones.
  */
 export function loaderCache(packages: readonly PackageFacts[]): Uint8Array {
   const entries = cacheEntries(packages);

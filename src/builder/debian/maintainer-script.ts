@@ -5,7 +5,7 @@ type GroupWish = PackageFacts["groups"][number];
 type UserWish = PackageFacts["users"][number];
 type AlternativeWish = PackageFacts["alternatives"][number];
 
-/** What a maintainer script would do, as far as we can read it without running it. */
+/** The accounts and alternatives that a maintainer script would add, as far as we can tell without running it. */
 export type ScriptWishes = Pick<PackageFacts, "groups" | "users" | "memberships" | "alternatives">;
 
 const ACCOUNT_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
@@ -99,7 +99,7 @@ function readGroup(parameters: readonly string[]): readonly GroupWish[] {
 function readUser(options: ReadonlyMap<string, string>, name: string | undefined): readonly UserWish[] {
   if (name === undefined) return [];
   const group = options.get("--ingroup") ?? options.get("--gid");
-  // adduser puts system users without a group of their own into nogroup; useradd makes one.
+  // For a system user without a group of the same name, adduser uses nogroup; useradd creates the group.
   const ownGroup = options.has("--group") || options.has("-U") || options.has("--user-group");
   return [
     {

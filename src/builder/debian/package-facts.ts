@@ -17,7 +17,7 @@ const PackageFactsSchema = z.object({
   /** Users that the package's script would add. */
   users: z.array(
     Account.extend({
-      /** Name or number of the primary group; a group of the user's own name when absent. */
+      /** Name or number of the primary group. When absent, the group has the user's name. */
       group: z.string().optional(),
       comment: z.string().optional(),
       home: z.string().optional(),

@@ -20,7 +20,7 @@ const KEPT_CONTROL_FILES = ["conffiles", "md5sums"];
 /**
  * The layer with the content of .deb files, in order, and dpkg's records of them.
  *
- * Streams: only a few chunks of content and the names of the layer's files are in memory.
+ * Streams the content: only a few chunks and the names of the layer's files are in memory.
  */
 export function createPackageLayer(
   files: readonly string[],
@@ -90,7 +90,7 @@ async function copyEntry(
     if (archived.type === "file") await layer.addStream(archived, size, watched(entry, path, size, observer));
     else await layer.add(archived);
   }
-  // Skip what was not written, to reach the next entry.
+  // Skip the content that was not read, to reach the next entry.
   entry.resume();
 }
 
@@ -164,7 +164,7 @@ async function readControl(tar: ByteSource): Promise<ControlFiles> {
   return files;
 }
 
-/** The entries of an archive; consume each one before you ask for the next. Fails if the archive does. */
+/** The entries of an archive; consume each one before you request the next. Fails if reading the archive fails. */
 async function* tarEntries(tar: ByteSource): AsyncGenerator<Entry> {
   const reader = extract();
   const fed = feed(tar, reader);

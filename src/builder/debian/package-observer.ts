@@ -30,7 +30,7 @@ const COPIES: Readonly<Record<string, string>> = {
 
 const CERTIFICATE = /^usr\/share\/ca-certificates\/.+\.crt$/;
 
-/** Observes the files of one package and collects what its scripts would make of them. */
+/** Observes the files of one package, and collects the facts and files that its scripts would derive from them. */
 export class PackageObserver {
   readonly #control: ControlFiles;
   readonly #paths = new Set<string>();
@@ -164,7 +164,7 @@ export class PackageObserver {
     return undefined;
   }
 
-  /** The default of tzdata when it is configured without questions. */
+  /** The time zone that tzdata sets when it is configured without questions. */
   #timeZone(): readonly DerivedFile[] {
     if (!this.#paths.has("usr/share/zoneinfo/Etc/UTC")) return [];
     return [

@@ -31,7 +31,7 @@ function assign(variables: Map<string, string>, name: string, text: string): voi
   else variables.set(name, value);
 }
 
-/** The words from the program's name on, without keywords, negation and the program's path. */
+/** The words from the program's name on, without keywords and negation; the name without its folder. */
 function commandWords(words: readonly string[]): readonly string[] {
   const start = words.findIndex(
     (word) => !["then", "else", "do", "!", "if", "elif", "{", "("].includes(word),
@@ -59,7 +59,7 @@ function refersTo(word: string, variable: string): boolean {
   return new RegExp(`\\$(?:${variable}\\b|\\{${variable}\\})`).test(word);
 }
 
-/** `undefined` if only a shell could know what the word is. */
+/** The value of a word; `undefined` if only a shell can know it. */
 function expandWord(word: string, variables: Variables): string | undefined {
   let known = true;
   const text = word.replaceAll(

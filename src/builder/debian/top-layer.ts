@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 const SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const CERTIFICATES = "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt";
 
-/** Folders of every Debian system that are in no package in this form. */
+/** Folders that every Debian system has, but that no package contains with these modes. */
 const FOLDERS: readonly (readonly [path: string, mode: number])[] = [
   ["dev", 0o755],
   ["etc", 0o755],
@@ -45,7 +45,7 @@ const HOME_FOLDERS = ["/home/", "/srv/", "/var/cache/", "/var/lib/", "/var/opt/"
 /** Links into /usr in every image. */
 const ALWAYS_MERGED = ["bin", "lib", "sbin"];
 
-/** The last layer, with what belongs to no single package: accounts, links, the loader's cache, dpkg's status. */
+/** The last layer. It has what belongs to no single package: accounts, links, the loader's cache, dpkg's status. */
 export function createTopLayer(platform: Platform, layerFacts: readonly string[]): LayerContent {
   return {
     archive: archiveOf(async (archive) => {
@@ -80,7 +80,7 @@ function newestModification(packages: readonly PackageFacts[]): Date {
   return new Date(packages.reduce((newest, one) => Math.max(newest, one.newestModification), 0));
 }
 
-/** Repeats folders with an unusual owner or mode: a lower layer may have them with the usual ones. */
+/** Repeats folders with an unusual owner or mode, because a layer below may have them with the usual ones. */
 async function addFolders(
   tree: LayerTree,
   packages: readonly PackageFacts[],
@@ -133,12 +133,12 @@ async function addSystemFiles(
   const shells = loginShells(packages);
   if (shells !== "") await tree.addFile("etc/shells", Buffer.from(shells), modifiedAt);
   await tree.addFile("var/lib/dpkg/available", new Uint8Array(), modifiedAt);
-  // Version 1 of dpkg's info folder: names of records may include the architecture.
+  // Version 1 of dpkg's info folder: names of records can include the architecture.
   await tree.addFile("var/lib/dpkg/info/format", Buffer.from("1\n"), modifiedAt);
   await tree.addFile("var/lib/dpkg/status", Buffer.from(dpkgStatus(packages)), modifiedAt);
 }
 
-/** The file that update-shells writes: the distribution's list and what the packages add. */
+/** The file that update-shells writes: the distribution's list and the shells that packages add. */
 function loginShells(packages: readonly PackageFacts[]): string {
   const texts = Object.fromEntries(packages.flatMap((one) => Object.entries(one.texts)));
   const start = texts["usr/share/debianutils/shells"] ?? "";

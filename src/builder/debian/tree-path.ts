@@ -23,7 +23,7 @@ export function cleanTreePath(name: string): string {
   return parts.join("/");
 }
 
-/** The place of a clean path in an image whose /bin, /sbin and /lib… are links into /usr. */
+/** Where a clean path is in an image whose /bin, /sbin and /lib… are links into /usr. */
 export function mergedPath(path: string): string {
   const slash = path.indexOf("/");
   const first = slash < 0 ? path : path.slice(0, slash);
@@ -36,9 +36,9 @@ export function mergedPath(path: string): string {
 }
 
 /**
- * The target that the symbolic link at `path` (as packaged) needs after the merge to mean the same.
+ * The target that the packaged symbolic link at `path` needs after the merge to lead to the same place.
  *
- * `undefined` if it would point at itself: it linked the two folders that are now one.
+ * `undefined` if it would point at itself, because it linked two folders that are now one.
  */
 export function mergedLinkTarget(path: string, target: string): string | undefined {
   const place = mergedPath(path);

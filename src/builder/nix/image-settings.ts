@@ -10,7 +10,7 @@ export const NIX_ENVIRONMENT: readonly string[] = [
   `GIT_SSL_CAINFO=${CERTIFICATES}`,
 ];
 
-/** What a container runs: a shell if there is one, or the program of the only package. */
+/** The command of a container: a shell if there is one, or else the program of the only package. */
 export function imageCommand(requested: readonly EvaluatedPackage[]): readonly string[] | undefined {
   if (requested.some(({ attribute }) => attribute === "bashInteractive")) return ["bash"];
   const [only, ...others] = requested;

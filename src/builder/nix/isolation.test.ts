@@ -16,7 +16,7 @@ import type { StepContext } from "../package-source.ts";
 
 const HOSTILE_SET = join(import.meta.dir, "../../../test/support/hostile-set");
 const AMD64 = { os: "linux", architecture: "amd64" };
-/** What no image and no answer may have in it. */
+/** A text that no image and no answer may contain. */
 const SECRET = randomUUID();
 
 setDefaultTimeout(300_000);
@@ -41,7 +41,7 @@ async function failureOf({ source }: TestSource, name: string): Promise<Failure>
   throw new Error(`${name} was built`);
 }
 
-/** What can be read in an image's layers, line by line. */
+/** The text in an image's layers, line by line. */
 async function contentOf({ source }: TestSource, name: string): Promise<readonly string[]> {
   const request = source.read([name], parseTag("latest"), AMD64);
   await using resolution = await source.resolve(request, context());
@@ -66,7 +66,7 @@ describeWith("a hostile package set", HAS_NIX, "nix is not installed", () => {
     },
   });
 
-  /** What the set is told of this host. */
+  /** Facts about this host that the set gets as arguments. */
   const known = () => ({ port: server.port, secret: join(folder.path, "beside/secret") });
   const open = (name: string, maxJobs: number) =>
     openNixSource(join(folder.path, name), {
@@ -145,7 +145,7 @@ describeWith("a hostile package set", HAS_NIX, "nix is not installed", () => {
       const from = lines.indexOf("begin");
       const listed = lines.slice(from + 1, lines.indexOf("end", from));
       const top = listed.slice(0, listed.indexOf("tmp:"));
-      // The folders of its own, and those of the setting `sandboxPaths`.
+      // The sandbox's own folders, and those of the setting `sandboxPaths`.
       const own = ["build", "dev", "etc", "nix", "proc", "tmp"];
       const shown = HOST_SHELL.map((path) => path.slice(1));
       expect(top.toSorted()).toEqual([...new Set([...own, ...shown])].toSorted());
@@ -153,7 +153,7 @@ describeWith("a hostile package set", HAS_NIX, "nix is not installed", () => {
     });
 
     it("reaches servers of this host by what it declares as a download, where it may build", async () => {
-      // No setting of Nix prevents it: that is why it is documented, and the next test says what does.
+      // No setting of Nix prevents this, so it is documented. The next test shows what does prevent it.
       const asked = requests;
       await failureOf(tested, "downloads");
       expect(requests).toBe(asked + 1);

@@ -5,21 +5,21 @@ import { join } from "node:path";
 export interface NixSettings {
   /** Folder for the store and everything that Nix keeps. */
   readonly stateFolder: string;
-  /** Binary caches; none means that everything is built here. Absent, Nix's own default. */
+  /** Binary caches. If empty, everything is built here; if absent, Nix's own default applies. */
   readonly substituters?: readonly string[] | undefined;
-  /** Public keys of the caches whose paths are taken. Absent, Nix's own default. */
+  /** Public keys of the caches whose paths are accepted. If absent, Nix's own default applies. */
   readonly trustedKeys?: readonly string[] | undefined;
-  /** Paths of this host that builders see. */
+  /** Paths of this host that builders can see. */
   readonly sandboxPaths: readonly string[];
-  /** Maximum builders at the same time; with 0, packages come from binary caches only. */
+  /** Maximum builders at the same time. With 0, packages come only from binary caches. */
   readonly maxJobs: number;
   /** Maximum time for one builder, in seconds. */
   readonly builderTimeoutSeconds: number;
-  /** Maximum time for which a builder may say nothing, in seconds. */
+  /** Maximum time without output from a builder, in seconds. */
   readonly silentSeconds: number;
   /** Maximum bytes that one builder may log. */
   readonly logBytes: number;
-  /** Heap of an evaluation, in bytes. */
+  /** Maximum heap of an evaluation, in bytes. */
   readonly evaluationBytes: number;
 }
 
@@ -41,7 +41,7 @@ export class NixFolders {
     return join(this.store, "nix/store");
   }
 
-  /** Where builds keep what they need from being collected. */
+  /** The folder of links that keep store paths from being collected. */
   get roots(): string {
     return join(this.store, "nix/var/nix/gcroots/slipway");
   }
@@ -55,12 +55,12 @@ export class NixFolders {
     return join(this.#root, "cache");
   }
 
-  /** The file in which Nix keeps what it knows of the store. */
+  /** Nix's database of the store. */
   get database(): string {
     return join(this.store, "nix/var/nix/db/db.sqlite");
   }
 
-  /** What is kept of git repositories. */
+  /** The folder for copies of git repositories. */
   get repositories(): string {
     return join(this.#root, "repositories");
   }
@@ -75,7 +75,7 @@ export class NixFolders {
     return join(this.store, storePath);
   }
 
-  /** Creates all of them. */
+  /** Creates all folders. */
   async create(): Promise<void> {
     for (const folder of [this.store, this.home, this.cache, this.configuration]) {
       await mkdir(folder, { recursive: true });
@@ -85,7 +85,7 @@ export class NixFolders {
 
 /**
  * The environment of every Nix command. All settings are in `NIX_CONFIG`, and the host's configuration is not read.
- * Settings that a version of Nix does not know cause a warning only.
+ * Settings that a version of Nix does not know cause only a warning.
  *
  * Builds are sandboxed or fail: without `sandbox-fallback = false`, Nix silently builds without a sandbox where the host
  * lacks namespaces.

@@ -61,7 +61,7 @@ describe("why a package was not realised", () => {
   });
 });
 
-/** What texts were recorded with in place of the store and of files of the host. */
+/** The paths that stand for the store and for files of the host in the recorded texts. */
 const HIDDEN = ["/srv/slipway/nix/store", "/srv/files"];
 const TOO_LONG = /^its build took too long/;
 
@@ -113,7 +113,7 @@ describe.each(readNixTexts().map((texts) => [texts.version, texts] as const))("N
     const failure = realiseFailure(exitCode, stderr, HIDDEN);
     expect(failure.reason).toMatch(reason);
     expect(failure.reason).not.toContain("/srv");
-    // Then what was being built tells.
+    // The package is then known from what was being built.
     const isUnnamed = version.startsWith("2.34") ? reason === TOO_LONG : name === "noJobs";
     const names = named.split("|");
     if (isUnnamed) expect(failure.derivation).toBeUndefined();

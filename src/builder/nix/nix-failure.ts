@@ -3,7 +3,7 @@ import { RegistryError } from "../../oci/registry-error.ts";
 const STORE_PATH = /\/nix\/store\/[0-9a-df-np-sv-z]{32}-([A-Za-z0-9+._?=-]+)/g;
 const MAX_REASON_LENGTH = 1_000;
 
-/** What fails because something else did: what needs it, and all that was asked for. Nix says so last. */
+/** Messages about a failure that another failure caused. Nix prints them last. */
 const CONSEQUENCE =
   /^\d+ dependenc(?:y|ies) of |^Cannot build '[^']*'\. Reason: \d+ dependenc(?:y|ies) failed|^build of '[^']*', '.*' failed$/;
 const BUILD_STARTED = /^building '\/nix\/store\/[^-]+-([^']*)\.drv'\.\.\.$/gm;
@@ -16,8 +16,8 @@ const STATUS_REASONS: Readonly<Record<number, string>> = {
 };
 
 /**
- * Why an evaluation failed, by what Nix wrote: the text of its last `error:` paragraph, in which newer versions name the
- * cause. Without paths of this host.
+ * Why an evaluation failed: the text of the last `error:` paragraph that Nix wrote, in which newer versions name the
+ * cause. Has no paths of this host.
  */
 export function evaluationReason(stderr: string, hidden: readonly string[]): string {
   const paragraphs = errorParagraphs(stderr);
@@ -27,12 +27,12 @@ export function evaluationReason(stderr: string, hidden: readonly string[]): str
 
 /** A package that could not be realised, and why. */
 export interface RealiseFailure {
-  /** The name in the store, such as `hello-2.10`; absent when Nix names none, as 2.34 does when time has run out. */
+  /** The name in the store, such as `hello-2.10`; absent when Nix names none, as Nix 2.34 does after a time-out. */
   readonly derivation: string | undefined;
   readonly reason: string;
 }
 
-/** What `nix-store --realise` says about its failure, by its exit status and what it wrote. */
+/** Why `nix-store --realise` failed, by its exit status and its output. */
 export function realiseFailure(exitCode: number, stderr: string, hidden: readonly string[]): RealiseFailure {
   const paragraphs = errorParagraphs(stderr);
   const causes = paragraphs.filter((text) => text !== "" && !CONSEQUENCE.test(text));
@@ -43,14 +43,14 @@ export function realiseFailure(exitCode: number, stderr: string, hidden: readonl
   return { derivation, reason: known ?? cleaned(last === "" ? "its build failed" : last, hidden) };
 }
 
-/** Names of the packages whose builds `nix-store --realise` says that it started, in that order. */
+/** Names of the packages that `nix-store --realise` started to build, in that order, by its output. */
 export function startedBuilds(stderr: string): readonly string[] {
   return [...Bun.stripANSI(stderr).matchAll(BUILD_STARTED)].map(([, name = ""]) => name);
 }
 
 /**
- * Whether a command failed because a derivation is not in the store (2.34 says the second, older versions the first), or a
- * path went away while it needed it.
+ * Whether a command failed because a derivation is not in the store (Nix 2.34 prints the second text, older versions
+ * the first), or because a path was removed while the command needed it.
  */
 export function isStoreIncomplete(stderr: string): boolean {
   const text = Bun.stripANSI(stderr);
@@ -61,7 +61,7 @@ export function isStoreIncomplete(stderr: string): boolean {
   );
 }
 
-/** The failure of packages that there are, with the reason of each. */
+/** The error for packages that exist but failed, with the reason of each. */
 export function packagesFailed(reasons: ReadonlyMap<string, string>): RegistryError {
   const packages = [...reasons].map(([name, reason]) => ({ name, reason }));
   const names = packages.map(({ name }) => name).join(", ");
@@ -83,10 +83,10 @@ function errorParagraphs(stderr: string): readonly string[] {
 }
 
 function cleaned(text: string, hidden: readonly string[]): string {
-  // Where a build should have left its outputs.
+  // Without the paths where the build should have left its outputs.
   const short = text.replaceAll(/ at (["'])\/[^"']*\1| Output paths: \/.*$/g, "");
   let clean = short.replaceAll(STORE_PATH, "$1");
   for (const path of hidden) clean = clean.replaceAll(path, "");
-  // What is left of paths of this host.
+  // Shorten the remaining paths of this host.
   return clean.replaceAll(/(?<![\w.])\/(?:[\w.+-]+\/)+/g, "…/").slice(0, MAX_REASON_LENGTH);
 }

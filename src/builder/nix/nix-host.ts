@@ -9,7 +9,7 @@ import { tryBuild } from "./store/store-trial.ts";
 
 /** Options of a {@link NixHost}. */
 export interface NixHostOptions extends NixSettings {
-  /** Bytes that the store may take; what nothing needs is removed beyond them. */
+  /** Maximum bytes of the store. Beyond that, unused paths are removed. */
   readonly storeBytes: number;
 }
 
@@ -24,7 +24,7 @@ const VERSION_TIMEOUT_MS = 60_000;
 /** The installed Nix with its private store, which all package sets share. */
 export class NixHost implements AsyncDisposable {
   readonly store: NixStore;
-  /** Whether packages may come from binary caches. */
+  /** Whether packages can come from binary caches. */
   readonly usesCaches: boolean;
   readonly #options: NixHostOptions;
   readonly #runner: CommandRunner;
@@ -40,23 +40,23 @@ export class NixHost implements AsyncDisposable {
     this.#mode = onceSuccessful(() => this.#findMode());
   }
 
-  /** Why Nix cannot be run here at all; looked for each time. */
+  /** Why Nix cannot run here at all; `undefined` if it can. Checked on each call. */
   get absence(): string | undefined {
     const missing = PROGRAMS.filter((program) => this.#runner.find(program) === undefined);
     return missing.length === 0 ? undefined : `Nix is not installed: ${missing.join(", ")} not found`;
   }
 
-  /** Whether Nix works here, and whether it can build; found out once. */
+  /** Whether Nix works here, and whether it can build. Remembered once Nix works. */
   async mode(): Promise<NixMode> {
     const reason = this.absence;
     if (reason !== undefined) return { works: false, reason };
     const mode = await this.#mode();
-    // The reason may be gone the next time, such as a full disk.
+    // Try again next time: the reason, such as a full disk, may be gone by then.
     if (!mode.works) this.#mode = onceSuccessful(() => this.#findMode());
     return mode;
   }
 
-  /** {@link mode} for the start message. */
+  /** {@link mode}, as the start message shows it. */
   async available(): Promise<SourceAvailability> {
     try {
       const mode = await this.mode();
@@ -68,12 +68,12 @@ export class NixHost implements AsyncDisposable {
     }
   }
 
-  /** Removes what the store has too much of, in the background. */
+  /** Removes unused paths in the background if the store is too large. */
   tidy(): void {
     this.#keeper.tidy();
   }
 
-  /** Ends what runs in the background. */
+  /** Ends the work in the background. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#keeper[Symbol.asyncDispose]();
   }

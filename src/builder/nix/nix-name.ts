@@ -11,8 +11,8 @@ const PACKAGE_SETS: Readonly<Record<string, readonly string[]>> = {
 /**
  * Reads the components of a name after `nix/`, and its tag, which chooses the revision of the package set.
  *
- * A component is an attribute of the set, and dots lead into nested sets. What it means is found by evaluation, which
- * knows nothing of letter case; see resolve.nix.
+ * A component is an attribute of the set; dots lead into nested sets. The evaluation finds what it means, regardless of
+ * letter case; see resolve.nix.
  *
  * @throws {RegistryError} `package-unknown` when the name contains no package, or too many
  */
@@ -29,7 +29,7 @@ export function readNixName(
   };
 }
 
-/** Components of repository names are; this says that nothing else ever reaches an evaluation. */
+/** Holds for all components of repository names. The check makes sure that nothing else ever reaches an evaluation. */
 function isAttributePath(name: string): boolean {
   return /^[A-Za-z0-9_]+(?:[._-]+[A-Za-z0-9_]+)*$/.test(name) && name.length <= 255;
 }

@@ -3,13 +3,13 @@ import { packageUrl } from "../sbom.ts";
 import type { EvaluatedPackage } from "./evaluation/evaluation.ts";
 import type { StorePathInfo } from "./store/nix-store.ts";
 
-/** What comes before a path's name: `/nix/store/`, the hash, and a hyphen. */
+/** Length of what comes before a path's name: `/nix/store/`, the hash and a hyphen. */
 const PREFIX_LENGTH = "/nix/store/".length + 32 + 1;
 
-/** The place of a store path in an image. */
+/** The role of a store path in an image. */
 export type NixPlace = Pick<Part, "base" | "requested">;
 
-/** What an evaluation knows of a package besides its path. */
+/** Facts about a package that only its evaluation has. */
 export type PackageFacts = Pick<EvaluatedPackage, "license" | "homepage">;
 
 /** A store path as a part of an image; the path is its id. */
@@ -34,7 +34,9 @@ export function nixPart(
   };
 }
 
-/** What comes before the first `-` that no letter follows, as `builtins.parseDrvName` splits names. */
+/**
+ * The part of a label before the first `-` that is not followed by a letter, as `builtins.parseDrvName` splits names.
+ */
 function nameWithoutVersion(label: string): string {
   const at = label.search(/-[^A-Za-z]/);
   return at < 0 ? label : label.slice(0, at);

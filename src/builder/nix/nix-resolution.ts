@@ -18,22 +18,22 @@ import type { TreeEntry } from "./store/read-tree.ts";
 import type { RecordedPath, StoreLedger } from "./store/store-ledger.ts";
 import type { StoreReader } from "./store/store-reader.ts";
 
-/** Nix sets all times in a store to this one. */
+/** The time that Nix gives all files in a store. */
 const CREATED_AT = new Date(1_000);
 const COLLISIONS_LOGGED = 10;
 
 /** What a request means. */
 export interface ResolvedClosure {
-  /** The packages that were named, and those that leading components add. */
+  /** The named packages, and those that leading components add. */
   readonly requested: readonly EvaluatedPackage[];
   /** The packages of every image. */
   readonly included: readonly EvaluatedPackage[];
   /** All paths, in ascending order. */
   readonly closure: readonly RecordedPath[];
-  /** What the packages come from, for the lock. */
+  /** Where the packages come from, for the lock. */
   readonly origin: Readonly<Record<string, unknown>>;
   readonly system: string;
-  /** Of the packages of the set, if that is asked for. */
+  /** Popularity of the set's packages, if the configuration asks for it. */
   readonly popularity?: Popularity | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface NixResolutionParts {
   readonly log: Logger;
 }
 
-/** The store paths of an image. They are brought into the store only for the layers that have to be made. */
+/** The store paths of an image. They are put into the store only for layers that must be made. */
 export class NixResolution implements Resolution {
   readonly packages: readonly string[];
   readonly parts: readonly Part[];
@@ -117,7 +117,7 @@ export class NixResolution implements Resolution {
     await this.#parts.supply[Symbol.asyncDispose]();
   }
 
-  /** Of paths of the closure: from the ledger; only those that it does not have from the store. */
+  /** The trees of paths of the closure. Reads from the store only those that the ledger does not have. */
   async #trees(
     paths: readonly string[],
     signal: AbortSignal,
@@ -140,7 +140,7 @@ export class NixResolution implements Resolution {
   }
 }
 
-/** What an image depends on, without what differs between hosts that build the same. */
+/** Everything that an image depends on, without what differs between hosts that build the same image. */
 function lockInputs({ requested, included, closure, origin, system }: ResolvedClosure) {
   const outputs = [...requested, ...included].map(({ attribute, output, path, priority }) => ({
     attribute,
@@ -162,7 +162,7 @@ function lockInputs({ requested, included, closure, origin, system }: ResolvedCl
   };
 }
 
-/** The paths that `from` refer to, directly or not, and themselves. */
+/** The paths in `from`, and all that they refer to, directly or not. */
 function reachable(from: readonly string[], infos: ReadonlyMap<string, RecordedPath>): ReadonlySet<string> {
   const found = new Set(from);
   for (const path of found) for (const other of infos.get(path)?.references ?? []) found.add(other);

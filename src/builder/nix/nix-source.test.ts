@@ -32,7 +32,7 @@ const LONG_MS = 300_000;
 
 setDefaultTimeout(LONG_MS);
 
-/** Labels of the parts that names stand for, or the fault and its detail. */
+/** Labels of the parts that names resolve to, or the fault and its detail. */
 async function resolve({ source }: TestSource, ...names: readonly string[]) {
   try {
     const request = source.read(names, parseTag("latest"), AMD64);

@@ -38,7 +38,7 @@ export interface NixSourceOptions extends PackageSetOptions {
   readonly arguments: Readonly<Record<string, unknown>>;
   /** Attributes of the packages in every image. */
   readonly include: readonly string[];
-  /** Whether the set's own popularity data is wanted. */
+  /** Whether to use the set's own popularity data. */
   readonly popularity: boolean;
   /** Maximum time for one evaluation, in seconds. */
   readonly evaluationSeconds: number;
@@ -59,10 +59,10 @@ export interface NixSourceParts {
   readonly clock?: Clock;
 }
 
-/** What names mean in a state of the set. */
+/** The packages that names mean in one state of the set. */
 interface Evaluated {
   readonly state: SetState;
-  /** Those asked for, then those of every image. */
+  /** The requested packages, then those of every image. */
   readonly packages: readonly EvaluatedPackage[];
 }
 
@@ -121,7 +121,7 @@ export class NixSource implements PackageSource {
     signal.throwIfAborted();
     progress({ kind: "resolve-started", packages: request.packages });
     this.#requireNix();
-    // Whether it can build is found out meanwhile; who realises packages asks again.
+    // Start to find out whether Nix can build. Code that realises packages waits for the answer and gets any error.
     this.#parts.host.mode().catch(() => {});
     const system = systemOf(request.platform);
     const { state, packages } = await this.#evaluate(request, system, signal);
@@ -163,7 +163,7 @@ export class NixSource implements PackageSource {
     if (absence !== undefined) throw new RegistryError("build-unavailable", absence);
   }
 
-  /** What names mean: from an earlier evaluation of the same set, or from a new one. */
+  /** The packages that names mean, from an earlier evaluation of the same set or from a new one. */
   async #evaluate(request: PackageRequest, system: string, signal: AbortSignal): Promise<Evaluated> {
     const state = await this.#set.current(request.revision, signal);
     const packages = await this.#answers.find({ ...this.#question(request, system), narHash: state.narHash });
@@ -210,7 +210,7 @@ export class NixSource implements PackageSource {
     return new PathSupply({ packages, evaluateAgain, maxFetchedBytes }, { host, ledger: this.#paths, log });
   }
 
-  /** The closure of packages as it is recorded; if it is not, the packages are realised first. */
+  /** The recorded closure of packages. If it is not recorded, realises the packages first. */
   async #closure(
     packages: readonly EvaluatedPackage[],
     supply: PathSupply,
@@ -228,7 +228,7 @@ export class NixSource implements PackageSource {
   }
 
   /**
-   * The bytes of a closure.
+   * The size of a closure in bytes.
    *
    * @throws {RegistryError} `build-failed`
    */

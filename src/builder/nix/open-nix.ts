@@ -32,7 +32,7 @@ export type NixOriginOptions =
 /** All package sets, which share one Nix and its store. */
 export interface NixOptions extends NixHostOptions {
   readonly sets: readonly NixSetOptions[];
-  /** Whether the sets' own popularity data is wanted. */
+  /** Whether to use the sets' own popularity data. */
   readonly popularity: boolean;
   /** How long a tag of a remote set keeps its meaning, in seconds. */
   readonly refreshSeconds: number;
@@ -52,7 +52,7 @@ export interface NixParts {
   readonly clock?: Clock;
 }
 
-/** The sources of several package sets. Disposing of them ends what runs in the background. */
+/** The sources of several package sets. Disposing of them ends the work in the background. */
 export interface NixSources extends AsyncDisposable {
   readonly sources: readonly NixSource[];
 }

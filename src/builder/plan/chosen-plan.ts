@@ -11,7 +11,7 @@ import {
 } from "./popularity.ts";
 import { sizePlan } from "./size-plan.ts";
 
-/** Which plan is used, and with what data. */
+/** Which plan to use, and with which data. */
 export interface PlanChoice {
   readonly plan: "size" | "nixery";
   /** File or URL of popularity data in Nixery's format, or `set` for that of the source's own packages. */
@@ -21,10 +21,10 @@ export interface PlanChoice {
 const FETCH_TIMEOUT_MS = 30_000;
 
 /**
- * The plan that is chosen, with its popularity data. If a server does not give the data, that is logged, and the plan
- * works without; the lock of an image says which data decided.
+ * The chosen plan with its popularity data. If a server does not send the data, logs that and uses the plan without it.
+ * An image's lock records which data was used.
  *
- * @throws {PopularityError} if a file cannot be read, or is no popularity data
+ * @throws {PopularityError} if a file cannot be read or is not popularity data
  */
 export async function openChosenPlan({ plan, popularity }: PlanChoice, log: Logger): Promise<LayerPlan> {
   if (plan === "size") return sizePlan;

@@ -7,7 +7,7 @@ const graphs: fc.Arbitrary<Graph> = fc
   .array(fc.array(fc.nat(), { maxLength: 4 }), { minLength: 1, maxLength: 25 })
   .map((drawn) => drawn.map((targets) => targets.map((target) => target % drawn.length)));
 
-/** The nodes that `root` reaches when `without` is taken away. */
+/** The nodes that `root` reaches when the node `without` is removed. */
 function reached(graph: Graph, root: number, without = UNREACHABLE): ReadonlySet<number> {
   return new Set(
     root === without

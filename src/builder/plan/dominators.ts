@@ -1,18 +1,18 @@
 import { finishingOrder, type Graph, reversed } from "./graph.ts";
 
-/** A node that cannot be reached from the root has no dominator. */
+/** Stands for the missing dominator of a node that the root does not reach. */
 export const UNREACHABLE = -1;
 
 /**
- * The immediate dominator of each node, when all walks start at `root`; {@link UNREACHABLE} for a node that no walk meets.
- * The root's is the root itself.
+ * The immediate dominator of each node for walks from `root`; {@link UNREACHABLE} for a node that no walk reaches. The
+ * root's dominator is the root itself.
  *
- * Starts from the first walk found to each node, and moves a node's dominator up to where the walks through all its
+ * Starts with the first walk found to each node. Then moves each node's dominator up to where the walks through all its
  * predecessors join, until nothing moves.
  */
 export function immediateDominators(graph: Graph, root: number): readonly number[] {
   const order = finishingOrder(graph, root);
-  // From the root down, so that a graph without cycles is done in one round.
+  // From the root down, so that a graph without cycles needs one round.
   const downwards = order.toReversed().slice(1);
   const rank = new Array<number>(graph.length).fill(UNREACHABLE);
   for (const [index, node] of order.entries()) rank[node] = index;
@@ -32,14 +32,14 @@ export function immediateDominators(graph: Graph, root: number): readonly number
   return dominators;
 }
 
-/** Where the dominators of `nodes` join; nodes without one yet do not count. */
+/** Where the dominators of `nodes` join. Ignores nodes that have none yet. */
 function joinOf(nodes: readonly number[], dominators: readonly number[], rank: readonly number[]): number {
   let joined = UNREACHABLE;
   for (const node of nodes) {
     if (dominators[node] === UNREACHABLE) continue;
     let other = node;
     while (joined !== UNREACHABLE && joined !== other) {
-      // A dominator finishes later than what it dominates.
+      // A dominator finishes later than the nodes that it dominates.
       if ((rank[joined] ?? 0) < (rank[other] ?? 0)) joined = dominators[joined] ?? UNREACHABLE;
       else other = dominators[other] ?? UNREACHABLE;
     }

@@ -1,7 +1,10 @@
-/** A directed graph: each node's successors, as indexes of other nodes. Functions on it may meet any depth: none recurses. */
+/**
+ * A directed graph: the successors of each node, as indexes. A graph can have any depth, so functions on it must not
+ * recurse.
+ */
 export type Graph = readonly (readonly number[])[];
 
-/** The nodes that `root` reaches, each after all that was first met through it (depth first), the root last. */
+/** The nodes that `root` reaches, in the order in which a depth-first search finishes them; the root is last. */
 export function finishingOrder(graph: Graph, root: number): readonly number[] {
   const order: number[] = [];
   const met = new Set([root]);
@@ -29,9 +32,9 @@ export function reversed(graph: Graph): Graph {
 }
 
 /**
- * For each node, the sum of `weights` over the node itself and all that it reaches, each counted once.
+ * For each node, the sum of `weights` of the node itself and all nodes that it reaches, each counted once.
  *
- * Takes a bit of memory for each pair of nodes.
+ * Uses one bit of memory for each pair of nodes.
  */
 export function reachableWeights(graph: Graph, weights: readonly number[]): readonly number[] {
   const sums = new Array<number>(graph.length).fill(0);
@@ -48,7 +51,7 @@ export function reachableWeights(graph: Graph, weights: readonly number[]): read
   return sums;
 }
 
-/** The nodes in groups that reach each other, mostly of one node. A group comes before those that it reaches. */
+/** Groups of nodes that reach each other; most have one node. A group comes before the groups that it reaches. */
 function cycles(graph: Graph): readonly (readonly number[])[] {
   const root = graph.length;
   const order = finishingOrder([...graph, [...graph.keys()]], root)

@@ -5,18 +5,18 @@ import type { Popularity } from "./popularity.ts";
 export interface PlanPart {
   /** Unique among the parts of one plan. A planner orders parts by it. */
   readonly id: string;
-  /** The part's name without its version: what stays when the part is updated. */
+  /** The part's name without its version, so an update does not change it. */
   readonly bucket: string;
   readonly sizeBytes: number;
   /** Whether it is in every image of its source. */
   readonly base: boolean;
-  /** Ids of the parts that it refers to; others than those of the plan count for nothing. */
+  /** Ids of the parts that it refers to. Ids that are not in the plan are ignored. */
   readonly references?: readonly string[];
-  /** Whether the image was asked for by this part's name; the other parts are there because of references. */
+  /** Whether the image's name names this part. The other parts are there because something refers to them. */
   readonly requested?: boolean;
 }
 
-/** The parts of each layer: no group is empty, and a group has its parts in ascending order of id. */
+/** The parts of each layer. No group is empty, and the parts of a group are in ascending order of id. */
 export type PartGroups<Part> = readonly (readonly Part[])[];
 
 /**
@@ -27,13 +27,13 @@ export type PartGroups<Part> = readonly (readonly Part[])[];
 export interface LayerPlan {
   /** Its name in settings and locks. */
   readonly kind: string;
-  /** Changes whenever the same parts may be grouped in another way. */
+  /** Changes whenever the same parts could be grouped differently. */
   readonly formatVersion: number;
-  /** Digest of the popularity data that decides with the parts; absent if nothing but the parts decides. */
+  /** Digest of the popularity data that the plan uses; absent if it depends only on the parts. */
   readonly popularityDigest?: Digest | undefined;
-  /** This plan for parts whose source has popularity data of its own; absent if such data does not count. */
+  /** This plan with the popularity data of the parts' own source; absent if the plan does not use such data. */
   readonly withPopularity?: (popularity: Popularity) => LayerPlan;
 
-  /** At most `budget` groups, lowest layer first; `budget` is a whole number from 1 on. */
+  /** Groups the parts into at most `budget` groups, lowest layer first; `budget` is a whole number of at least 1. */
   plan<Part extends PlanPart>(parts: readonly Part[], budget: number): PartGroups<Part>;
 }

@@ -7,7 +7,7 @@ import type { PlanPart } from "./layer-plan.ts";
 import { nixeryGroups, nixeryPlan } from "./nixery-plan.ts";
 import { NO_POPULARITY, type Popularity, parsePopularity } from "./popularity.ts";
 
-/** What the real Nixery answered: its input, and the layers it made of it. */
+/** A recorded case of the real Nixery: the input, and the layers that it made. */
 interface Vector {
   readonly budget: number;
   readonly popularity: Readonly<Record<string, number>>;
@@ -47,7 +47,7 @@ function part(id: string, more: Partial<PlanPart> = {}): PlanPart {
   return { id, bucket: id, sizeBytes: 1, base: false, ...more };
 }
 
-/** The ids of each group, whatever the order of the groups. */
+/** The ids of each group, in an order that does not depend on the order of the groups. */
 function groupsOf(parts: readonly PlanPart[], popularity: Popularity): readonly string[] {
   return idsOf(nixeryPlan(popularity).plan(parts, 94)).toSorted();
 }

@@ -5,23 +5,23 @@ import { type Popularity, popularityName } from "./popularity.ts";
 
 /** A group as Nixery makes it. */
 export interface NixeryGroup<Part> {
-  /** In Nixery's order, of which its layer keys are made: merged groups one after the other. */
+  /** In Nixery's order, from which it makes layer keys: merged groups one after the other. */
   readonly parts: readonly Part[];
-  /** Its merge rating; 64 bits, as Nixery counts. */
+  /** Its merge rating, in 64 bits as in Nixery. */
   readonly rating: bigint;
 }
 
-/** Parts whose closure is larger than this, or that are at least this popular, head a group of their own. */
+/** A part whose closure is larger than this, or that is at least this popular, starts a group. */
 const BIG_CLOSURE_BYTES = 100_000_000;
 const POPULAR = 100n;
 
-/** Parts of every image of Nixery's, more popular than anything. */
+/** Parts that Nixery adds to every image. They count as more popular than anything else. */
 const EVERYWHERE = /^(?:nss-cacert|iana-etc)/;
 const EVERYWHERE_POPULARITY = 500_000n;
 
 /**
- * The plan of Nixery: a part is grouped with the parts that only it needs, and the groups with the lowest rating, popularity
- * times size, are merged into one.
+ * Nixery's plan. A part is grouped with the parts that only it needs. Groups are rated by popularity times size, and
+ * those with the lowest ratings are merged into one.
  */
 export function nixeryPlan(popularity: Popularity): LayerPlan {
   return {
@@ -39,8 +39,8 @@ export function nixeryPlan(popularity: Popularity): LayerPlan {
 /**
  * At most `budget` (at least 1) groups in ascending order of rating, as Nixery makes them.
  *
- * Where the real one leaves the outcome to chance, ids decide: among equal ratings the lowest first. A part to which
- * nothing requested leads is a group of its own; the real one never has such parts.
+ * Where the real Nixery leaves the outcome to chance, ids decide: among equal ratings, the lowest id comes first. A
+ * part that no requested part leads to is a separate group; the real Nixery never has such parts.
  */
 export function nixeryGroups<Part extends PlanPart>(
   parts: readonly Part[],
@@ -80,8 +80,8 @@ function popularityOf({ id }: PlanPart, { counts }: Popularity): bigint {
 }
 
 /**
- * Divides the nodes: each goes to the first node through which all walks to it pass, when walks start at any of `starts`. A
- * node that no walk meets is alone.
+ * Divides the nodes by their head: the first node that all walks to them pass, when walks start at any of `starts`. A
+ * node that no walk reaches is alone.
  */
 function membersByHead(
   references: Graph,
@@ -91,7 +91,7 @@ function membersByHead(
   const graph = [...references, starts];
   const dominators = immediateDominators(graph, root);
   const heads = references.map((_, node) => node);
-  // A dominator comes before what it dominates.
+  // A dominator comes before the nodes that it dominates.
   for (const node of finishingOrder(graph, root).toReversed().slice(1)) {
     const dominator = dominators[node] ?? root;
     if (dominator !== root) heads[node] = heads[dominator] ?? node;

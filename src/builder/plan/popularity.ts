@@ -1,11 +1,11 @@
 import { type Digest, digestOf } from "../../oci/digest.ts";
 import type { PlanPart } from "./layer-plan.ts";
 
-/** How often other packages refer to each package; decides in Nixery's plan. */
+/** How often other packages refer to each package. Nixery's plan uses it. */
 export interface Popularity {
-  /** By name with version, as {@link popularityName} has it. */
+  /** Counts by name with version, as {@link popularityName} gives it. */
   readonly counts: ReadonlyMap<string, number>;
-  /** Of the canonical data: equal counts have equal digests, wherever they come from. A lock holds it. */
+  /** Digest of the canonical data, recorded in locks. Equal counts have equal digests, wherever they come from. */
   readonly digest: Digest;
 }
 
@@ -14,22 +14,22 @@ export class PopularityError extends Error {
   override readonly name = "PopularityError";
 }
 
-/** How much popularity data is accepted. */
+/** Limits of popularity data. */
 export interface PopularityLimits {
   readonly bytes: number;
   readonly entries: number;
 }
 
-/** Of a file with popularity data. */
+/** Maximum size of a file with popularity data. */
 export const MAX_POPULARITY_BYTES = 32 << 20;
 
 const LIMITS: PopularityLimits = { bytes: MAX_POPULARITY_BYTES, entries: 500_000 };
 
-/** No data: every package is as popular as the others. */
+/** No data: all packages are equally popular. */
 export const NO_POPULARITY: Popularity = createPopularity(new Map());
 
 /**
- * Popularity data in Nixery's format: a JSON object of names and whole numbers from 0 on.
+ * Parses popularity data in Nixery's format: a JSON object of names and whole numbers of at least 0.
  *
  * @throws {PopularityError} if it has another form, or exceeds `limits`
  */
@@ -43,8 +43,8 @@ export function parsePopularity(text: string, limits = LIMITS): Popularity {
 }
 
 /**
- * Popularity of the parts of a package set among themselves: how many of them refer to each, itself not counted. Parts
- * that no other part refers to are left out, as Nixery's data leaves out what it counts once.
+ * Counts how many parts of a package set refer to each other part. Leaves out parts that no other part refers to, as
+ * Nixery's data leaves out names that it counts once.
  */
 export function countReferences(parts: Iterable<PlanPart>): Popularity {
   const names = new Map<string, string>();
@@ -63,7 +63,7 @@ export function countReferences(parts: Iterable<PlanPart>): Popularity {
   return createPopularity(counts);
 }
 
-/** The name under which popularity data counts a part: of a Nix store path, what follows the hash; else the id. */
+/** The name of a part in popularity data: for a Nix store path, the text after the hash; otherwise the id. */
 export function popularityName(id: string): string {
   return id.replace(/^\/nix\/store\/[0-9a-z]+-/, "");
 }
@@ -88,7 +88,7 @@ function checkedCount(name: string, count: unknown): number {
 }
 
 function createPopularity(counts: ReadonlyMap<string, number>): Popularity {
-  // Text by hand, because an object would put names that are numbers first.
+  // Written by hand, because an object would put names that are numbers first.
   const members = [...counts.keys()]
     .toSorted()
     .map((name) => `${JSON.stringify(name)}:${counts.get(name) ?? 0}`);

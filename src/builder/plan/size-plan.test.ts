@@ -10,7 +10,7 @@ function part(id: string, sizeBytes: number, base = false): PlanPart {
 
 const groupsOf = (parts: readonly PlanPart[], budget: number) => idsOf(sizePlan.plan(parts, budget));
 
-/** The groups of `after` that `before` has not. */
+/** The groups of `after` that are not in `before`. */
 function newGroups(
   before: readonly PlanPart[],
   after: readonly PlanPart[],
@@ -22,7 +22,7 @@ function newGroups(
 
 const holds = (group: string, id: string) => group.split(" ").includes(id);
 
-/** How many groups the parts of the newcomer's class may have, and whether they have one each. */
+/** How many groups the parts of the newcomer's class can have, and whether each part has its own. */
 function room(parts: readonly PlanPart[], newcomer: PlanPart, budget: number) {
   const base = parts.filter((one) => one.base);
   const baseBudget = Math.max(1, Math.floor(budget / 8));
@@ -82,7 +82,7 @@ describe("the plan by size", () => {
         if (newcomer === undefined) return;
         const { taken, budget: classBudget } = room(others, newcomer, budget);
         fc.pre(taken !== classBudget);
-        // A new base part may also take a layer from the other parts.
+        // A new base part can also take a layer from the other parts.
         const changed = newGroups(others, [newcomer, ...others], budget).filter(
           (group) => !newcomer.base || !others.some((one) => !one.base && holds(group, one.id)),
         );
@@ -113,7 +113,7 @@ describe("the plan by size", () => {
     fc.assert(
       fc.property(cases, ([parts, budget]) => {
         const [old, ...others] = parts as [PlanPart, ...PlanPart[]];
-        // Among equal parts of one name the id decides; it may be in another layer after the update.
+        // Among equal parts of one name the id decides, so the part can be in another layer after the update.
         fc.pre(!others.some((one) => one.sizeBytes === old.sizeBytes && one.bucket === old.bucket));
         const updated = { ...old, id: `${old.bucket}-new` };
         const changed = newGroups(parts, [updated, ...others], budget);

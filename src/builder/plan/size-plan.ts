@@ -1,17 +1,18 @@
 import { digestOf, encodedOf } from "../../oci/digest.ts";
 import type { LayerPlan, PartGroups, PlanPart } from "./layer-plan.ts";
 
-/** The part of the budget that base parts get, and the part of each class's budget that is for buckets. */
+/** The share of the budget for base parts, and the share of each class's budget for buckets. */
 const BASE_SHARE = 1 / 8;
 const BUCKET_SHARE = 1 / 4;
 
 /**
- * The default plan: as many layers as the budget allows, and the largest parts alone.
+ * The default plan: uses as many layers as the budget allows, and gives each of the largest parts its own layer.
  *
- * Base parts come first and share an eighth of the budget, so their layers are the same in every image; the other parts
- * have the rest of it. Within its budget each part has a layer of its own. Beyond it, only the largest do. The
- * others share buckets, a quarter of the budget, chosen by a hash of their name without the version. So one more part
- * changes its own layer and at most one bucket besides, and an update changes one layer, unless it changes who is large.
+ * There are two classes. Base parts come first and get an eighth of the budget, so their layers are the same in every
+ * image. The other parts get the rest. If a class has no more parts than its budget, each part has its own layer.
+ * Otherwise only the largest do. The others share buckets, a quarter of the budget, chosen by a hash of their name
+ * without the version. So an additional part changes its own layer and at most one bucket. An update changes one layer,
+ * unless it changes which parts are the largest.
  */
 export const sizePlan: LayerPlan = {
   kind: "size",
@@ -50,7 +51,9 @@ function bucketOf(name: string, bucketCount: number): number {
   return Number.parseInt(encodedOf(digestOf(name)).slice(0, 8), 16) % bucketCount;
 }
 
-/** Largest first. Among equals the name decides before the id, which may change with the version. */
+/**
+ * Sorts the largest first. Among equals, the name decides before the id, because the id can change with the version.
+ */
 function bySize(left: PlanPart, right: PlanPart): number {
   if (left.sizeBytes !== right.sizeBytes) return right.sizeBytes - left.sizeBytes;
   if (left.bucket !== right.bucket) return left.bucket < right.bucket ? -1 : 1;

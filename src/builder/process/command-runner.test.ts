@@ -5,7 +5,7 @@ import { createLogger } from "../../log.ts";
 import { CommandError, CommandRunner } from "./command-runner.ts";
 
 const TIMEOUT = { timeoutMs: 60_000 };
-/** Prints the numbers of two processes that stay, the second in the background. */
+/** A command that prints the ids of two processes that keep running, the second in the background. */
 const STAYING = ["sh", "-c", "sleep 600 & echo $$ $!; sleep 600"];
 
 setDefaultTimeout(60_000);
@@ -18,7 +18,7 @@ function runner(environment: Record<string, string> = {}, graceMs = 60_000): Com
   });
 }
 
-/** The lines of a script that is stopped at its first line, up to its end. */
+/** Runs a script and stops it after its first line; resolves to all lines that it prints. */
 async function linesUntilStopped(runner: CommandRunner, script: string): Promise<readonly string[]> {
   const abort = new AbortController();
   const lines: string[] = [];
@@ -36,13 +36,13 @@ async function haveEnded(pids: readonly number[]): Promise<void> {
   await eventually(() => !pids.some(isRunning));
 }
 
-/** A process that has ended may keep its number until its parent asks for it. */
+/** Whether a process runs. One that has ended can keep its id until its parent reads its exit status. */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch (cause) {
-    // A system without /proc.
+    // No such process, unless the system has no /proc.
     return (cause as NodeJS.ErrnoException).code === "ENOENT" && process.platform !== "linux";
   }
 }

@@ -19,7 +19,7 @@ export interface CommandOptions {
 export interface CommandResult {
   readonly exitCode: number;
   readonly stdout: string;
-  /** The end, if there was much of it. */
+  /** Standard error; only the end if it is long. */
   readonly stderr: string;
 }
 
@@ -63,8 +63,8 @@ export class CommandRunner {
   #startedCount = 0;
 
   /**
-   * Passes only the search path, the home folder and the proxies of `environment` to commands. A command that is stopped
-   * is asked to end (SIGTERM), and killed `graceMs` later.
+   * Passes only the search path, the home folder and the proxies of `environment` to commands. To stop a command, sends
+   * SIGTERM, and kills it `graceMs` later.
    */
   constructor(options: {
     readonly environment: Readonly<Record<string, string | undefined>>;
@@ -103,7 +103,7 @@ export class CommandRunner {
   }
 
   /**
-   * Streams the standard output of a command. The stream ends only if the command succeeded.
+   * Streams the standard output of a command. The stream ends normally only if the command succeeds.
    *
    * If the consumer stops early, the command is stopped.
    *
@@ -193,7 +193,7 @@ async function readAll(stream: Readable, stop: () => void): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** The end of what it writes: it says why a command failed, whatever came before. */
+/** The end of a command's output, which is where it says why it failed. */
 async function readTail(stream: Readable): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -212,7 +212,7 @@ async function readLines(stream: Readable, onLine: (line: string) => void): Prom
   let partial = "";
   for await (const chunk of stream) {
     const lines = (partial + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
-    // Limit lines that never end.
+    // Limit the memory for a line that never ends.
     partial = (lines.pop() ?? "").slice(0, 1 << 16);
     for (const line of lines) onLine(line);
   }

@@ -4,7 +4,7 @@ interface Drainable {
   off(event: "drain" | "close", listener: () => void): unknown;
 }
 
-/** Resolves when a full stream accepts more, or was closed; leaves no listener behind. */
+/** Resolves when a full stream accepts more data or is closed. Removes its listeners. */
 export function drained(stream: Drainable): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const done = (): void => {

@@ -1,6 +1,6 @@
 import type { CommandRunner } from "./command-runner.ts";
 
-/** The command, run so that builds and requests come first, where `nice` is installed. */
+/** The command at low priority, so that builds and requests come first. Unchanged if `nice` is not installed. */
 export function atLowPriority(
   runner: Pick<CommandRunner, "find">,
   command: readonly string[],

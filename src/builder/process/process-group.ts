@@ -1,16 +1,19 @@
 import type { ChildProcess } from "node:child_process";
 import { descendantsOf } from "./descendants.ts";
 
-/** Nix misses a signal that comes just before it begins to wait for a builder. */
+/**
+ * Time between two SIGTERMs, in milliseconds. Nix misses a signal that arrives just before it starts to wait for a
+ * builder.
+ */
 const ASK_AGAIN_MS = 500;
 
 /**
- * A function that stops a command and everything it started, which is a process group of its own: it asks them to end
- * (SIGTERM), again and again, so that a command can end what runs elsewhere on its behalf, and kills them `graceMs` later, with those that
- * it started in other groups, as Nix starts its builders.
+ * A function that stops a command, which leads a process group, and everything it started. It sends SIGTERM to the
+ * group repeatedly, so that the command can end its processes in other groups. After `graceMs` it kills the group, and
+ * the command's descendants in other groups, such as Nix's builders.
  *
- * Works as long as the command's outputs are open: its children may outlive it and keep them open. Once they are closed,
- * the number of its group may belong to other processes.
+ * Works as long as the command's outputs are open; children that outlive the command keep them open. After that, the id
+ * of the group can belong to other processes.
  */
 export function groupStopper(child: ChildProcess, graceMs: number): () => void {
   let isClosed = false;
@@ -26,12 +29,12 @@ export function groupStopper(child: ChildProcess, graceMs: number): () => void {
     try {
       process.kill(target, name);
     } catch (cause) {
-      // They have all ended already.
+      // All of them have ended already.
       if ((cause as NodeJS.ErrnoException).code !== "ESRCH") throw cause;
     }
   };
   const killAll = async (pid: number) => {
-    // Found before the command ends, which would leave them without a parent.
+    // Find the descendants before the command ends, because they then lose their parent.
     const others = await descendantsOf(pid);
     for (const target of [-pid, ...others]) signal(target, "SIGKILL");
   };

@@ -12,7 +12,7 @@ it("refuses a body for which there is no memory, until another one is done", () 
   const bodies = new BodyMemory(11 * MEBIBYTE);
   const open = Array.from({ length: 8 }, () => bodies.open(100 * MEBIBYTE));
   expect(() => bodies.open(undefined)).toThrow("too many pushes");
-  // One of less than that is charged for what it has.
+  // A smaller body is charged only for its own size.
   using _small = bodies.open(MEBIBYTE);
   open[0]?.[Symbol.dispose]();
   using _next = bodies.open(undefined);
@@ -43,7 +43,7 @@ it("charges nothing while waiting for the client, and refuses what arrives when 
   expect(() => bodies.open(undefined)).toThrow("too many pushes");
   await expect(begun[0]?.arrived()).rejects.toThrow("too many pushes");
   for (const body of open) body[Symbol.dispose]();
-  // Two take 8 MiB, and the reserve is less than a third one takes.
+  // Two take 8 MiB, and the reserve is smaller than the share of a third.
   await begun[1]?.arrived();
   await begun[2]?.arrived();
   await expect(begun[0]?.arrived()).rejects.toThrow("too many pushes");

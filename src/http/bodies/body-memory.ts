@@ -4,7 +4,7 @@ import type { MemoryRoom } from "./memory-room.ts";
 
 /** Bytes of a body that Bun receives before anyone reads it. */
 const UNREAD_BYTES = 1.25 * 1024 * 1024;
-/** Bytes that a body takes while it is read: its chunk, the next one, and what Bun receives behind them. */
+/** Bytes that a body takes while it is read: its chunk, the next chunk, and the bytes that Bun receives after them. */
 const READ_BYTES = 4 * 1024 * 1024;
 /** A body of at most this many bytes is read at once, without waiting for a turn. */
 const SMALL_BYTES = 64 * 1024;
@@ -19,7 +19,7 @@ const TURN_MS = 2_000;
 /** Share of the memory that is reserved for bodies that have begun, out of reach for new ones. */
 const RESERVE = 0.15;
 
-/** Share of the memory that new bodies may take even when the server uses more memory for other things than it should. */
+/** Share of the memory that new bodies may always take, even if the rest of the server uses too much memory. */
 const ASSURED = 1 / 2;
 
 /** When a refused client may try again. */
@@ -27,11 +27,11 @@ const RETRY_AFTER_SECONDS = 2;
 
 /** The share of {@link BodyMemory} that one body takes until it is disposed of. */
 export interface BodyShare extends Disposable {
-  /** Whether it was disposed of; it can no longer be used then. */
+  /** Whether it was disposed of. It can then no longer be used. */
   readonly isClosed: boolean;
   /** Waits until it is the body's turn to be read. */
   begin(): Promise<void>;
-  /** Call this when you ask for a chunk: until it arrives, another body may be read instead. */
+  /** Call this when you request a chunk: until it arrives, another body can be read. */
   listen(): void;
   /**
    * Call this when the chunk has arrived; waits for a new turn if another body took this one.
@@ -39,9 +39,12 @@ export interface BodyShare extends Disposable {
    * @throws {RegistryError} `too-many-requests` if there is no memory for the body
    */
   arrived(): Promise<void>;
-  /** Call this when the chunk is processed: if others wait and this body was read for long, another one gets its turn. */
+  /**
+   * Call this when the chunk is processed. If others wait and this body has been read for long, another one gets a
+   * turn.
+   */
   pass(): void;
-  /** Call this to leave the next chunk unread for long: another body gets its turn at once. */
+  /** Call this before you leave the next chunk unread for long: another body gets a turn at once. */
   rest(): void;
 }
 
@@ -53,7 +56,7 @@ interface Account {
   isClosed: boolean;
   hasTurn: boolean;
   turnSince: number;
-  /** When its client was waited for last. */
+  /** When the last wait for its client began. */
   listeningSince: number;
   /** Whether its client took long for the last chunk. */
   isSlow: boolean;
@@ -66,9 +69,9 @@ interface Account {
  *
  * Bun receives a part of each body even if no one reads it, and more if it is read more slowly than it arrives. So we
  * can only limit the number of bodies: a few are read at a time, and the others wait unread. When the memory is used
- * up, new bodies are refused at once, which costs nothing; when the reserve is used up too, bodies that have begun are
- * refused as well. A body that waits for its client takes nothing and lets another one be read, at once if its client
- * was slow before, so slow clients do not block others.
+ * up, new bodies are refused at once, which costs nothing. When the reserve is used up too, bodies that have begun are
+ * refused as well. A body that waits for its client takes no turn: another one is read, at once if the client was slow
+ * before. So slow clients do not block others.
  */
 export class BodyMemory {
   readonly #maxBytes: number;
@@ -83,7 +86,7 @@ export class BodyMemory {
 
   /**
    * @param maxBytes approximate memory for all bodies together
-   * @param room the memory that is really left for them; without it, they may always take `maxBytes`
+   * @param room tells how much memory is really left for them; without it, they can always take `maxBytes`
    */
   constructor(maxBytes: number, room?: Pick<MemoryRoom, "forBodies">, clock: Clock = SYSTEM_CLOCK) {
     this.#maxBytes = maxBytes;
@@ -131,14 +134,14 @@ export class BodyMemory {
     };
   }
 
-  /** What new bodies may take together. */
+  /** Maximum bytes in the accounts when a new body is added. */
   get #mostNow(): number {
     if (this.#room === undefined) return this.#maxBytes;
     const room = this.#room.forBodies(this.#heldBytes);
     return Math.min(this.#maxBytes, Math.max(room, this.#maxBytes * ASSURED));
   }
 
-  /** What bodies that have begun may take together with all others. */
+  /** Maximum bytes of all bodies, when one that has begun needs more. */
   get #mostBytes(): number {
     return this.#maxBytes * (1 + RESERVE);
   }
@@ -185,7 +188,7 @@ export class BodyMemory {
     this.#hold(account, 0, 0);
     account.listeningSince = this.#clock.now();
     if (!account.hasTurn) return;
-    // Otherwise many slow clients would hold all turns, each waiting for its next byte.
+    // Otherwise many slow clients could hold all turns while each of them waits for its next byte.
     if (account.isSlow && this.#waiting.length > 0) this.#endTurn(account);
     else this.#listening.add(account);
   }

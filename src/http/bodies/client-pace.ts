@@ -3,14 +3,14 @@ import type { IdleTimer } from "../request-context.ts";
 
 /** A client that sends nothing for this long is slow, in milliseconds. */
 const SILENCE_MS = 1_000;
-/** How long we wait for a client before its pace counts, in milliseconds. */
+/** Minimum time spent waiting for a client before its pace counts, in milliseconds. */
 const GRACE_MS = 500;
-/** A client that sends less is slow: 512 KiB a second. */
+/** A client that sends less than 512 KiB a second is slow. */
 const BYTES_PER_MS = 512;
 
 /**
- * Measures how fast a client sends its body, with the idle timer, which runs only while the server waits for the
- * client.
+ * Measures how fast a client sends its body. It is an idle timer, so it counts only the time while the server waits for
+ * the client.
  */
 export class ClientPace implements IdleTimer {
   readonly #timer: IdleTimer;

@@ -1,20 +1,20 @@
 import { Semaphore, TooManyWaiting } from "../../concurrency/semaphore.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 
-/** Maximum requests that may wait for a place; further ones get 429. */
+/** Maximum requests that wait for a place; further ones get 429. */
 const MAX_WAITING = 24;
 /**
- * While the bodies that wait have so many bytes together, no other may wait. Bun receives some of each. The last one may be
- * of any size, so that small bodies do not keep large ones out.
+ * When the waiting bodies have this many bytes together, no other may wait, because Bun receives some of each. The last
+ * one can have any size, so that small bodies do not keep large ones out.
  */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
-/** How often to check the places while somebody waits, in milliseconds. */
+/** How often to look for slow occupants while requests wait, in milliseconds. */
 const LOOK_MS = 100;
 
 /** When a refused client may try again. */
 const RETRY_AFTER_SECONDS = 5;
 
-/** The holder of a place. */
+/** The request that holds a place. */
 interface Occupant {
   /** Whether its client is slow. */
   isSlow(): boolean;
@@ -24,11 +24,11 @@ interface Occupant {
 
 /** A place, until it is disposed of. */
 export interface Place extends Disposable {
-  /** Allows the place to be taken away: `occupant` is dismissed if it is slow while others wait. */
+  /** Allows the gate to take the place away: it dismisses `occupant` if that is slow while others wait. */
   occupy(occupant: Occupant): void;
 }
 
-/** Lets a few requests at a time hold a large body in memory, in the order of arrival. */
+/** Lets a few requests at a time hold a large body in memory. Places go to requests in the order of arrival. */
 export class LargeBodyGate {
   readonly #places: Semaphore;
   readonly #occupants = new Set<Occupant>();

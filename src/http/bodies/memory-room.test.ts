@@ -3,7 +3,7 @@ import { ManualClock } from "../../../test/support/manual-clock.ts";
 import { MemoryRoom } from "./memory-room.ts";
 
 const MEBIBYTE = 1024 * 1024;
-/** Longer than a measurement is used. */
+/** So long that the last measurement has expired. */
 const LATER_MS = 11;
 
 it("leaves less to bodies the more memory everything else takes", () => {
@@ -13,7 +13,7 @@ it("leaves less to bodies the more memory everything else takes", () => {
   expect(room.forBodies(0) / MEBIBYTE).toBeCloseTo(160 / 1.35);
   resident = 215 * MEBIBYTE;
   clock.pass(LATER_MS);
-  // Of these 215 MiB, bodies that hold 100 take 135.
+  // Of these 215 MiB, bodies that hold 100 MiB in their accounts take 135 MiB.
   expect(room.forBodies(100 * MEBIBYTE) / MEBIBYTE).toBeCloseTo(160 / 1.35);
   clock.pass(LATER_MS);
   expect(room.forBodies(0) / MEBIBYTE).toBeCloseTo(25 / 1.35);

@@ -6,7 +6,7 @@ const RESIDENT_PER_BYTE = 1.35;
 /** How long a measurement is used, in milliseconds. Asking the system takes 15 µs. */
 const MEASURED_FOR_MS = 10;
 
-/** Tells how much of the server's memory is left for request bodies, by what the process really uses. */
+/** Tells how much memory is left for request bodies, based on what the process really uses. */
 export class MemoryRoom {
   readonly #targetBytes: number;
   readonly #residentBytes: () => number;

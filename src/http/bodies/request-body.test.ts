@@ -60,6 +60,6 @@ it("fails, and takes no memory, when a chunk arrives after the request was answe
   arrive();
   await expect(next).rejects.toThrow("the request is over");
   expect(events).toEqual(["resume"]);
-  // All of the memory is there for another body.
+  // All memory is free for another body.
   using _other = bodies.open(1 << 20);
 });

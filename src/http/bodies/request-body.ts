@@ -15,7 +15,7 @@ export interface RequestBody extends Disposable {
   readonly chunks: ByteSource;
   /** How fast the client sends it. */
   readonly pace: ClientPace;
-  /** Call this if it will take long until you ask for the next chunk: other bodies are read in the meantime. */
+  /** Call this if you will not request the next chunk for a long time: other bodies are read in the meantime. */
   rest(): void;
 }
 
@@ -28,7 +28,7 @@ const NO_BODY: RequestBody = {
   [Symbol.dispose]: () => {},
 };
 
-/** Whether the server receives a body with the request, which takes memory from the moment it arrives. */
+/** Whether the request comes with a body, which takes memory from the moment it arrives. */
 function hasBody({ method, headers }: Request): boolean {
   return method !== "GET" && method !== "HEAD" && statedLength(headers) !== 0;
 }
@@ -79,15 +79,18 @@ function trailersUnsupported(): RegistryError {
   return new RegistryError("request-invalid", "trailers are not supported");
 }
 
-/** Does not touch the body itself: Bun would then keep what it receives of a refused one. */
+/**
+ * The length in the header. Does not touch the body itself: if a touched body is refused, Bun keeps what it receives of
+ * it.
+ */
 function statedLength(headers: Headers): number | undefined {
   if (headers.has("transfer-encoding")) return undefined;
   return Number(headers.get("content-length") ?? 0);
 }
 
 /**
- * Yields the chunks of the body that it opens, in turns with other bodies. Frees a chunk's memory when the next one
- * is asked for.
+ * Yields the chunks of the body that it opens, in turns with other bodies. Frees a chunk's memory when the next one is
+ * requested.
  *
  * Use it only for request bodies, whose chunks own their buffers. With garbage collection alone, many concurrent
  * uploads would need twice the memory. The reader must be done with a chunk, or have copied it, before it asks for
@@ -99,7 +102,7 @@ export async function* releasedChunks(
   share: Omit<BodyShare, keyof Disposable>,
 ): AsyncGenerator<Uint8Array> {
   await share.begin();
-  // Not earlier: an open body is received faster.
+  // Open the body only now, because Bun receives an open body faster.
   const iterator = open()[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -108,7 +111,7 @@ export async function* releasedChunks(
       const asked = iterator.next();
       share.listen();
       const { done, value: chunk } = await asked;
-      // The request was answered without waiting for this, so others use its memory and its connection by now.
+      // The request has already been answered, so other requests use its memory and its connection.
       if (share.isClosed) throw new Error("the request is over");
       idleTimer.pause();
       if (done) return;

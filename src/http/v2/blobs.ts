@@ -98,7 +98,7 @@ export async function deleteBlob(context: V2Context, name: RepositoryName, text:
   const condition = writeCondition(context, name);
   if (condition !== undefined) {
     await blobs.findLink(name, digest);
-    // A blob never changes, so the result cannot change later.
+    // A blob never changes, so the result of the check stays true.
     requireCondition(condition, digest, { digest, names: [digest] });
   }
   await blobs.delete(name, digest);
@@ -106,7 +106,7 @@ export async function deleteBlob(context: V2Context, name: RepositoryName, text:
 }
 
 /**
- * The whole blob, if its `Range` header is ignored.
+ * The whole blob, for a request whose `Range` header is ignored.
  *
  * Bun applies the header to whole files on its own, even some malformed ones, but never a list of ranges. So unless
  * the header is a list, send a stream, which has no Content-Length.

@@ -60,8 +60,8 @@ const INDEX_HEAD = encoder.encode(`{"schemaVersion":2,"mediaType":"${MediaType.o
 const INDEX_TAIL = encoder.encode("]}");
 
 /**
- * An index of descriptors. A long one is sent in pieces; otherwise the server would hold all of it for each slow
- * client.
+ * An index of descriptors. A long one is sent in pieces, because otherwise the server would hold all of it in memory
+ * for each slow client.
  */
 function indexOf(
   descriptors: ReferrersPage["descriptors"],

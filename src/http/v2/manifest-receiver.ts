@@ -4,10 +4,10 @@ import { RegistryError } from "../../oci/registry-error.ts";
 import { LargeBodyGate } from "../bodies/large-body-gate.ts";
 import type { RequestContext } from "../request-context.ts";
 
-/** Bytes that every request may hold in memory. A larger manifest waits for its turn after this many bytes. */
+/** Bytes that every request can hold in memory. A larger manifest waits for its turn after this many bytes. */
 const SMALL_MANIFEST_BYTES = 64 * 1024;
 
-/** How many large manifests are in memory. */
+/** Limits of the large manifests in memory. */
 export interface LargeManifestBounds {
   /** Maximum to receive at a time. */
   readonly receiving: number;
@@ -20,7 +20,7 @@ export interface ReceivedManifest extends Disposable {
   readonly bytes: Uint8Array;
 }
 
-/** Receives the manifests that clients push. Large ones wait for each other. */
+/** Receives the manifests that clients push. Large ones take turns. */
 export class ManifestReceiver {
   readonly #receiving: LargeBodyGate;
   readonly #parsing: LargeBodyGate;
@@ -31,11 +31,11 @@ export class ManifestReceiver {
   }
 
   /**
-   * Reads the request's body, and waits until it may be parsed. The caller disposes of the result when it is done with
-   * the bytes.
+   * Reads the request's body, and waits for its turn to be parsed. The caller disposes of the result when it no longer
+   * needs the bytes.
    *
-   * @throws {RegistryError} `manifest-too-large` as soon as it is; `too-many-requests` if too many wait, or if its
-   * client is slow while others wait
+   * @throws {RegistryError} `manifest-too-large` as soon as the body exceeds the limit; `too-many-requests` if too many
+   * wait, or if the client is slow while others wait
    */
   async receive(context: Pick<RequestContext, "request" | "body">): Promise<ReceivedManifest> {
     using places = new DisposableStack();
@@ -59,7 +59,7 @@ export class ManifestReceiver {
       const end = size + chunk.byteLength;
       if (end > MAX_MANIFEST_BYTES) throw tooLarge();
       if (end > bytes.byteLength) {
-        // Take a place only now, because a client that has sent this much is not slow so far.
+        // Take a place only now: a client that has sent this much has not been slow so far.
         body.rest();
         const place = places.use(await this.#receiving.enter(stated));
         bytes = grown(bytes, size, Math.max(stated, end));

@@ -42,7 +42,7 @@ export function getManifest(context: V2Context, name: RepositoryName, text: stri
   });
 }
 
-/** The request as a build sees it. Computes what it needs when it needs it, since most pulls build nothing. */
+/** What a build needs to know about the request. Computed only when used, because most pulls build nothing. */
 function imageWaiter({ request, caller, connection }: V2Context): ImageWaiter {
   return {
     get callerKey() {
@@ -54,7 +54,7 @@ function imageWaiter({ request, caller, connection }: V2Context): ImageWaiter {
   };
 }
 
-/** `negotiated`: another `Accept` header could have given another manifest. */
+/** @param negotiated whether another `Accept` header could have given another manifest */
 function serveManifest(
   { request, registry }: V2Context,
   name: RepositoryName,
@@ -72,7 +72,7 @@ function serveManifest(
     headers["content-length"] = String(manifest.size);
     return emptyReply(200, headers);
   }
-  // In pieces: otherwise the server would hold a copy of a large manifest for each slow client.
+  // Send it in pieces: otherwise the server would hold a copy of a large manifest for each slow client.
   const body = manifest.bytes ?? streamOf(registry.manifests.read(name, manifest));
   return { status: 200, headers, body };
 }

@@ -26,9 +26,9 @@ interface Span {
 }
 
 /**
- * Several ranges of a blob in one response, in the order asked for (RFC 9110, section 14.6).
+ * Several ranges of a blob in one response, in the requested order (RFC 9110, section 14.6).
  *
- * Reads in small pieces, only as fast as the client does.
+ * Reads small pieces of the blob, only as fast as the client reads the response.
  */
 export function multipartRanges(
   blobs: LinkedBlobs,

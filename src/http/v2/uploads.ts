@@ -48,7 +48,7 @@ export async function patchUpload(context: V2Context, name: RepositoryName, id: 
   return accepted(name, await registry.uploads.append(name, parseUploadId(id), body.chunks, claim));
 }
 
-/** Receives the last chunk, if any, and finishes the upload (distribution-spec end-6). */
+/** Receives the last chunk, if there is one, and finishes the upload (distribution-spec end-6). */
 export async function putUpload(context: V2Context, name: RepositoryName, id: string): Promise<Reply> {
   const { request, body, registry, caller } = context;
   const text = parseQuery(context.query).get("digest");

@@ -28,7 +28,7 @@ async function manifestOf(
   return { digest: response.headers.get("docker-content-digest") ?? "", layers };
 }
 
-// The only tests that need the host's mirrors.
+// Only these tests need the host's mirrors.
 describeWith("images of the host's own packages", HAS_APT, "no apt", () => {
   let folder: TemporaryFolder;
   let server: ServerProcess;
@@ -69,7 +69,7 @@ describeWith("images of the host's own packages", HAS_APT, "no apt", () => {
       await inside("ldconfig");
       expect(ours).not.toBeEmpty();
       expect(ours).toEqual(await libraries());
-      // It finds certificates by their hash.
+      // OpenSSL finds certificates by their hash.
       expect(await inside("openssl", "version")).toStartWith("OpenSSL");
     });
 
@@ -92,7 +92,7 @@ describeWith("images of the host's own packages", HAS_APT, "no apt", () => {
         ...["--storage-driver", driver],
         ...["--root", `${folder.path}/${driver}`, "--runroot", `${folder.path}/${driver}-run`],
       ];
-      // Works everywhere, but copies all lower layers for each layer.
+      // vfs works everywhere, but copies all lower layers for each layer.
       const slow = storage("vfs");
       const fast = storage("overlay");
       const { exitCode } = await run(["podman", ...fast, "info"]);
@@ -106,7 +106,7 @@ describeWith("images of the host's own packages", HAS_APT, "no apt", () => {
   });
 });
 
-/** One package has most of the bytes; the others share layers. */
+/** One package has most of the bytes. The others share layers. */
 const PACKAGES: readonly TestPackage[] = [
   { name: "shell", hasFile: true, fields: { Essential: "yes" } },
   { name: "libtransfer", hasFile: true, files: { "usr/lib/libtransfer/data": sampleBytes(700_000) } },
@@ -148,7 +148,7 @@ describeWith("building what is pulled, with apt", HAS_APT, "no apt", () => {
     expect((await manifestOf(server, "apt/curl/git")).digest).toBe(before.digest);
     expect(builds()).toBe(1);
     expect(await server.end("SIGTERM")).toBe(0);
-    // Without a search path there is no package manager to start.
+    // Without a search path, the server finds no package manager.
     server = await startServerProcess(join(folder.path, "data"), { ...variables, PATH: "" });
     expect(server.output()).toContain("apt: not available");
     expect((await manifestOf(server, "apt/curl/git")).digest).toBe(before.digest);

@@ -12,7 +12,7 @@ import { describeWith } from "../../support/requirements.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 
 const MIB = 1024 * 1024;
-/** Far more than any buffer holds: it is hashed by the thread, written past the page cache and sent by the kernel. */
+/** Much larger than any buffer, so the thread hashes it, it is written past the page cache, and the kernel sends it. */
 const LAYER_BYTES = 128 * MIB;
 
 describeWith("a layer of 128 MiB", installed("skopeo", "podman"), "needs skopeo and podman", () => {
@@ -57,7 +57,7 @@ describeWith("a layer of 128 MiB", installed("skopeo", "podman"), "needs skopeo 
     expect(pulled).toBe(await sha256(join(folder, "random")));
   }, 300_000);
 
-  /** An image of one layer that holds one random file; resolves to the layer's digest. */
+  /** Writes an image whose only layer contains one random file; resolves to the layer's digest. */
   async function writeLayout(layout: string): Promise<string> {
     const blobs = join(layout, "blobs/sha256");
     await mkdir(blobs, { recursive: true });

@@ -17,7 +17,8 @@ const SET = join(import.meta.dir, "nix-set");
 
 setDefaultTimeout(600_000);
 
-// A package set of Debian's programs, each a store path. It locks what the host's apt offers today, so no pin can die.
+// A package set of Debian's programs, each a store path. It locks what the host's apt offers today, so no pinned
+// version can disappear.
 describeWith("images of a Nix package set", HAS_NIX && CAN_RUN_IMAGES, "needs root, nix, apt, skopeo", () => {
   let folder: TemporaryFolder;
   let server: ServerProcess;

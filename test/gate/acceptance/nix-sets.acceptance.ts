@@ -13,7 +13,7 @@ const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 
 setDefaultTimeout(600_000);
 
-/** What a server in front of the small set needs besides the set. */
+/** The variables of a server for the small set, without the path of the set. */
 const { SLIPWAY_BUILDER_NIX_PATH: _, ...SMALL } = SMALL_SET_VARIABLES;
 
 interface Answer {

@@ -47,7 +47,7 @@ describeWith("a server with a Nix store", HAS_NIX, "nix is not installed", () =>
     return { ...((await response.json()) as Omit<Image, "digest">), digest };
   }
 
-  /** Removes the file of the layer that is made of a package, and all else that is not rooted of the Nix store. */
+  /** Removes the layer file of a package, and collects the Nix store. */
   async function loseLayer(
     name: string,
     image: Image,

@@ -8,10 +8,10 @@ import { type ServerProcess, startServerProcess } from "../../support/server-pro
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 
 const ROOT = join(import.meta.dir, "../../..");
-/** Nobody's: no line of the accounts has it. */
+/** A user id that belongs to no account. */
 const USER = 12_345;
 const AS_USER = ["setpriv", `--reuid=${USER}`, `--regid=${USER}`, "--clear-groups", "--"];
-/** Mounts what the checkout consists of where the user can read it, and something empty over `/nix`. */
+/** Mounts the checkout where the user can read it, and an empty folder over `/nix`. */
 const VIEW = `
 set -e
 mount --bind "$1/src" "$3/src"
@@ -84,7 +84,7 @@ describeWith(
       await folder[Symbol.asyncDispose]();
     });
 
-    /** A server of the user with a data folder of its own. */
+    /** Starts a server as the user, with a new data folder. */
     async function startAsUser(
       name: string,
       prefix: readonly string[],
@@ -136,7 +136,7 @@ describeWith(
       await git("init", "--quiet");
       await git("add", "--all");
       await git("commit", "--quiet", "--message=one");
-      // Git reads a repository only for its owner.
+      // Git reads a repository only if the user owns it.
       await mustRun(["chown", "-R", `${USER}:${USER}`, repository]);
       const sets = JSON.stringify({ "nix-git": { git: { url: repository }, include: ["everywhere"] } });
       await using server = await startAsUser("git", ["env", `HOME=${home}`], {
@@ -154,13 +154,13 @@ async function digestOf({ url, output }: ServerProcess, name: string): Promise<s
   return response.headers.get("docker-content-digest") ?? "";
 }
 
-/** Everything below `/nix` as a server sees it, with sizes and times; nothing if there is no such folder. */
+/** Everything below `/nix` as a server sees it, with sizes and times; empty if there is no such folder. */
 async function filesOfNix({ pid }: ServerProcess): Promise<string> {
   const place = `/proc/${pid}/root/nix`;
   return (await run(["find", place, "-printf", "%P %y %s %m %T@\\n"])).stdout;
 }
 
-/** A place that everybody can read: a checkout may be where only root can. */
+/** Makes a view of the checkout that everybody can read. The checkout itself may be readable only by root. */
 async function makeView(folder: string): Promise<void> {
   const view = join(folder, "view");
   for (const name of ["src", "node_modules"]) await mkdir(join(view, name), { recursive: true });
@@ -170,7 +170,7 @@ async function makeView(folder: string): Promise<void> {
   await cp(SMALL_SET, join(folder, "small-set"), { recursive: true });
 }
 
-/** Runs what follows with the view in a mount namespace of its own. */
+/** The start of a command line that runs a program with the view, in a separate mount namespace. */
 async function viewCommand(folder: string): Promise<readonly string[]> {
   const modules = await realpath(join(ROOT, "node_modules"));
   const programs = await Promise.all(

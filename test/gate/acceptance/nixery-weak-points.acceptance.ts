@@ -30,7 +30,7 @@ interface Index {
 
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
 
-// What was found weak or missing in Nixery, by number; what has a test of its own elsewhere is named at the end.
+// Weak or missing points of Nixery, by number. The end of this file lists the tests of other points.
 describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
   let folder: TemporaryFolder;
   let server: ServerProcess;
@@ -56,7 +56,7 @@ describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
     return { ...((await response.json()) as Manifest), digest };
   }
 
-  /** Names in all layers of an image, with modes, as tar lists them. */
+  /** The names and modes in all layers of an image, as tar lists them. */
   async function filesOf(name: string): Promise<string> {
     const { layers } = await manifestOf(name);
     const lists = layers.map(async ({ digest }) => {

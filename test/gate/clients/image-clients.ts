@@ -28,7 +28,8 @@ function containersStorageClient(name: "podman" | "buildah"): ClientProgram {
       "--runroot",
       join(tools.folder, `${name}-run`),
     ];
-    // Neither starts a container here; without a user session podman would look for systemd and its journal.
+    // No container is started here. Without these options and a user session, podman would look for systemd and its
+    // journal.
     const alone = name === "podman" ? ["--cgroup-manager", "cgroupfs", "--events-backend", "file"] : [];
     const policy = ["--signature-policy", join(tools.folder, "policy.json"), "--tls-verify=false", "--quiet"];
     return tools.run(name, ...storage, ...alone, command, ...(command === "tag" ? [] : policy), ...rest);

@@ -8,13 +8,13 @@ import { HAS_NIX, SMALL_SET_VARIABLES } from "../../support/nix.ts";
 import { must, viewsOf } from "./views.ts";
 
 const APT_IMAGE = "apt/tree";
-/** One of its packages is built to other bytes each time. */
+/** An image with a package whose every build gives other bytes. */
 const NIX_IMAGE = "nix/needsunsteady/apart";
 
-/** So large that instances which did not wait for each other would still be building. */
+/** So large that instances that do not wait for each other would build at the same time. */
 const TREE_BYTES = 16 << 20;
 
-/** Makes a repository in `folder` with what the scenarios build; resolves to variables for all instances. */
+/** Creates a repository in `folder` with the packages of the scenarios; resolves to variables for all instances. */
 export async function prepareBuilds(folder: string): Promise<Readonly<Record<string, string>>> {
   return { ...(await prepareApt(folder)), ...(HAS_NIX && SMALL_SET_VARIABLES) };
 }

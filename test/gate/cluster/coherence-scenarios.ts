@@ -50,14 +50,16 @@ interface Trouble {
   readonly after?: () => void | Promise<void>;
 }
 
-/** Deletes what every instance has just served, during a disturbance that begins before and ends after the delete. */
+/**
+ * Deletes blobs that every instance has just served, during a disturbance that begins before and ends after the delete.
+ */
 async function deleteBlobs(cluster: Cluster, { before, after }: Trouble): Promise<void> {
   const views = viewsOf(cluster);
   const digests: Digest[] = [];
   for (let count = 0; count < 6; count += 1) {
     digests.push((await views[0].pushBlob(REPOSITORY, crypto.randomUUID())).digest);
   }
-  // Asked more than once, so that every cache has it.
+  // Request each more than once, so that every cache has it.
   for (let turn = 0; turn < 3; turn += 1) await expectAll(views, digests, 200);
   await before?.();
   try {

@@ -12,7 +12,7 @@ const LANES = 8;
 /** Milliseconds by which the removal begins after the push. */
 const DELAYS_MS = [-30, -8, -4, -2, -1, 0, 0, 0, 1, 2, 4, 8, 30];
 
-/** Maximum pushes until one finds that the part is gone. */
+/** Maximum pushes before one must find that the part is gone. */
 const MOST_PROBES = 1_000;
 
 /** A manifest that is not pushed yet, and the part of it that will be removed. */
@@ -114,7 +114,7 @@ class Race {
     return cameFirst;
   }
 
-  /** Removes the part; resolves to whether the manifest existed by then. */
+  /** Removes the part; resolves to whether the manifest existed at that moment. */
   async #remove(contest: Contest): Promise<boolean> {
     const [cameFirst] = await Promise.all([
       this.#outlast(contest),
@@ -127,8 +127,8 @@ class Race {
   }
 
   /**
-   * Waits until the part is gone, which may be long before its delete is answered. Resolves to whether the manifest is
-   * there then, which its push, though not answered yet, can change no more.
+   * Waits until the part is gone, which can be long before its delete is answered. Resolves to whether the manifest
+   * exists then. Its push may be unanswered, but it can no longer change that.
    */
   async #outlast(contest: Contest): Promise<boolean> {
     const probe = { ...contest, text: contest.probe };
@@ -141,7 +141,7 @@ class Race {
     throw new Error(`${contest.partPath} is still there`);
   }
 
-  /** Content that is pushed again exists on all instances, and so does a manifest that names it. */
+  /** Pushes the content again, and then the manifest. Both must exist on all instances. */
   async #restore(contest: Contest): Promise<void> {
     await contest.pushPart(this.#pusher);
     await this.#expect(contest.partPath, 200);

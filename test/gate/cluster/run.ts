@@ -43,7 +43,10 @@ async function run(): Promise<number> {
   return checks.failed === 0 ? 0 : 1;
 }
 
-/** The conformance suites, which count what rests on sparse manifests; then ends the instances, to be started without. */
+/**
+ * Runs the conformance suites on instances that accept sparse manifests. Then ends the instances, so that they can be
+ * started without that setting.
+ */
 async function checkConformanceSparsely(
   place: ClusterPlace,
   environment: Readonly<Record<string, string>>,

@@ -93,7 +93,7 @@ async function race(cluster: Cluster): Promise<void> {
       views.map((view, index) => append(view, location, contents[index] as Uint8Array, 0, 2 * MIB)),
     );
     const statuses = answers.map(({ status }) => status);
-    // 409 for requests that did not get their turn in time.
+    // 409 is for requests that did not get their turn in time.
     const refused = statuses.filter((status) => status === 416 || status === 409);
     if (!statuses.includes(202) || refused.length !== 2) throw new Error(`answers were ${statuses}`);
     const bytes = contents[statuses.indexOf(202)] as Uint8Array;
@@ -141,7 +141,7 @@ async function cancelElsewhere(cluster: Cluster): Promise<void> {
   if (status.headers.get("range") !== "0-999") throw new Error(`the range is ${status.headers.get("range")}`);
   await eventually(async () => {
     const { status } = await views[1].call("DELETE", location);
-    // 409 if the instance that is to end the chunk takes longer than this one waits; a client repeats that.
+    // 409 if the instance that must end the chunk takes longer than this one waits. A client then tries again.
     if (status !== 204 && status !== 409) throw new Error(`the cancel was answered ${status}`);
     return status === 204;
   });

@@ -9,7 +9,7 @@ const EVERYTHING: Readonly<Record<string, string>> = {
   OCI_API_MANIFESTS_TAG_PARAM: "true",
 };
 
-/** The suite of the specification's main branch: a program of its own, which tests a chosen version of the specification. */
+/** The suite of the specification's main branch: a program that tests a chosen version of the specification. */
 export const NEWER_SUITE: Suite = {
   title: "the suite's newer version",
   program: "conformance",

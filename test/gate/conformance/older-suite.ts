@@ -8,7 +8,7 @@ const IN_REPORT = `[It] ${EACH_TEST}`;
 
 const MOUNTS = "Push Cross-Repository Blob Mount ";
 
-/** Tests that a run over content of the suite's own skips. */
+/** Tests that are skipped in a run with the suite's own content. */
 const SKIPPED: readonly KnownSkip[] = [
   {
     test: "Pull Setup Get tag name from environment",
@@ -39,7 +39,7 @@ const EVERYTHING = {
   OCI_AUTOMATIC_CROSSMOUNT: "1",
 };
 
-/** The suite of the specification's 1.1 release candidate: a test binary, for whose tests flags choose. */
+/** The suite of the specification's 1.1 release candidate: a test binary whose tests are chosen by flags. */
 export const OLDER_SUITE: Suite = {
   title: "the suite's older version",
   program: "conformance-1.1",

@@ -1,8 +1,8 @@
 /** One version of the official conformance suite, and how it is run. */
 export interface Suite {
-  /** Such as "the suite's newer version". */
+  /** Its name in messages, such as "the suite's newer version". */
   readonly title: string;
-  /** As `.ci/go-tools` calls it. */
+  /** Its name in `.ci/go-tools`. */
   readonly program: "conformance" | "conformance-1.1";
   readonly runs: readonly SuiteRun[];
 }

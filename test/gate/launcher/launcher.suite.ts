@@ -42,7 +42,7 @@ setTimeout(() => process.exit(Number(process.env.NPM_EXIT ?? 0)), 300);`,
 
 afterAll(() => folder[Symbol.asyncDispose]());
 
-/** Makes the checkout need an installation, as after a pull that changed the lock. */
+/** Makes the checkout need an installation, as after a pull that changed the lock file. */
 async function forgetInstallation(): Promise<void> {
   await rm(join(checkout, "node_modules"), { recursive: true, force: true });
   await rm(join(folder.path, "npm-calls"), { force: true });

@@ -7,7 +7,7 @@ const EVENTS = [
   ...["kill proxy", "kill Redis", "hang Redis", "empty Redis", "hang Redis and kill instance"],
 ] as const;
 
-/** Disturbs the cluster at random, by a seed, one disturbance at a time; repairs everything at the end. */
+/** Disturbs the cluster at random, one disturbance at a time, and repairs everything at the end. */
 export class Chaos {
   readonly #cluster: Cluster;
   readonly #random: Random;
@@ -58,7 +58,7 @@ export class Chaos {
       case "hang Redis":
         return await this.#hang("redis");
       case "hang Redis and kill instance":
-        // The killed instance can no longer clear in Redis what it deleted.
+        // The killed instance can no longer remove from Redis what it deleted.
         return await this.#disturb(async () => {
           this.#cluster.signal("redis", "SIGSTOP");
           await this.#pause(500, 1_500);

@@ -16,7 +16,7 @@ export class Disturbances {
     };
   }
 
-  /** Whether a request that began at `from` and ends now overlaps with one. */
+  /** Whether a request that began at `from` and ends now overlaps with a disturbance. */
   excuse(from: number): boolean {
     return this.#running.size > 0 || this.#ended.some(({ to }) => to > from);
   }

@@ -1,7 +1,7 @@
 import { type Digest, digestOf } from "../../../src/oci/digest.ts";
 import type { Answer, PatientClient } from "./patient-client.ts";
 
-/** Attempts at a whole upload. Each continues the one before, if it can. */
+/** Maximum attempts at an upload. Each continues the one before, if it can. */
 const ATTEMPTS = 20;
 
 /** Ways to push a blob. */
@@ -28,7 +28,7 @@ export async function pushBlob(
             mode === "put" ? bytes.byteLength : chunkBytes,
           );
     if (pushed?.status === 201) return digest;
-    // If the upload is gone, a request whose answer was lost has finished it, or it must start again.
+    // If the upload is gone, either a request whose answer was lost has finished it, or it must start again.
     if (pushed !== undefined && pushed.status !== 404 && pushed.status !== 416) {
       throw new Error(
         `push of ${digest} answered ${pushed.status} ${new TextDecoder().decode(pushed.bytes)}`,

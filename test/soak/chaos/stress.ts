@@ -11,7 +11,7 @@ const CLIENTS = 32;
 /** Maximum failures to print one by one. */
 const TOLD = 20;
 
-/** What is stressed, how it is disturbed, and for how long. */
+/** Options of {@link stress}. */
 export interface StressOptions {
   readonly target: {
     /** Where clients connect. */
@@ -20,7 +20,10 @@ export interface StressOptions {
     readonly instanceUrls: readonly string[];
   };
   readonly disturbances: Disturbances;
-  /** Disturbs at random until `ended` returns true, then repairs everything. Resolves to what happened, in one line. */
+  /**
+   * Disturbs the servers at random until `ended` returns true, then repairs everything. Resolves to a summary in one
+   * line.
+   */
   readonly disturb: (random: Random, ended: () => boolean) => Promise<string>;
   readonly seed: number;
   readonly seconds: number;
@@ -45,7 +48,7 @@ export async function stress(options: StressOptions): Promise<void> {
   const upheaval = disturb(disturbing, ended).finally(() => {
     isDisturbed = false;
   });
-  // Nobody stops before the last disturbance is over, because clients must continue what it broke.
+  // No client stops before the last disturbance is over, because clients must continue what it interrupted.
   const working = workers.map((worker) => worker.run(() => ended() && !isDisturbed));
   const [happened, ...outcomes] = await Promise.allSettled([upheaval, ...working]);
   for (const outcome of [happened, ...outcomes]) {

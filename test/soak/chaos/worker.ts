@@ -13,7 +13,7 @@ import type { PushedImage, RepositoryModel } from "./repository-model.ts";
 const MOST_IMAGES = 25;
 const TAGS = 8;
 const CHUNK_BYTES = 700_000;
-/** How often to check a change. The proxy takes turns, so every instance is checked. */
+/** How often to check a change. The proxy sends each check to the next instance, so all of them are checked. */
 const LOOKS = 3;
 
 const ACTIONS = [
@@ -21,7 +21,7 @@ const ACTIONS = [
   ...["deleteTag", "deleteImage", "deleteBlob", "deleteBlob", "list"],
 ] as const;
 
-/** The surroundings of a worker. */
+/** The parts that a worker works with. */
 export interface WorkerParts {
   readonly client: PatientClient;
   readonly random: Random;
@@ -41,7 +41,7 @@ export class Worker {
     this.#parts = parts;
   }
 
-  /** Acts at random until `ended` returns true. */
+  /** Takes random steps until `ended` returns true. */
   async run(ended: () => boolean): Promise<void> {
     while (!ended()) {
       await this.#act(this.#parts.random.pick(ACTIONS));
@@ -91,7 +91,7 @@ export class Worker {
     return { digest, size: bytes.byteLength };
   }
 
-  /** Tags a new or known image; then every instance must show it. */
+  /** Tags a new or known image. Then every instance must serve it. */
   async #tag(image: PushedImage, tag: string): Promise<void> {
     const { client, checks } = this.#parts;
     const path = this.#manifestPath(tag);
@@ -182,7 +182,7 @@ export class Worker {
     );
   }
 
-  /** Deletes. A repeated request may get 404, because an earlier one did it. */
+  /** Sends a delete. A repeated request can get 404, because an earlier one succeeded. */
   async #delete(what: string): Promise<boolean> {
     const path = `/v2/${this.#model.name}/${what}`;
     const { status, repeated } = await this.#parts.client.call("DELETE", path);

@@ -1,4 +1,4 @@
-// The soak suite `crash`: clients of one server on embedded defaults, which is killed at random. See USAGE.
+// The soak suite `crash`: clients of one server with the default embedded stores, which is killed at random. See USAGE.
 import { join } from "node:path";
 import { Checks } from "../../support/checks.ts";
 import { freePort } from "../../support/free-port.ts";

@@ -10,7 +10,7 @@ export interface RawResponse {
 /** How one exchange ended. */
 export type Exchanged =
   | { readonly kind: "answered"; readonly response: RawResponse }
-  /** The server closed the connection without an answer, as it may for invalid HTTP. */
+  /** The server closed the connection without an answer, which is allowed for invalid HTTP. */
   | { readonly kind: "closed" }
   /** The server sent nothing for too long. */
   | { readonly kind: "silent" };
@@ -18,12 +18,15 @@ export type Exchanged =
 /** How long to wait for an answer, in milliseconds. */
 const ANSWER_WITHIN_MS = 10_000;
 
-/** When to end a request that may be incomplete, so that the server does not wait for the rest. */
+/**
+ * When to close the sending side of a request that may be incomplete, in milliseconds, so that the server does not wait
+ * for the rest.
+ */
 const END_AFTER_MS = 100;
 
 /**
- * Sends bytes over a new connection and reads one answer, to a `HEAD` or another request. If a request `mayStall`,
- * because it may promise more bytes than it has, the sending side is closed soon.
+ * Sends bytes over a new connection and reads one answer. If the request `mayStall`, because it could promise more
+ * bytes than it has, soon closes the sending side.
  */
 export async function exchange(
   url: string,

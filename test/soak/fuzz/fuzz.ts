@@ -7,13 +7,13 @@ import { Knowledge } from "./knowledge.ts";
 import { type Mutated, mutate } from "./mutations.ts";
 import { type Plan, planRequest } from "./requests.ts";
 
-/** Requests sent at the same time. A round ends when all of them are answered, so a seed repeats a run. */
+/** Requests sent at the same time. A round ends when all of them are answered, so that a seed repeats a run. */
 const ROUND = 8;
 
 /** Rounds between two checks of the whole registry. */
 const ROUNDS_BETWEEN_CHECKS = 100;
 
-/** Limit of the server's resident memory. */
+/** Limit of the server's resident memory, in bytes. */
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** A run stops after this many problems. */
@@ -22,9 +22,9 @@ const MAX_PROBLEMS = 5;
 /** When to stop. */
 export interface FuzzOptions {
   readonly seed: number;
-  /** When to send no more, on the clock of `performance.now()`. */
+  /** When to stop sending, on the clock of `performance.now()`. */
   readonly endAt: number;
-  /** How many requests to send at most. */
+  /** Maximum requests to send. */
   readonly requests: number;
 }
 

@@ -2,14 +2,14 @@ import { digestOf } from "../../../src/oci/digest.ts";
 import { MediaType } from "../../../src/oci/media-types.ts";
 import type { Random } from "../../support/random.ts";
 
-/** Few repositories, so that requests meet. */
+/** Only a few repositories, so that requests affect each other. */
 const REPOSITORIES = ["a", "b/c", "deep/er/name", "x-1.y_z"];
 const TAGS = ["latest", "v1", "v2", "_", "a".repeat(128)];
 
 /** Maximum things to remember of each kind; the oldest are dropped first. */
 const MEMORY = 40;
 
-/** What the fuzzer has pushed or seen, so that its requests are about existing things. */
+/** Remembers what the fuzzer has pushed or seen, so that its requests name existing things. */
 export class Knowledge {
   readonly #random: Random;
   readonly blobs: { repository: string; digest: string; size: number }[] = [];
@@ -28,7 +28,7 @@ export class Knowledge {
     return this.#random.pick(TAGS);
   }
 
-  /** A digest of existing content, or sometimes of none. */
+  /** A digest of existing content; sometimes one of no content. */
   digest(): string {
     const known = [...this.blobs, ...this.manifests];
     if (known.length === 0 || this.#random.oneIn(5)) return digestOf(this.#random.bytes(8));

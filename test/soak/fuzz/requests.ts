@@ -4,7 +4,7 @@ import type { RawResponse } from "./exchange.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { RawRequest } from "./raw-request.ts";
 
-/** A valid request, and what to learn from its success. */
+/** A valid request, and what to remember if it succeeds. */
 export interface Plan {
   readonly request: RawRequest;
   learn?(response: RawResponse): void;
@@ -161,7 +161,7 @@ const PLANNERS: readonly Planner[] = [
   remove,
 ];
 
-/** A valid request about things that mostly exist. */
+/** A random valid request about things that mostly exist. */
 export function planRequest(random: Random, known: Knowledge): Plan {
   return random.pick(PLANNERS)(random, known);
 }

@@ -46,7 +46,7 @@ figure("peak resident memory", `${Math.round(peakMemoryBytes(server.pid) / 2 ** 
 for (const problem of problems) console.log(`PROBLEM ${problem}`);
 console.log(`${problems.length === 0 ? 1 : 0} passed, ${problems.length} failed`);
 process.exitCode = problems.length === 0 ? 0 : 1;
-// A round that was cut off leaves connections that an orderly end would wait for.
+// A round that was cut off leaves open connections. A normal shutdown would wait for them.
 await server.end("SIGKILL");
 
 async function mutatedProblems(options: FuzzOptions): Promise<readonly string[]> {

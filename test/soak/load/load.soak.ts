@@ -33,7 +33,7 @@ afterEach(async () => {
   expect(server.output().includes('"level":50')).toBe(false);
 });
 
-/** Opens connections that each send the same bytes and then nothing. */
+/** Opens connections. Each sends the same bytes and then nothing more. */
 async function stall(count: number, request: string, reads = true): Promise<void> {
   for (let i = 0; i < count; i++) {
     const socket = await openConnection(server.url);
@@ -60,7 +60,7 @@ async function expectPrompt(): Promise<void> {
   }
 }
 
-// Bounded memory, and prompt answers to everybody else (DESIGN.md, invariant 7).
+// Whatever some clients do, memory must stay bounded and all others must get prompt answers.
 describe("the server stays prompt and small beside", () => {
   it("thousands of idle connections, and of requests that never end", async () => {
     await stall(1500, "");
@@ -127,7 +127,7 @@ describe("the server stays prompt and small beside", () => {
     const turnedAway = answers.filter(({ status }) => status === 429);
     for (const { headers } of turnedAway) expect(headers.get("retry-after")).toBe("5");
     const taken = answers.filter(({ status }) => status === 201);
-    // Two are received at a time, and as many wait as have 32 MiB together.
+    // Two are received at a time. Others wait until they have 32 MiB together.
     expect(taken.length).toBeGreaterThanOrEqual(8);
     expect(taken.length + turnedAway.length).toBe(40);
   });

@@ -18,14 +18,12 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-/**
- * Clients that push a manifest of 3 MB: they send a part of it, then a byte now and then. Refused clients try again.
- */
+/** Clients that push a manifest of 3 MB. They send part of it, then a byte now and then. Refused clients try again. */
 class SlowClients implements Disposable {
   readonly #sockets = new Set<Socket>();
   readonly #timer: ReturnType<typeof setInterval>;
   #isOver = false;
-  /** First lines of the answers so far. */
+  /** The status lines of the answers so far. */
   readonly answers: string[] = [];
 
   private constructor(drip: string) {
@@ -38,7 +36,7 @@ class SlowClients implements Disposable {
     const clients = new SlowClients(drip);
     const request = `PUT /v2/slow/manifests/latest HTTP/1.1\r\nHost: registry\r\n${framing}\r\n\r\n${sent}`;
     for (let i = 0; i < CLIENTS; i += 1) await clients.#open(request);
-    // This many pushes at once are refused for a moment, whatever they send.
+    // With this many pushes at once, all are refused for a moment, whatever they send.
     await Bun.sleep(1_000);
     return clients;
   }
@@ -69,7 +67,7 @@ function indexOf(bytes: number, tag: string): string {
   return JSON.stringify(index);
 }
 
-/** Pushes a manifest of `bytes`, again after 429, as clients do; resolves to how often it was refused. */
+/** Pushes a manifest of `bytes` bytes, and tries again after 429, as clients do. Resolves to the number of refusals. */
 async function pushPatiently(bytes: number, tag: string, giveUpAfterMs: number): Promise<number> {
   const text = indexOf(bytes, tag);
   const giveUpAt = Date.now() + giveUpAfterMs;

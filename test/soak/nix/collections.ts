@@ -5,7 +5,7 @@ import type { Random } from "../../support/random.ts";
 import { figure } from "../figures.ts";
 import { forgetImages, NixServer, removeData } from "./nix-server.ts";
 
-/** What a run of random pulls is made of. */
+/** The parts of a run of random pulls. */
 export interface RandomPulls {
   readonly folder: string;
   readonly set: string;
@@ -16,16 +16,19 @@ export interface RandomPulls {
 }
 
 const CLIENTS = 3;
-/** Few enough that most are pulled more than once. */
+/** Number of different images. Small, so that most are pulled more than once. */
 const IMAGES = 10;
 const MOST_PACKAGES = 3;
-/** After so long, the server forgets all images and layers and starts again. */
+/** Time after which the server's images and layers are deleted and it starts again, in seconds. */
 const ROUND_SECONDS = 15;
-/** Pauses between collections: without any, builds hardly get on. */
+/** Maximum pause between collections, in milliseconds. Without pauses, builds hardly make progress. */
 const MOST_PAUSE_MS = 300;
 const STORE_BYTES = 30_000_000;
 
-/** Random images while the store is collected again and again: every pull succeeds, and equal images stay equal. */
+/**
+ * Pulls random images while the store is collected repeatedly. Every pull must succeed, and equal images must stay
+ * equal.
+ */
 export async function checkCollections(pulls: RandomPulls, checks: Checks): Promise<void> {
   const { set, seconds } = pulls;
   const data = join(pulls.folder, "collections");
@@ -51,7 +54,7 @@ export async function checkCollections(pulls: RandomPulls, checks: Checks): Prom
     });
     while (!done) {
       counts.collections += 1;
-      // Nix itself gives up when what it is about to remove gets a user meanwhile.
+      // Nix gives up if a path that it is about to remove is used again.
       await server.nixStore("--gc", "--quiet").catch(() => {
         counts.refused += 1;
       });
@@ -65,7 +68,10 @@ export async function checkCollections(pulls: RandomPulls, checks: Checks): Prom
   figure("collections, those that Nix gave up", `${counts.collections}, ${counts.refused}`);
 }
 
-/** Random images in a store that may not hold all of them: once builds are over, it is below its size. */
+/**
+ * Pulls random images with a store that is too small for all of them. After the builds, the store must be below its
+ * maximum size.
+ */
 export async function checkStoreSize(pulls: RandomPulls, checks: Checks): Promise<void> {
   const data = join(pulls.folder, "size");
   await using stack = new AsyncDisposableStack();
@@ -76,7 +82,7 @@ export async function checkStoreSize(pulls: RandomPulls, checks: Checks): Promis
   const images = randomImages(pulls);
   const endAt = performance.now() + pulls.seconds * 1000;
   let largest = 0;
-  // The first has most of the set, which alone is too much.
+  // The first image has most of the set, which is already too much for the store.
   const all = ["shell", "git", "curl", "jq", "file", "gawk"];
   await pullOne(server, all, { digests, random: pulls.random }, checks);
   do {

@@ -9,7 +9,7 @@ import { NixServer, removeData } from "./nix-server.ts";
 
 const ATTRIBUTES = 100_000;
 const MAIN = join(import.meta.dir, "../../../src/cli/main.ts");
-/** What goes wrong in sets; each is lost, and nothing else. */
+/** Broken attributes as they occur in sets. Only these must be missing from the index. */
 const BROKEN: Readonly<Record<string, string>> = {
   brokenThrow: 'throw "removed"',
   brokenAbort: 'abort "removed"',
@@ -18,7 +18,7 @@ const BROKEN: Readonly<Record<string, string>> = {
 };
 const INDEX_LIMIT_MS = 900_000;
 
-/** The index of a large set is made while pulls go on; it has all packages but those that cannot be evaluated. */
+/** Indexes a large set during pulls. The index must have all packages except those that cannot be evaluated. */
 export async function checkLargeSearch(folder: string, checks: Checks): Promise<void> {
   const set = join(folder, "large-set");
   await mkdir(set, { recursive: true });

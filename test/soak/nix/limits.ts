@@ -11,11 +11,14 @@ const EVALUATION_SECONDS = 4;
 const BUILDER_SECONDS = 8;
 const MEBIBYTE = 1024 * 1024;
 const MOST_MEMORY_BYTES = 256 * MEBIBYTE;
-/** Each takes all that it is given; what may be said of it. */
+/** Packages whose evaluation or build never ends, or uses all it can get. */
 const WITHOUT_END = ["endless", "endlessfold", "huge", "noisy", "stays"];
-/** The whole is evaluated, then each package alone, two at a time; other builds may be evaluated before. */
+/**
+ * How many evaluations a pull can wait for: all packages together, then each alone, two at a time, and other builds
+ * before them.
+ */
 const MOST_EVALUATIONS = 6;
-/** To start and to stop programs on a busy machine. */
+/** Time to start and to stop programs on a busy machine, in seconds. */
 const SLACK_SECONDS = 20;
 
 const VARIABLES = {
@@ -28,7 +31,10 @@ const VARIABLES = {
   SLIPWAY_BUILDER_NIX_BUILDER_TIMEOUT_SECONDS: String(BUILDER_SECONDS),
 };
 
-/** Evaluations and builds without end, alone and together: each ends within its limits, and leaves nothing. */
+/**
+ * Pulls packages whose evaluation or build never ends, alone and together. Each must end within its limits and leave
+ * nothing behind.
+ */
 export async function checkLimits(
   folder: string,
   seconds: number,

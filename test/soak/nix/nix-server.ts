@@ -7,7 +7,7 @@ import { eventually } from "../../support/eventually.ts";
 import { HOST_SHELL, makeRemovable } from "../../support/nix.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 
-/** What a server answered to a pull. */
+/** A server's answer to a pull. */
 export interface Pull {
   readonly status: number;
   readonly digest: string;
@@ -27,7 +27,7 @@ export class NixServer implements AsyncDisposable {
     this.#folders = new NixFolders(join(data, "nix"));
   }
 
-  /** Starts one with its data in `data`, and waits until it knows that Nix works. */
+  /** Starts a server with its data in `data`, and waits until it has found that Nix works. */
   static async start(
     data: string,
     set: string,
@@ -75,7 +75,7 @@ export class NixServer implements AsyncDisposable {
   /** Bytes of all paths in the store. */
   async storeBytes(): Promise<number> {
     let dump: string | undefined;
-    // Nix gives up when a path is removed while it lists all.
+    // Nix gives up if a path is removed while it lists all of them.
     await eventually(async () => {
       dump = await this.nixStore("--dump-db").catch(() => undefined);
       return dump !== undefined;
@@ -85,12 +85,12 @@ export class NixServer implements AsyncDisposable {
     return sizes.bytes;
   }
 
-  /** What keeps paths in the store for builds. */
+  /** The links that keep paths in the store for builds. */
   async roots(): Promise<readonly string[]> {
     return await readdir(this.#folders.roots);
   }
 
-  /** The processes that Nix runs for this server: its own, and its builders, which have a part of the store mounted. */
+  /** The Nix processes of this server: its commands, and its builders, which have part of the store mounted. */
   async nixProcesses(): Promise<readonly number[]> {
     const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
     const owned = await Promise.all(
@@ -108,7 +108,7 @@ export class NixServer implements AsyncDisposable {
   }
 }
 
-/** Removes all of a server's data but its Nix store, so that it knows neither images nor layers. */
+/** Removes all of a server's data except its Nix store, so that it has neither images nor layers. */
 export async function forgetImages(data: string): Promise<void> {
   for (const name of await readdir(data))
     if (name !== "nix") await rm(join(data, name), { recursive: true, force: true });

@@ -3,14 +3,15 @@ import type { Checks } from "../../support/checks.ts";
 import { figure } from "../figures.ts";
 import { NixServer, removeData } from "./nix-server.ts";
 
-/** Of about the same size, with common parts and parts of their own. */
+/** Images of about the same size, with common parts and parts that only one has. */
 const IMAGES = [["git"], ["curl"], ["shell", "jq"], ["file", "gawk", "less"]];
 const MOST_TIMES = 1.5;
 const LEAST_RUNS = 3;
 
 /**
- * Four different images at once from an empty store, as a multiple of one image with the packages of all four. Repeats
- * this while there is time; the quickest of each counts, because what else the machine does only adds to them.
+ * Measures the time of four different images at once from an empty store, as a multiple of the time of one image with
+ * the packages of all four. Repeats this while there is time. The quickest of each counts, because other work on the
+ * machine can only add to the time.
  */
 export async function measureParallelImages(
   folder: string,
@@ -38,7 +39,7 @@ function range(seconds: readonly number[]): string {
   return `${Math.min(...seconds).toFixed(1)} to ${Math.max(...seconds).toFixed(1)} s`;
 }
 
-/** `shell` means its four packages only in front. */
+/** Sorts `shell` first, because only there it means its four packages. */
 function shellFirst(one: string, other: string): number {
   return Number(other === "shell") - Number(one === "shell");
 }

@@ -1,4 +1,5 @@
-// The soak suite `nix`: builds from Nix package sets, at once, without end, and in a store that is collected. See USAGE.
+// The soak suite `nix`: builds from Nix package sets: in parallel, without end, and in a store that is collected. See
+// USAGE.
 import { Checks } from "../../support/checks.ts";
 import { HAS_NIX } from "../../support/nix.ts";
 import { nixPackageSet, packageNames } from "../../support/nix-package-set.ts";
@@ -13,7 +14,7 @@ import { measureParallelImages } from "./parallel-images.ts";
 const USAGE = `usage: npm run soak -- nix [--seed S] [--minutes M] [--only PART]
 Needs root, Nix and apt. Parts: parallel, limits, collections, search, size; each gets a fifth of the time, and takes at
 least the time for one image.`;
-/** In the names of images. */
+/** Attributes that can be written in an image's name unchanged. */
 const USABLE = /^[a-z0-9]+(?:[.-][a-z0-9]+)*$/;
 
 const { seed, seconds, values } = parseSuiteArguments(USAGE, { only: { type: "string" } });

@@ -10,10 +10,10 @@ import { peakMemoryBytes } from "../peak-memory.ts";
 const MIB = 1 << 20;
 const BLOB_BYTES = 1024 * MIB;
 
-/** Resident memory of a server that does nothing but take and give one blob of 1 GiB, at most. */
+/** Maximum resident memory of a server that only receives and sends one blob of 1 GiB. */
 const MAX_MEMORY_BYTES = 200 * MIB;
 
-/** Pushes a blob of 1 GiB and pulls it again; the server's memory does not grow with it (DESIGN.md, invariant 7). */
+/** Pushes a blob of 1 GiB and pulls it again. The server's memory must not grow with the blob. */
 export async function measureLargeBlob(checks: Checks): Promise<void> {
   await using folder = await temporaryFolder("large-blob");
   await using server = await startServerProcess(join(folder.path, "data"), {

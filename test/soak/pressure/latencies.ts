@@ -1,4 +1,4 @@
-/** Shape of a series of latencies, in milliseconds. */
+/** A summary of a series of latencies, in milliseconds. */
 export interface LatencySummary {
   readonly count: number;
   readonly p50: number;
@@ -11,7 +11,7 @@ export interface LatencySummary {
 /** Latencies of one window: two seconds of the probe. */
 const WINDOW = 400;
 
-/** Sums up latencies in the order in which they were taken. */
+/** Summarizes latencies, given in the order in which they were measured. */
 export function summarize(latencies: readonly number[]): LatencySummary {
   const windows: number[] = [];
   for (let at = 0; at + WINDOW <= latencies.length; at += WINDOW)
@@ -32,7 +32,7 @@ function percentile(values: readonly number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)] ?? Number.NaN;
 }
 
-/** Such as `p50 0.31, p99 1.20, max 8.01 ms`. */
+/** The summary as text, such as `p50 0.31, p99 1.20, max 8.01 ms`. */
 export function shownLatencies({ p50, p99, max, windowP99 }: LatencySummary): string {
   const [a, b, c, d] = [p50, p99, max, windowP99].map((value) => value.toFixed(2));
   return `p50 ${a}, p99 ${b} (median window ${d}), max ${c} ms`;

@@ -1,4 +1,4 @@
-// The soak suite `latency`: how long a small answer takes beside clients that take more than their share.
+// The soak suite `latency`: how long a small answer takes while other clients take more than their share.
 import { Checks } from "../../support/checks.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";

@@ -11,7 +11,7 @@ import { serveMessages } from "./worker-process.ts";
 export interface LoadRequest {
   readonly task: "prepare" | "run";
   readonly url: string;
-  /** Of the patterns. */
+  /** Names of the patterns. */
   readonly names: readonly string[];
   readonly seed: number;
   /** How long the whole mix lasts. */
@@ -26,10 +26,10 @@ export type LoadReply = Readonly<Record<string, Readonly<Record<string, number>>
 
 const PATTERNS = new Map(allPatterns().map((pattern) => [pattern.name, pattern]));
 
-/** Server and probe come first, as they would if the load came from other machines. */
+/** Priority of this process, lower than that of server and probe, as if the load came from other machines. */
 const NICENESS = 10;
 
-/** About how long a pattern waits before it begins, times the pace, in milliseconds. */
+/** About how long a pattern waits before it begins, in milliseconds; multiplied by the pace. */
 const START_MS = 1000;
 
 async function answer(request: LoadRequest): Promise<LoadReply> {
@@ -57,7 +57,7 @@ async function answer(request: LoadRequest): Promise<LoadReply> {
   return Object.fromEntries([...tallies].map(([name, tally]) => [name, tally.counts]));
 }
 
-/** Clients of different patterns do not agree on a moment to begin. */
+/** Starts a pattern after a random time, so that patterns do not all begin at the same moment. */
 async function start(pattern: Pattern, stage: Stage): Promise<void> {
   await stage.rest(START_MS);
   await pattern.run(stage);

@@ -1,4 +1,4 @@
-// The soak suite `memory`: resident memory beside everything that clients do to take it, and beside large blobs.
+// The soak suite `memory`: resident memory while clients try to use up memory, and with large blobs.
 import { Checks } from "../../support/checks.ts";
 import { startServerProcess } from "../../support/server-process.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";

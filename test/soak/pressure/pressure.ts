@@ -11,16 +11,16 @@ import { startWorker } from "./worker-process.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Resident memory that the server should never exceed (DESIGN.md). It is reported and not checked (ADR 12). */
+/** Resident memory that the server should never exceed. It is reported and not checked (ADR 12). */
 const WANTED_MEMORY_BYTES = 256 * MEBIBYTE;
 
-/** Resident memory beside each pattern alone, at most: a guard against growth. */
+/** Maximum resident memory beside each pattern alone. A guard against growth. */
 const MAX_MEMORY_BYTES = 304 * MEBIBYTE;
 
-/** Resident memory beside the mix, in which several bursts may come at the same moment, at most. */
+/** Maximum resident memory beside the mix, in which several bursts can come at the same moment. */
 const MAX_MIX_MEMORY_BYTES = 384 * MEBIBYTE;
 
-/** The probe's 99th percentile beside one fairness case at full speed, at most. */
+/** Maximum 99th percentile of the probe beside one fairness case at full speed. */
 const MAX_FAIRNESS_P99_MS = 100;
 
 /**
@@ -34,14 +34,14 @@ const PROBE_REPOSITORY = "probe/tiny";
 /** What to run. */
 export interface PressureOptions {
   readonly seed: number;
-  /** How long the phases last in all, without the pushes that prepare them. */
+  /** How long all phases last together, in seconds, without the pushes that prepare them. */
   readonly seconds: number;
   /** Factor of the pauses between bursts of the mix. */
   readonly pace: number;
   readonly patterns: readonly Pattern[];
 }
 
-/** Runs the patterns against a server of its own and measures its memory and its promptness. */
+/** Starts a server, runs the patterns against it, and measures its memory and its latency. */
 export class Pressure implements Disposable {
   readonly #server: ServerProcess;
   readonly #options: PressureOptions;
@@ -57,7 +57,7 @@ export class Pressure implements Disposable {
     this.#memory = new ResidentMemory(server.pid);
   }
 
-  /** Resident memory beside each pattern alone, then beside all of them. */
+  /** Measures resident memory beside each pattern alone, then beside all of them. */
   async measureMemory(): Promise<void> {
     const { seconds, pace, patterns } = this.#options;
     await this.#prepare();
@@ -70,7 +70,7 @@ export class Pressure implements Disposable {
     this.#checkMemory("the mix", MAX_MIX_MEMORY_BYTES);
   }
 
-  /** The probe's latencies without other clients, beside each fairness case, and beside all patterns. */
+  /** Measures the probe's latencies without other clients, beside each fairness case, and beside all patterns. */
   async measureLatency(): Promise<void> {
     const { seconds, pace, patterns } = this.#options;
     await this.#prepare();
@@ -116,7 +116,7 @@ export class Pressure implements Disposable {
     console.log(`prepared in ${seconds} s, peak ${this.#takePeak()}`);
   }
 
-  /** Runs patterns for so long beside the probe; reports what both saw. */
+  /** Runs patterns beside the probe for a time, and reports the results of both. */
   async #phase(
     title: string,
     patterns: readonly Pattern[],

@@ -1,14 +1,14 @@
-// The probe, a process of its own: asks for a tiny manifest at a steady pace on one kept-alive connection.
+// The probe, a separate process: requests a tiny manifest at a steady pace over one kept-alive connection.
 import { serveMessages } from "./worker-process.ts";
 
-/** Where to ask, and how long. */
+/** Where to send requests, and for how long. */
 export interface ProbeRequest {
   readonly url: string;
   readonly path: string;
   readonly milliseconds: number;
 }
 
-/** What the probe saw. */
+/** The probe's results. */
 export interface ProbeReply {
   /** How long each answer took, in milliseconds, in the order in which they were due. */
   readonly latencies: readonly number[];
@@ -19,7 +19,7 @@ export interface ProbeReply {
 /** Time between two requests, in milliseconds. */
 const INTERVAL_MS = 5;
 
-/** A request that takes so long counts as failed, and the probe connects anew. */
+/** A request that takes this long, in milliseconds, counts as failed, and the probe opens a new connection. */
 const GIVE_UP_MS = 10_000;
 
 /** One kept-alive connection with one request at a time. */
@@ -74,9 +74,9 @@ class ProbeConnection {
 const connection = new ProbeConnection();
 
 /**
- * Asks at fixed moments. An answer that is late delays the requests after it, as it would those of any client on this
- * connection; so they count from the moment at which they were due. Otherwise a server that is silent for seconds
- * would count as one slow answer among many fast ones.
+ * Sends requests at fixed moments. A late answer delays the requests after it, as it would for any client on this
+ * connection. So each is timed from the moment at which it was due. Otherwise a server that is silent for seconds would
+ * count as one slow answer among many fast ones.
  */
 async function measure(request: ProbeRequest): Promise<ProbeReply> {
   const latencies: number[] = [];
@@ -88,7 +88,7 @@ async function measure(request: ProbeRequest): Promise<ProbeReply> {
     const dueAt = startedAt + i * INTERVAL_MS;
     const early = dueAt - performance.now();
     if (early > 0) await Bun.sleep(early);
-    // Our own timer may be late, which is not the server's doing.
+    // If only our own timer was late, do not blame the server.
     const since = wasLate ? dueAt : performance.now();
     if (!(await connection.ask(request).catch(() => false))) failures += 1;
     const answeredAt = performance.now();

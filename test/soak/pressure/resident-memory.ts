@@ -14,7 +14,9 @@ export class ResidentMemory implements Disposable {
     this.#timer = setInterval(() => this.#sample(), SAMPLE_EVERY_MS);
   }
 
-  /** Largest resident memory since the last call, in bytes: what the kernel kept, or what was sampled if that is more. */
+  /**
+   * Largest resident memory since the last call, in bytes: the kernel's peak, or the largest sample if that is more.
+   */
   takePeak(): number {
     this.#sample();
     const peak = Math.max(this.#sampledPeak, statusBytes(this.#pid, "VmHWM"));
@@ -38,7 +40,7 @@ export class ResidentMemory implements Disposable {
   }
 }
 
-/** 0 when the process has ended. */
+/** A field of the process's status, in bytes; 0 if the process has ended. */
 function statusBytes(pid: number, field: "VmHWM" | "VmRSS"): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -48,11 +50,11 @@ function statusBytes(pid: number, field: "VmHWM" | "VmRSS"): number {
   }
 }
 
-/** Lets the kernel's peak begin anew (proc_pid_clear_refs(5)). Where that is forbidden, a phase's peak includes earlier ones. */
+/** Resets the kernel's peak (proc_pid_clear_refs(5)). If that is forbidden, a phase's peak includes earlier phases. */
 function resetPeak(pid: number): void {
   try {
     writeFileSync(`/proc/${pid}/clear_refs`, "5");
   } catch {
-    // The peak of all phases is right all the same.
+    // The peak of all phases is still right.
   }
 }

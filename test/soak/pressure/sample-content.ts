@@ -5,13 +5,13 @@ import type { Random } from "../../support/random.ts";
 const BLOCK_BYTES = 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
-/** A blob of any size that takes the memory of one block: the block over and over, with its number in front. */
+/** A blob of any size that takes the memory of one block: it repeats the block, with its own number in front. */
 export class SampleContent {
   readonly sizeBytes: number;
   readonly digest: Digest;
   readonly #block: Uint8Array;
 
-  /** `block` may be shared; `number` tells contents of one block apart. */
+  /** `block` can be shared; `number` makes contents of the same block different. */
   constructor(block: Uint8Array, sizeBytes: number, number: number) {
     this.sizeBytes = sizeBytes;
     this.#block = block;

@@ -4,7 +4,7 @@ import type { Stage } from "./stage.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-/** Size of manifests that are as large as the registry takes them, with a little to spare. */
+/** Size of the largest manifests: a little below the registry's limit. */
 export const LARGE_MANIFEST_BYTES = 4 * MEBIBYTE - 4096;
 
 /** An image without layers, whose config is pushed with it. */
@@ -13,7 +13,7 @@ export async function smallImage(stage: Stage, repository: string) {
   return { schemaVersion: 2, mediaType: MediaType.ociManifest, config, layers: [] };
 }
 
-/** Annotations of about so many bytes as JSON, which differ by `number`. */
+/** Annotations of about `bytes` bytes as JSON. Different numbers give different annotations. */
 export function largeAnnotations(bytes: number, number: number): Readonly<Record<string, string>> {
   const valueBytes = 64 * 1024;
   const count = Math.max(1, Math.floor(bytes / (valueBytes + 32)));
@@ -21,12 +21,12 @@ export function largeAnnotations(bytes: number, number: number): Readonly<Record
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [`org.example.note-${i}`, value]));
 }
 
-/** As many copies of an entry as an index or list of about `bytes` holds. */
+/** As many copies of an entry as fit into an index or list of about `bytes`. */
 export function repeatedEntries(entry: object, bytes: number): readonly object[] {
   return Array<object>(Math.floor(bytes / (JSON.stringify(entry).length + 1))).fill(entry);
 }
 
-/** The descriptor as an entry of an index, without the fields of a test's own. */
+/** The descriptor as an entry of an index, without fields that only tests use. */
 export function entryOf({ mediaType, digest, size }: TestDescriptor, extra: object = {}): object {
   return { mediaType, digest, size, ...extra };
 }

@@ -1,7 +1,7 @@
 import type { SampleContent } from "./sample-content.ts";
 import type { Stage } from "./stage.ts";
 
-/** Pushes a blob by one POST, as the preparation of a pattern; resolves to its path. @throws when it is not taken */
+/** Pushes a blob by one POST, to prepare a pattern; resolves to its path. @throws if the push fails */
 export async function pushContent(stage: Stage, repository: string, content: SampleContent): Promise<string> {
   const wire = await stage.connect();
   if (wire === undefined) throw new Error("the server does not accept connections");

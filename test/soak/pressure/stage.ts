@@ -4,7 +4,7 @@ import { type SampleContent, sampleBlock } from "./sample-content.ts";
 import type { Tally } from "./tally.ts";
 import { type Answer, Wire, type WireOptions } from "./wire.ts";
 
-/** A request over a connection of its own. */
+/** A request over a new connection. */
 export interface LoadRequest {
   readonly method: string;
   readonly path: string;
@@ -14,7 +14,7 @@ export interface LoadRequest {
   readonly bytesPerSecond?: number;
 }
 
-/** What one run of a pattern is about. */
+/** Options of one run of a pattern. */
 export interface StageOptions {
   readonly url: string;
   readonly random: Random;
@@ -23,7 +23,7 @@ export interface StageOptions {
   readonly tally: Tally;
   /** Factor for every pause; 0 for clients without pauses. */
   readonly pace: number;
-  /** Seconds that the mix lasts; sizes that grow with a run's length go by it. */
+  /** How long the mix lasts, in seconds. Some sizes grow with it. */
   readonly seconds: number;
 }
 
@@ -51,10 +51,7 @@ export class Stage {
     return this.#options.signal.aborted;
   }
 
-  /**
-   * Counts an answer, or that there was none. Counts nothing once the run has ended, because that breaks open
-   * connections.
-   */
+  /** Counts an answer, or a missing one. Counts nothing after the end of the run, which breaks open connections. */
   count(answer: Answer | undefined): void {
     if (this.ended) return;
     if (answer === undefined) this.#options.tally.add("no answer");
@@ -124,7 +121,7 @@ export class Stage {
     await Promise.all(Array.from({ length: count }, (_, client) => loop(client)));
   }
 
-  /** Random bytes that contents can share. */
+  /** Random bytes that several contents can share. */
   block(): Uint8Array {
     return sampleBlock(this.random);
   }

@@ -1,9 +1,9 @@
 import type { Socket } from "bun";
 
-/** What came back over a {@link Wire}. */
+/** An answer received over a {@link Wire}. */
 export interface Answer {
   readonly status: number;
-  /** By their names in lower case. */
+  /** Values by lower-case name. */
   readonly headers: ReadonlyMap<string, string>;
   /** Whether the body is complete. */
   readonly whole: boolean;
@@ -13,7 +13,7 @@ export interface Answer {
 export interface WireOptions {
   /** Maximum reading speed; 0 reads nothing. By default as fast as possible. */
   readonly bytesPerSecond?: number;
-  /** Whether it asks by `HEAD`, whose answer has no body. */
+  /** Whether it sends `HEAD`, whose answer has no body. */
   readonly head?: boolean;
 }
 
@@ -21,8 +21,8 @@ export interface WireOptions {
 const PIECE_BYTES = 64 * 1024;
 
 /**
- * A client's connection with control over its speed. It does not keep bodies: it counts and drops what the server
- * sends, and retries later what the kernel does not accept.
+ * A client's connection with a controlled speed. It counts the bytes of bodies without keeping them, and sends bytes
+ * that the kernel does not accept again later.
  */
 export class Wire {
   readonly #bytesPerSecond: number;

@@ -1,4 +1,4 @@
-// The soak suite `start-up`: how long `npm start` takes until the registry answers, on data that is there. See USAGE.
+// The soak suite `start-up`: how long `npm start` takes until the registry answers, on existing data. See USAGE.
 import { join } from "node:path";
 import { Checks } from "../../support/checks.ts";
 import { freePort } from "../../support/free-port.ts";
@@ -9,7 +9,7 @@ import { figure } from "../figures.ts";
 const USAGE = "usage: npm run soak -- start-up [--seed S] [--minutes M]";
 const ROOT = join(import.meta.dir, "../../..");
 
-/** The start that a user should have on an idle machine, in milliseconds: the median is compared with it. */
+/** The longest start that a user should see on an idle machine, in milliseconds. The median is compared with it. */
 const WANTED_MS = 2_000;
 const LEAST_STARTS = 3;
 const GIVE_UP_MS = 60_000;
@@ -19,7 +19,7 @@ const checks = new Checks();
 await using folder = await temporaryFolder("start-up");
 const tookMs: number[] = [];
 const endAt = performance.now() + seconds * 1000;
-// The first start makes the data; it is not counted.
+// The first start creates the data and is not counted.
 await startOnce();
 while (tookMs.length < LEAST_STARTS || performance.now() < endAt) tookMs.push(await startOnce());
 const sorted = tookMs.toSorted((one, other) => one - other);

@@ -5,16 +5,17 @@ import { isRepositoryName } from "../../../oci/repository-name.ts";
 const NAMES_AT_A_TIME = 256;
 
 /**
- * Attributes of one set as one writes them in the name of an image, in the same order: in lower case, without `_` before
- * a digit, with `_plus` for `+`. `undefined` for an attribute that no name can hold, and for one whose name means
- * another attribute; see resolve.nix. Works in slices, so that the server can handle other requests.
+ * Writes the attributes of one set as components of an image's name, in the same order: in lower case, without `_`
+ * before a digit, with `_plus` for `+`. The result is `undefined` for an attribute that no name can express, and for
+ * one whose name means another attribute; see resolve.nix. Works in slices, so that the server can handle other
+ * requests.
  */
 export async function writeAttributes(
   attributes: readonly string[],
 ): Promise<readonly (string | undefined)[]> {
   const slices = new WorkSlices();
   const written: (string | undefined)[] = [];
-  /** The attribute that a name means, by its number. */
+  /** The index of the attribute that each name means. */
   const meant = new Map<string, number>();
   for (const [at, attribute] of attributes.entries()) {
     const name = writeAttribute(attribute);
@@ -37,7 +38,7 @@ function writeAttribute(attribute: string): string | undefined {
   return isRepositoryName(name) && !name.includes("/") ? name : undefined;
 }
 
-/** How near an attribute is to what a name says: the same text, another spelling, another case. */
+/** How far an attribute is from a name: 0 for the same text, 1 for another spelling, 2 for another case. */
 function distance(name: string | undefined, attribute: string): number {
   if (attribute === name) return 0;
   return attribute === attribute.toLowerCase() ? 1 : 2;

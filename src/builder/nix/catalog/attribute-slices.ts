@@ -1,18 +1,18 @@
 import { writeAttributes } from "./attribute-names.ts";
 
-/** A set of attributes: the whole package set, or one inside of it. */
+/** A set of attributes: the whole package set, or a set inside it. */
 export interface AttributeSet {
-  /** The attributes that lead to it; none for the whole package set. */
+  /** The attributes that lead to it; empty for the whole package set. */
   readonly path: readonly string[];
-  /** What stands before its attributes in the name of an image: nothing, or `nested.`. */
+  /** The text before its attributes in an image's name: empty, or such as `nested.`. */
   readonly prefix: string;
   /** The names of its attributes, in Nix's own order. */
   readonly names: readonly string[];
-  /** The same names as one writes them in the name of an image; see {@link writeAttributes}. */
+  /** The same names as components of an image's name; see {@link writeAttributes}. */
   readonly written: readonly (string | undefined)[];
 }
 
-/** A set of attributes, of which only their names are known. */
+/** Makes a set of attributes from their names. */
 export async function attributeSet(
   path: readonly string[],
   prefix: string,
@@ -21,15 +21,15 @@ export async function attributeSet(
   return { path, prefix, names, written: await writeAttributes(names) };
 }
 
-/** Attributes of a set that are next to each other. */
+/** Consecutive attributes of a set. */
 export interface AttributeSlice {
   readonly set: AttributeSet;
-  /** Number of the first one. */
+  /** Index of the first one. */
   readonly from: number;
   readonly count: number;
 }
 
-/** Sets in one group at most: their paths are part of a command line. */
+/** Maximum slices in one group: the paths of their sets are part of a command line. */
 const MAX_SLICES = 200;
 
 /** All attributes of the sets, in order, in groups of at most `maxCount`. */
@@ -58,7 +58,7 @@ export function countAttributes(group: readonly AttributeSlice[]): number {
   return group.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** The first and the second half of a group of at least two attributes. */
+/** Splits a group of at least two attributes into two halves. */
 export function halve(
   group: readonly AttributeSlice[],
 ): readonly [readonly AttributeSlice[], readonly AttributeSlice[]] {

@@ -1,14 +1,16 @@
 # Lists the packages of a package set. Evaluated with JSON in and out; see nix-catalog.ts.
 #
-# Without `slices`, the names of all attributes. With them, one answer for each attribute of each slice, in order: a
-# package, the names of a nested set, or null.
+# Without `slices`, returns the names of all attributes. With them, returns one
+# answer for each attribute of each slice, in order: a package, the names of a
+# nested set, or null.
 {
   # The folder of the set.
   set,
   system,
-  # More arguments of the set, as a JSON object.
+  # Arguments of the set besides `system`, as a JSON object.
   arguments ? "{}",
-  # A JSON list of parts of sets: the path of attributes to the set, the first attribute's number, how many.
+  # A JSON list of slices: the path of attributes to the set, the index of the
+  # first attribute, and their number.
   slices ? "null",
 }:
 
@@ -19,7 +21,8 @@ let
 
   root = import set (fromJSON arguments // { inherit system; });
 
-  # A value, or the default if it throws. Type errors and the like end the whole evaluation.
+  # The value, or the default if it throws. Type errors and the like end the
+  # whole evaluation.
   try = value: default: let result = tryEval value; in if result.success then result.value else default;
   whole = value: default: try (deepSeq value value) default;
 

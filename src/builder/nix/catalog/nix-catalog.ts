@@ -16,11 +16,11 @@ import {
   halve,
 } from "./attribute-slices.ts";
 
-/** The package set as it is now. */
+/** The current state of a package set. */
 export interface FoundSet {
   /** Equal for equal sets, on every host. */
   readonly identity: string;
-  /** Brings it into the store, if it is not there, and keeps it there. */
+  /** Puts it into the store if it is not there, and keeps it there until the result is disposed of. */
   place(signal: AbortSignal): Promise<AsyncDisposable & { readonly state: Pick<SetState, "path"> }>;
 }
 
@@ -35,23 +35,23 @@ export interface NixCatalogParts {
 
 /** How a set is evaluated. */
 export interface NixCatalogOptions {
-  /** As Nix names it, such as `x86_64-linux`. */
+  /** Nix's name of the platform, such as `x86_64-linux`. */
   readonly system: string;
-  /** More arguments of the set. */
+  /** Arguments of the set besides `system`. */
   readonly arguments: Readonly<Record<string, unknown>>;
-  /** Maximum time for one of several evaluations. */
+  /** Maximum time for each evaluation, in milliseconds. */
   readonly evaluationMs: number;
 }
 
-/** What catalog.nix says of an attribute. */
+/** What catalog.nix answers for an attribute. */
 type Answer = null | { readonly nested: readonly string[] } | PackageAnswer;
 
-/** The facts about a package; empty if it has none, or a broken one. */
+/** The facts about a package. A fact that is missing or broken is empty. */
 type PackageAnswer = Readonly<
   Record<"version" | "description" | "homepage" | "license" | "mainProgram", string>
 >;
 
-/** One reading of a set. */
+/** One pass over a set. */
 interface Reading {
   /** The path of the set in the store. */
   readonly source: string;
@@ -63,18 +63,18 @@ interface Reading {
 /** Change this when the same set would give other packages. */
 const FORMAT = "nix-1";
 const EXPRESSION = join(import.meta.dir, "catalog.nix");
-/** Attributes that one evaluation looks at. */
+/** Maximum attributes in one evaluation. */
 const ATTRIBUTES_AT_ONCE = 2_000;
-/** Levels of sets: the package set, sets inside of it, and so on. */
+/** Maximum levels of sets: the package set, the sets inside it, and so on. */
 const MAX_DEPTH = 4;
-/** A set that has more attributes than this may contain itself. */
+/** Maximum attributes of a set. One with more of them may contain itself. */
 const MAX_ATTRIBUTES = 500_000;
-/** Each one that cannot be evaluated costs about twenty evaluations. */
+/** Maximum attributes that cannot be evaluated. Each costs about twenty evaluations. */
 const MAX_LOST = 1_000;
-/** Lost packages that are logged by name. */
+/** Maximum lost attributes to log by name. */
 const LOGGED_LOST = 20;
 
-/** The packages of a Nix package set, by evaluation at low priority, one at a time. */
+/** The packages of a Nix package set. Evaluates it at low priority, one evaluation at a time. */
 export class NixCatalog implements PackageCatalog {
   readonly #parts: NixCatalogParts;
   readonly #options: NixCatalogOptions;
@@ -84,7 +84,7 @@ export class NixCatalog implements PackageCatalog {
     this.#options = options;
   }
 
-  /** Looks whether the set can be found; {@link current} always finds the newest. */
+  /** Checks that the set can be found. There is nothing to update: {@link current} always finds the newest. */
   async refresh(signal: AbortSignal): Promise<void> {
     await this.#parts.find(signal);
   }
@@ -98,7 +98,7 @@ export class NixCatalog implements PackageCatalog {
     };
   }
 
-  /** Set by set, the outer ones first. An attribute that breaks the evaluation costs only itself. */
+  /** Reads set by set, the outer ones first. Leaves out only those attributes that break an evaluation. */
   async *#packages(found: FoundSet, signal: AbortSignal): AsyncGenerator<readonly IndexedPackage[]> {
     await using placed = await found.place(signal);
     const reading: Reading = { source: placed.state.path, signal, lost: [] };
@@ -119,7 +119,10 @@ export class NixCatalog implements PackageCatalog {
     this.#logLost(reading.lost);
   }
 
-  /** The answers for a group. If its evaluation fails, those of its halves; null for a single attribute, which is lost. */
+  /**
+   * The answers for a group. If its evaluation fails, evaluates its halves; a single attribute that fails is lost, and
+   * its answer is null.
+   */
   async #answers(reading: Reading, group: readonly AttributeSlice[]): Promise<readonly Answer[]> {
     try {
       return (await this.#run(reading, "--argstr", "slices", sliceArgument(group))) as readonly Answer[];
@@ -175,7 +178,7 @@ function sliceArgument(group: readonly AttributeSlice[]): string {
   return JSON.stringify(group.map(({ set, from, count }) => ({ path: set.path, from, count })));
 }
 
-/** The packages and the nested sets among the answers for a group, whose order they have. */
+/** The packages and the nested sets among the answers for a group. The answers are in the order of its attributes. */
 async function readAnswers(group: readonly AttributeSlice[], answers: readonly Answer[]) {
   const packages: IndexedPackage[] = [];
   const nested: AttributeSet[] = [];

@@ -4,10 +4,10 @@ import { digestOf } from "../../../oci/digest.ts";
 import { type EvaluatedPackage, type EvaluationRequest, EXPRESSION } from "./evaluation.ts";
 
 const ANSWERS = "nix/answer";
-/** Answers that were found longer ago are forgotten. */
+/** How long an answer is kept, in milliseconds. */
 const KEPT_MS = 90 * 86_400_000;
 
-/** What evaluations answered: a set that has not changed is not evaluated again for the same names. */
+/** Remembered results of evaluations, so that an unchanged set is not evaluated again for the same names. */
 export class EvaluatedPackages {
   readonly #ledger: SourceLedger;
   readonly #expression = digestOf(readFileSync(EXPRESSION));
@@ -16,7 +16,7 @@ export class EvaluatedPackages {
     this.#ledger = ledger;
   }
 
-  /** The packages that an equal request meant. */
+  /** The result of an equal request, if it is remembered. */
   async find(request: AnsweredRequest): Promise<readonly EvaluatedPackage[] | undefined> {
     const key = this.#key(request);
     const text = (await this.#ledger.findFacts(ANSWERS, [key])).get(key);
@@ -34,8 +34,8 @@ export class EvaluatedPackages {
   }
 }
 
-/** What an evaluation depends on: the content of the set instead of its place. */
+/** Everything that an evaluation depends on. The set is known by its content instead of its place. */
 export interface AnsweredRequest extends Omit<EvaluationRequest, "source"> {
-  /** Of the set, in hex. */
+  /** Hash of the set, in hex. */
   readonly narHash: string;
 }

@@ -8,15 +8,15 @@ import { nearestNames } from "./nearest-names.ts";
 
 /** A package that a name means. */
 export interface EvaluatedPackage {
-  /** As it was asked for. */
+  /** The name by which it was requested. */
   readonly name: string;
-  /** The attribute of the set, such as `python3Packages.requests`. */
+  /** The attribute of the set that the name means, such as `python3Packages.requests`. */
   readonly attribute: string;
   readonly drvPath: string;
   readonly output: string;
   /** The path of the output in the store. */
   readonly path: string;
-  /** Of two packages with the same file, the one with the lower number has it. */
+  /** If two packages have the same file, the one with the lower number wins. */
   readonly priority: number;
   readonly mainProgram: string | null;
   /** An SPDX licence expression. */
@@ -28,9 +28,9 @@ export interface EvaluatedPackage {
 export interface SetRequest {
   /** The path of the package set in the store. */
   readonly source: string;
-  /** As Nix names it, such as `x86_64-linux`. */
+  /** Nix's name of the platform, such as `x86_64-linux`. */
   readonly system: string;
-  /** More arguments of the set. */
+  /** Arguments of the set besides `system`. */
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
@@ -46,16 +46,16 @@ type Answer =
 
 interface Answers {
   readonly answers: readonly Answer[];
-  /** All attributes of the set, if a name was not found. */
+  /** All attributes of the set if a name was not found, for suggestions; otherwise empty. */
   readonly attributes: readonly string[];
 }
 
 /** The expression that is evaluated. */
 export const EXPRESSION = join(import.meta.dir, "resolve.nix");
-/** Each takes a processor, and up to the heap that an evaluation may have. */
+/** Maximum evaluations at the same time. Each takes a processor and the memory of one evaluation. */
 const EVALUATIONS_AT_ONCE = 2;
 
-/** Evaluates package sets: which derivation a name means. */
+/** Evaluates package sets, to find the derivation that a name means. */
 export class Evaluation {
   readonly #store: NixStore;
   readonly #timeoutMs: number;
@@ -68,14 +68,14 @@ export class Evaluation {
   }
 
   /**
-   * The packages that `names` mean, in that order; writes their derivations into the store.
+   * Finds the packages that `names` mean, in that order, and writes their derivations into the store.
    *
-   * @throws {RegistryError} `package-unknown`, naming all names that mean nothing; `build-failed`, naming all packages
-   * that are none or cannot be evaluated
+   * @throws {RegistryError} `package-unknown`, naming all names that are not in the set; `build-failed`, naming all
+   * that are not packages or cannot be evaluated
    */
   async evaluate(request: EvaluationRequest, signal: AbortSignal): Promise<readonly EvaluatedPackage[]> {
     const whole = await this.#run(request, signal);
-    // When one package fails, the evaluation of all does, and does not name it.
+    // If one package fails, the whole evaluation fails and does not name it. So evaluate each alone.
     if (typeof whole === "string") throw await this.#failureOf(request, whole, signal);
     const unknown = whole.answers.filter((one) => "error" in one && one.error === "not-found");
     if (unknown.length > 0)
@@ -114,7 +114,10 @@ export class Evaluation {
     throw packagesFailed(new Map([[what, reason()]]));
   }
 
-  /** Says what took too long. It is not looked for among several packages, which would take as long for each. */
+  /**
+   * Throws; a time-out becomes an error that names `what`. Does not look for the slow package among several: each try
+   * could take as long again.
+   */
   #fail(what: string, cause: unknown): never {
     if (!(cause instanceof CommandTimeout)) throw cause;
     throw packagesFailed(new Map([[what, `its evaluation took longer than ${this.#timeoutMs / 1000} s`]]));

@@ -1,5 +1,5 @@
 const MOST = 3;
-/** Names that differ in more than a third of their letters are not near. */
+/** Names that differ in more than one letter in three are not near. */
 const SHARE = 3;
 
 /** The names nearest to `wanted`, at most three, nearest first: those that differ in few letters, whatever their case. */
@@ -15,7 +15,9 @@ export function nearestNames(wanted: string, names: readonly string[]): readonly
     .map(({ name }) => name);
 }
 
-/** How many letters to change, add or leave out; any number above `limit` if that is more than `limit`. */
+/**
+ * How many letters to change, add or leave out to get from one name to the other. Beyond `limit`, any number above it.
+ */
 function distanceOf(one: string, other: string, limit: number): number {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);
   for (const [at, letter] of [...one].entries()) {

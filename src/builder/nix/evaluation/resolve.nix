@@ -1,13 +1,14 @@
 # Finds the packages of an image in a package set. Evaluated with JSON in and out; see evaluation.ts.
 #
-# For each name: the attribute that it means, its derivation and output; or why there is none.
+# Returns for each name the attribute that it means, its derivation and its
+# output; or why there is none.
 {
   # The folder of the set.
   set,
   system,
   # The names, as a JSON list of strings.
   names,
-  # More arguments of the set, as a JSON object.
+  # Arguments of the set besides `system`, as a JSON object.
   arguments ? "{}",
 }:
 
@@ -23,11 +24,13 @@ let
   lower = characters "abcdefghijklmnopqrstuvwxyz";
   fold = replaceStrings upper lower;
 
-  # The names of a set by their folded form; the first in byte order where several fold alike.
+  # The names of a set by their folded form. Of several with the same form, the
+  # first in byte order.
   folded = attrs: listToAttrs (map (name: { name = fold name; value = name; }) (attrNames attrs));
   rootFolded = folded root;
 
-  # The spellings of a component that are tried: as it is, with `_` before a digit, with `+` spelled out.
+  # The spellings of a component to try: as it is, with `_` before a leading
+  # digit, with `+` for `_plus`.
   spellings = component:
     let
       plus = replaceStrings [ "_plus" ] [ "+" ] component;
@@ -45,7 +48,8 @@ let
     else if alike != [ ] then attrsFolded.${head alike}
     else null;
 
-  # The path of attributes that components mean, or null. An attribute may hold dots itself.
+  # The path of attributes that components mean, or null. An attribute's name
+  # can contain dots.
   descend = attrs: attrsFolded: components:
     let
       name = find attrs attrsFolded (head components);
@@ -66,7 +70,8 @@ let
     let result = tryEval (builtins.deepSeq value value);
     in if result.success then result.value else default;
 
-  # An SPDX licence expression, or null: from one licence or a list of them, each a set that knows its name there.
+  # An SPDX licence expression, or null. Made from one licence or a list of
+  # them, each a set with its SPDX name.
   licenseOf = license:
     let
       names = map (one: one.spdxId or null) (if builtins.isList license then license else [ license ]);
@@ -83,7 +88,7 @@ let
       attribute = concatStringsSep "." path;
       drvPath = builtins.unsafeDiscardStringContext value.drvPath;
       output = value.outputName or "out";
-      # `outPath` would make JSON of the path alone.
+      # A set with `outPath` would become only that path in JSON.
       path = builtins.unsafeDiscardStringContext value.outPath;
       priority = let p = fact (meta.priority or 5) 5; in if builtins.isInt p then p else 5;
       mainProgram = text (fact (meta.mainProgram or null) null);

@@ -9,7 +9,7 @@ import type { Evaluation, SetRequest } from "./evaluation.ts";
 const FACTS = "nix/popularity";
 const EXPRESSION = join(import.meta.dir, "popularity.nix");
 
-/** Popularity data that package sets have themselves, each evaluated once. */
+/** The popularity data of package sets, evaluated once for each set. */
 export class SetPopularity {
   readonly #evaluation: Evaluation;
   readonly #ledger: SourceLedger;
@@ -20,11 +20,11 @@ export class SetPopularity {
   }
 
   /**
-   * The data of a set; none if it has no attribute `popularity`.
+   * The data of a set; empty if it has no attribute `popularity`.
    *
-   * @param narHash of the set
-   * @param place puts the set into the store, if it has to be evaluated
-   * @throws {RegistryError} `build-failed` if the attribute cannot be evaluated, or is no popularity data
+   * @param narHash the hash of the set
+   * @param place puts the set into the store; called only if it must be evaluated
+   * @throws {RegistryError} `build-failed` if the attribute cannot be evaluated or is not popularity data
    */
   async of(
     set: Omit<SetRequest, "source"> & { readonly narHash: string },

@@ -9,21 +9,21 @@ import type { TreeEntry } from "../store/read-tree.ts";
 import { type LinkCollision, linkTree } from "./link-tree.ts";
 import type { LinkEntry } from "./output-links.ts";
 
-/** What the layer of links is made of. */
+/** The outputs from which the layer of links is made. */
 export interface LinkedOutputs {
   /** The outputs whose files are linked. */
   readonly outputs: readonly EvaluatedPackage[];
   readonly closure: readonly StorePathInfo[];
 }
 
-/** Where the files of outputs are known, and who hears of files that have no link. */
+/** Where the layer gets the files of outputs, and where it reports collisions. */
 export interface LinkSource {
   /** The trees of store paths. */
   readonly trees: (paths: readonly string[]) => Promise<ReadonlyMap<string, readonly TreeEntry[]>>;
   readonly onCollisions: (collisions: readonly LinkCollision[]) => void;
 }
 
-/** As Nix sets all times in a store. */
+/** The time that Nix gives all files in a store. */
 const MODIFIED_AT = new Date(1_000);
 
 const FOLDERS: readonly (readonly [path: string, mode: number])[] = [
@@ -41,7 +41,7 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 const CERTIFICATES = "etc/ssl/certs/ca-certificates.crt";
-/** Where packages have the certificates. */
+/** Where packages keep the certificates. */
 const BUNDLES = ["etc/ssl/certs/ca-bundle.crt", CERTIFICATES];
 
 /** Everything that the bytes of the layer depend on. */
@@ -54,8 +54,8 @@ export function linkLayerInputs({ outputs, closure }: LinkedOutputs): readonly s
 }
 
 /**
- * The layer that puts packages where programs look for them: `/bin/git` is a link to the file in the store. With what no
- * package brings: accounts, folders, the certificates' usual name, `/bin/sh` and `/usr/bin/env`.
+ * The layer that puts packages where programs look for them: `/bin/git` is a link to the file in the store. It also has
+ * what no package contains: accounts, folders, the certificates' usual name, `/bin/sh` and `/usr/bin/env`.
  */
 export function createLinkLayer(links: LinkedOutputs, source: LinkSource): LayerContent {
   return {
@@ -87,7 +87,7 @@ async function readOutputs({ outputs }: LinkedOutputs, { trees }: LinkSource) {
   }));
 }
 
-/** Links that programs expect, if nothing else is there. */
+/** Links that programs expect, unless the path is already taken. */
 function usualLinks(
   { closure }: LinkedOutputs,
   taken: ReadonlySet<string>,
@@ -101,7 +101,7 @@ function usualLinks(
   ];
 }
 
-/** `env` of the closure's own coreutils: that of the build machine would dangle. */
+/** The path of `env` in the closure's own coreutils; a link to another coreutils would dangle. */
 function envOf(closure: readonly StorePathInfo[]): string | undefined {
   const coreutils = closure.find(({ path }) => /^\/nix\/store\/[^-]+-coreutils(?:-full)?-\d/.test(path));
   return coreutils === undefined ? undefined : `${coreutils.path}/bin/env`;

@@ -5,8 +5,8 @@ import { type LinkTree, linkTree } from "./link-tree.ts";
 import type { LinkEntry, LinkedOutput } from "./output-links.ts";
 
 /**
- * An output from lines: `bin/` is a directory, `bin/x` a file, `bin/x*` a program, `sbin -> bin` a link. Directories
- * above them are added.
+ * Makes an output from lines: `bin/` is a directory, `bin/x` a file, `bin/x*` a program, `sbin -> bin` a link. Adds the
+ * directories above them.
  */
 function output(name: string, lines: readonly string[], priority = 5): LinkedOutput {
   const entries = new Map<string, TreeEntry>([["", { path: "", kind: "directory" }]]);
@@ -24,12 +24,12 @@ function output(name: string, lines: readonly string[], priority = 5): LinkedOut
   return { storePath: `/nix/store/abc-${name}`, name, priority, tree: [...entries.values()] };
 }
 
-/** An output that is no directory. */
+/** An output that is not a directory. */
 function single(name: string, root: Omit<TreeEntry, "path">): LinkedOutput {
   return { storePath: `/nix/store/abc-${name}`, name, priority: 5, tree: [{ path: "", ...root }] };
 }
 
-/** The entries as lines: `bin/` and `bin/x -> git/bin/x`, the target without what all of them begin with. */
+/** The entries as lines, such as `bin/` and `bin/x -> git/bin/x`. Targets are shown without their common prefix. */
 function lines({ entries }: LinkTree): readonly string[] {
   return entries.map((entry) =>
     entry.kind === "directory"
@@ -182,7 +182,7 @@ const LINE = fc.oneof(
   fc.tuple(PATH, TARGET).map(([parts, target]) => `${parts.join("/")} -> ${target.join("")}`),
 );
 
-/** Lines that agree with each other: nothing is below a file or a link. */
+/** Lines without contradictions: nothing is below a file or a link. */
 const LINES = fc.array(LINE, { maxLength: 12 }).map((all) => {
   const plain = (line: string): string => line.replace(/ -> .*$/, "").replace(/\/$/, "");
   return all.filter((line, index) =>
@@ -193,7 +193,7 @@ const OUTPUTS = fc
   .array(fc.tuple(LINES, fc.integer({ min: 4, max: 6 })), { maxLength: 5 })
   .map((all) => all.map(([tree, priority], index) => output(`${index}`, tree, priority)));
 
-/** What is at a path of an output, through the links in the middle of the path that stay in the output. */
+/** The entry at a path of an output. Follows links in the middle of the path if they stay in the output. */
 function entryAt(outputs: readonly LinkedOutput[], target: string): TreeEntry | undefined {
   const found = outputs.find(({ storePath }) => target.startsWith(`${storePath}/`));
   if (found === undefined) return undefined;

@@ -1,23 +1,23 @@
 import { type LinkEntry, type LinkedOutput, outputLinks } from "./output-links.ts";
 
-/** A place that several outputs want for themselves. */
+/** A path that several outputs have. */
 export interface LinkCollision {
   readonly path: string;
-  /** The store path that has it; of a directory, which others may share, the first one. */
+  /** The store path that gets it; for a directory, which several can share, the first one. */
   readonly chosen: string;
-  /** The store paths whose file or link is not there. */
+  /** The store paths whose file or link is left out. */
   readonly others: readonly string[];
 }
 
-/** The union of outputs. */
+/** The union of several outputs. */
 export interface LinkTree {
-  /** Each path once, in ascending order, so that a directory is before what is in it. */
+  /** Each path once, in ascending order, so a directory comes before its content. */
   readonly entries: readonly LinkEntry[];
   /** For the log, in ascending order of path. */
   readonly collisions: readonly LinkCollision[];
 }
 
-/** Who wants a place, the one that comes first in front. */
+/** The outputs that have a path, the winner first. */
 interface Claims {
   readonly directories: string[];
   readonly links: { readonly storePath: string; readonly target: string }[];
@@ -26,8 +26,8 @@ interface Claims {
 /**
  * The directories and links that show the files of all `outputs` in one tree; their order does not matter.
  *
- * If outputs collide, a directory comes before a file, then the lower priority, then the lower name. Files whose names
- * are not UTF-8 are not in the trees, and so have no links; they are in the store all the same.
+ * If outputs collide, a directory wins over a file, then the lower priority number wins, then the lower name. Files
+ * whose names are not UTF-8 are not in the trees and get no links, but they are in the store.
  */
 export function linkTree(outputs: readonly LinkedOutput[]): LinkTree {
   const claims = new Map<string, Claims>();
@@ -41,7 +41,7 @@ export function linkTree(outputs: readonly LinkedOutput[]): LinkTree {
   };
 }
 
-/** Each store path once, the one that wins collisions first. */
+/** Each store path once. Those that win collisions come first. */
 function ranked(outputs: readonly LinkedOutput[]): readonly LinkedOutput[] {
   const sorted = outputs.toSorted(
     (left, right) =>
@@ -70,7 +70,7 @@ function collisionsOf(path: string, { directories, links }: Claims): readonly Li
   return chosen === undefined || others.length === 0 ? [] : [{ path, chosen, others }];
 }
 
-/** In the order of UTF-16 code units, which is the same everywhere. */
+/** Compares by UTF-16 code units, so the order is the same on every host. */
 function compare(left: string, right: string): number {
   return left < right ? -1 : left > right ? 1 : 0;
 }

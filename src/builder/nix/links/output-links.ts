@@ -1,35 +1,38 @@
 import type { TreeEntry } from "../store/read-tree.ts";
 
-/** What people asked for by name: an output of a package, in the store. */
+/** An output that people asked for by name, in the store. */
 export interface LinkedOutput {
   /** `/nix/store/HASH-NAME`. */
   readonly storePath: string;
-  /** What it was asked for as; a package that is one program gets this name. */
+  /** The name by which it was requested. A package that is a single program gets this name. */
   readonly name: string;
-  /** Of two files in one place, the one with the lower priority is linked. */
+  /** If two outputs have the same file, the one with the lower number is linked. */
   readonly priority: number;
-  /** All of it, as `readTree` lists it, in any order. */
+  /** All its entries, as `readTree` lists them, in any order. */
   readonly tree: readonly TreeEntry[];
 }
 
-/** An entry of the link layer: a directory of its own, or a link into the store. */
+/** An entry of the link layer: a directory, or a link into the store. */
 export type LinkEntry =
   | { readonly path: string; readonly kind: "directory" }
   | { readonly path: string; readonly kind: "link"; readonly target: string };
 
-/** Not for images: what only builds read, and what would cover the store itself. */
+/** Names that get no link: one is read only by builds, the other would hide the store itself. */
 const LEFT_OUT: ReadonlySet<string | undefined> = new Set(["nix-support", "nix"]);
-/** How many names are followed to find where a link leads; those that need more are kept as links, loops among them. */
+/** Maximum names to follow to find where a link leads. Links that need more, such as loops, stay links. */
 const MAX_STEPS = 256;
-/** How many links at the top of an output become directories, so that many links to a large one stay small. */
+/**
+ * Maximum links at the top of an output that become directories, so that many links to one large directory stay small.
+ */
 const MAX_ENTERED = 32;
 
 /**
  * What one output puts into the link layer: each path once, in any order.
  *
- * Its directories become directories, and each file becomes a link to it. A link does as well, but for one at the top of
- * the output that leads to a directory of the same output, as in `sbin -> bin`: it becomes a directory with links to
- * what is there. An output that is one program becomes `bin/NAME`; one that is another file or a link gives nothing.
+ * Its directories become directories. Each file or link becomes a link to it, with one exception: a link at the top of
+ * the output that leads to a directory of the same output, as in `sbin -> bin`, becomes a directory with links to that
+ * directory's content. An output that is one program becomes `bin/NAME`; one that is another file or a link gives
+ * nothing.
  */
 export function outputLinks({ storePath, name, tree }: LinkedOutput): readonly LinkEntry[] {
   const root = tree.find(({ path }) => path === "");
@@ -46,7 +49,7 @@ export function outputLinks({ storePath, name, tree }: LinkedOutput): readonly L
   });
 }
 
-/** The links at the top that lead to directories of the output, with the paths of these. */
+/** The links at the top that lead to directories of the output, with the paths of those directories. */
 function enteredLinks(entries: readonly TreeEntry[], storePath: string): ReadonlyMap<string, string> {
   const byPath = new Map(entries.map((entry) => [entry.path, entry]));
   const found = entries
@@ -86,13 +89,15 @@ function directoryBehind(
   return place.join("/");
 }
 
-/** A link's target, as seen from where the link is, or from the output's top; `undefined` if it is another path's. */
+/**
+ * The parts of a link's target; from the output's top if it is absolute. `undefined` if it is in another store path.
+ */
 function targetInside(target: string, storePath: string): string | undefined {
   if (!target.startsWith("/")) return target;
   return `${target}/`.startsWith(`${storePath}/`) ? target.slice(storePath.length) : undefined;
 }
 
-/** What is in the directory `behind`, at the place that it has through a link to it. */
+/** The content of the directory `behind`, with the paths that it has below a link to that directory. */
 function entriesBehind(
   link: string,
   behind: string,

@@ -10,13 +10,12 @@ import {
 } from "bun:test";
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { failureOf, ReleaseServer } from "../../../../test/support/channel-releases.ts";
 import { mustRun } from "../../../../test/support/command.ts";
-import { freePort } from "../../../../test/support/free-port.ts";
 import { HAS_NIX, makeRemovable } from "../../../../test/support/nix.ts";
 import { openNixStore, testRunner } from "../../../../test/support/nix-store.ts";
 import { describeWith } from "../../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../../test/support/temporary-folder.ts";
-import { RegistryError } from "../../../oci/registry-error.ts";
 import type { NixStore } from "../store/nix-store.ts";
 import { ChannelOrigin } from "./channel-origin.ts";
 import { FolderOrigin } from "./folder-origin.ts";
@@ -26,49 +25,10 @@ setDefaultTimeout(120_000);
 const SIGNAL = new AbortController().signal;
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
-/** A server of releases, which a channel redirects to. Notes what it is asked. */
-class ReleaseServer {
-  readonly requests: { method: string; path: string; authorization: string | null }[] = [];
-  /** Answers by path; a text is an address to go to. */
-  readonly answers = new Map<string, string | (() => Response)>();
-  readonly server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: (request) => {
-      const { pathname: path, search } = new URL(request.url);
-      const { method, headers } = request;
-      this.requests.push({ method, path: path + search, authorization: headers.get("authorization") });
-      const answer = this.answers.get(path + search);
-      if (answer === undefined) return new Response("nothing here", { status: 404 });
-      if (typeof answer === "string")
-        return new Response(null, { status: 302, headers: { location: answer } });
-      return answer();
-    },
-  });
-
-  get address(): string {
-    return `http://127.0.0.1:${this.server.port}`;
-  }
-
-  /** The methods of the requests for a path, in their order. */
-  methods(path: string): readonly string[] {
-    return this.requests.filter((request) => request.path === path).map(({ method }) => method);
-  }
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<RegistryError> {
-  const error = await promise.then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  if (error instanceof RegistryError) return error;
-  throw new Error(`not a registry error: ${error}`);
-}
-
 describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => {
   let folder: TemporaryFolder;
   let store: NixStore;
-  /** Two states of a set, and where each is in the store. */
+  /** Two states of a set, and the store path of each. */
   const tarballs: Uint8Array[] = [];
   const paths: string[] = [];
   let releases: ReleaseServer;
@@ -220,79 +180,6 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
     });
   });
 
-  describe("failures", () => {
-    it("of a channel that is not there have the status", async () => {
-      const failure = await failureOf(open(`${releases.address}/none`).find("latest", SIGNAL));
-      expect(failure.fault).toBe("build-unavailable");
-      expect(failure.message).toBe(
-        `the channel small cannot be read: ${releases.address}/none answers with status 404`,
-      );
-    });
-
-    it("of a server that is down are reported", async () => {
-      const failure = await failureOf(open(`http://127.0.0.1:${await freePort()}/x`).find("latest", SIGNAL));
-      expect(failure).toMatchObject({
-        fault: "build-unavailable",
-        message: expect.stringMatching(/cannot be reached \(\w+\)$/),
-      });
-    });
-
-    it("of a file that is not a tarball are reported, without a path", async () => {
-      releases.answers.set("/small", () => new Response("no tarball", { headers: { etag: '"x"' } }));
-      const origin = open(`${releases.address}/small`);
-      const failure = await failureOf(origin.place(await origin.find("latest", SIGNAL), store, SIGNAL));
-      expect(failure).toMatchObject({ fault: "build-unavailable" });
-      expect(failure.message).not.toContain(folder.path);
-    });
-
-    it("of an interrupted download are reported", async () => {
-      const broken = Bun.listen({
-        hostname: "127.0.0.1",
-        port: 0,
-        socket: {
-          data(socket) {
-            socket.end('HTTP/1.1 200 OK\r\netag: "x"\r\ncontent-length: 1000\r\n\r\nbeginning');
-          },
-        },
-      });
-      const origin = open(`http://127.0.0.1:${broken.port}/small`);
-      const id = `http://127.0.0.1:${broken.port}/small "x"`;
-      const revision = { id, lock: { url: `http://127.0.0.1:${broken.port}/small` }, pinned: false };
-      const failure = await failureOf(origin.place(revision, store, SIGNAL));
-      expect(failure).toMatchObject({ message: expect.stringMatching(/cannot be reached \(\w+\)$/) });
-      broken.stop(true);
-    });
-
-    it("of another tag than latest say that there is no other", async () => {
-      for (const origin of [
-        open(`${releases.address}/small`),
-        new ChannelOrigin({ channel: "small" }, store),
-      ]) {
-        await expect(origin.find("v1", SIGNAL)).rejects.toMatchObject({ fault: "manifest-unknown" });
-      }
-      expect(releases.requests).toEqual([]);
-    });
-
-    it("end at once when no caller is left", async () => {
-      const asked = Promise.withResolvers<void>();
-      await using silent = Bun.serve({
-        hostname: "127.0.0.1",
-        port: 0,
-        fetch: () => {
-          asked.resolve();
-          return new Promise<Response>(() => {});
-        },
-      });
-      const abort = new AbortController();
-      const finding = open(`http://127.0.0.1:${silent.port}/x`).find("latest", abort.signal);
-      finding.catch(() => {});
-      await asked.promise;
-      abort.abort(new Error("nobody waits"));
-      await expect(finding).rejects.toThrow("nobody waits");
-      await silent.stop(true);
-    });
-  });
-
   describe("that Nix fetches", () => {
     it("are the content of the tarball, with the commit that is noted in it", async () => {
       const file = join(folder.path, "channel.tar.gz");
@@ -312,7 +199,7 @@ describeWith("package sets in channels", HAS_NIX, "nix is not installed", () => 
       expect((await failureOf(origin.place(old, other, SIGNAL))).message).toContain(
         "has changed in the meantime",
       );
-      // Nix would go on with what it has.
+      // Nix would use the tarball that it fetched before.
       await rm(file);
       const failure = await failureOf(origin.find("latest", SIGNAL));
       expect(failure).toMatchObject({ fault: "build-unavailable" });

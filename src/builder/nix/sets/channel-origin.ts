@@ -11,9 +11,9 @@ import type { SetOrigin, SetRevision } from "./set-origin.ts";
 
 /** Options of a {@link ChannelOrigin}. */
 export interface ChannelOriginOptions {
-  /** Such as `nixos-unstable`. */
+  /** The channel's name, such as `nixos-unstable`. */
   readonly channel: string;
-  /** Address of the tarball, with `{channel}` for the channel. Absent, Nix knows where it is. */
+  /** Address of the tarball, with `{channel}` for the channel's name. If absent, Nix finds it. */
   readonly url?: string | undefined;
 }
 
@@ -27,10 +27,10 @@ const ONLY_TAG = "latest";
 const COMMIT = /^[0-9a-f]{40}$/;
 
 /**
- * A package set in a channel: a tarball that is replaced now and then. Its only tag is `latest`.
+ * A package set from a channel: a tarball that is replaced now and then. Its only tag is `latest`.
  *
- * A tarball on a web server is found and downloaded by us, and unpacked by Nix: credentials stay out of command lines, and
- * what is placed is what was found. Of any other address Nix takes care, and its content is the revision.
+ * We download a tarball from a web server, and Nix unpacks it. So credentials stay out of command lines, and the placed
+ * set is the one that was found. Nix fetches any other address itself, and the content is the revision.
  */
 export class ChannelOrigin implements SetOrigin {
   readonly id: string;
@@ -42,7 +42,7 @@ export class ChannelOrigin implements SetOrigin {
   readonly #web: WebChannel | undefined;
   readonly #store: NixStore;
 
-  /** `store` is where Nix looks at an address that is not of the web. */
+  /** @param store the store into which Nix fetches a tarball that is not on a web server */
   constructor({ channel, url = DEFAULT_URL }: ChannelOriginOptions, store: NixStore) {
     this.#channel = channel;
     this.#what = `the channel ${channel}`;
@@ -91,7 +91,7 @@ export class ChannelOrigin implements SetOrigin {
     signal: AbortSignal,
   ): Promise<void> {
     const { url: found = "" } = lock;
-    // Where a redirect led has the revision for ever, unless the way there had a secret in it.
+    // The target of a redirect has this revision for ever, unless the way to it contained a secret.
     const places = found === publicAddress(url.href) ? [url] : [new URL(found), url];
     let failure = this.#moved();
     for (const place of places) {
@@ -107,13 +107,13 @@ export class ChannelOrigin implements SetOrigin {
     throw failure;
   }
 
-  /** What Nix fetches is known by its path, which is made from its content. */
+  /** Lets Nix fetch the tarball. The store path identifies the revision, because it is made from the content. */
   async #findByNix(signal: AbortSignal): Promise<SetRevision> {
     const path = await this.#fetchByNix(this.#store, signal);
     const commit = await readFile(join(this.#store.folders.fileOf(path), ".git-revision"), "utf8").catch(
       () => "",
     );
-    // A path of this host says nothing elsewhere.
+    // A path of this host means nothing on another one.
     const url = this.#url.startsWith("file:") ? {} : { url: publicAddress(this.#url) };
     const revision = COMMIT.test(commit.trim()) ? { revision: commit.trim() } : {};
     return {
@@ -132,7 +132,7 @@ export class ChannelOrigin implements SetOrigin {
   }
 }
 
-/** Tells addresses apart that differ only in their query, which may have a secret in it. */
+/** A digest of the query, which tells addresses apart without showing a secret in it. */
 function queryDigest(address: string): string {
   const query = URL.canParse(address) ? new URL(address).search : "";
   if (query === "") return "";

@@ -4,16 +4,16 @@ import { publicAddress } from "./public-address.ts";
 
 /** A state of a channel's tarball. */
 export interface ChannelRelease {
-  /** Where the redirects end, without credentials. */
+  /** The address where the redirects end, without credentials. */
   readonly address: string;
-  /** The address with what the server says of the content, or else the content's digest. */
+  /** The address with the server's validator of the content, or else with the content's digest. */
   readonly id: string;
 }
 
 interface Answer {
   readonly response: Response;
   readonly address: string;
-  /** Another one for another content; absent if the server says nothing of it. */
+  /** Differs whenever the content does; absent if the server sends none. */
   readonly validator: string | undefined;
 }
 
@@ -28,14 +28,14 @@ export class ChannelServer {
   readonly #what: string;
   readonly #url: URL;
 
-  /** `what` names the channel in errors; `url` is its tarball, perhaps with credentials. */
+  /** `what` names the channel in errors. `url` is the address of its tarball, perhaps with credentials. */
   constructor(what: string, url: URL) {
     this.#what = what;
     this.#url = url;
   }
 
   /**
-   * The release at `url` now. Downloads it only if the server says nothing that would change with the content.
+   * The current release at `url`. Downloads it only if the server sends no validator.
    *
    * @throws {RegistryError} `build-unavailable`
    */
@@ -43,7 +43,7 @@ export class ChannelServer {
     const brief = AbortSignal.any([signal, AbortSignal.timeout(QUESTION_TIMEOUT_MS)]);
     const answer = await this.#follow("HEAD", url, brief);
     if (answer.response.ok && answer.validator !== undefined) return releaseOf(answer, answer.validator);
-    // Some servers refuse HEAD, or say less then.
+    // Some servers refuse HEAD, or send fewer headers for it.
     return await this.#get(url, signal, async (full, bytes) => {
       if (full.validator !== undefined) return;
       for await (const _ of bytes) signal.throwIfAborted();
@@ -51,7 +51,7 @@ export class ChannelServer {
   }
 
   /**
-   * Downloads what is at `url` to a file; resolves to which release that is.
+   * Downloads the tarball at `url` to a file; resolves to the release that it is.
    *
    * @throws {RegistryError} `build-unavailable`
    */
@@ -62,7 +62,7 @@ export class ChannelServer {
     });
   }
 
-  /** Gets what is at `url`. `read` may leave the content unread if the answer has a validator. */
+  /** Sends a GET for `url`. `read` can leave the content unread if the answer has a validator. */
   async #get(
     url: URL,
     signal: AbortSignal,
@@ -122,7 +122,7 @@ export class ChannelServer {
     const bare = new URL(url);
     bare.username = "";
     bare.password = "";
-    // Otherwise `fetch` would unpack what a server has packed for the journey, and digests would be of something else.
+    // Otherwise a server could compress the answer and `fetch` would decompress it: the digest would be of other bytes.
     const headers: Record<string, string> = { "accept-encoding": "identity" };
     if (url.origin === this.#url.origin && this.#url.username !== "") {
       headers.authorization = `Basic ${credentialsOf(this.#url)}`;
@@ -137,7 +137,7 @@ export class ChannelServer {
     throw this.#unavailable(`${publicAddress(from.href)} redirects to an address that is not safe to follow`);
   }
 
-  /** Runs part of a request. Its own errors may have credentials in them, so only their codes are told. */
+  /** Runs part of a request. Its errors can contain credentials, so only their codes are reported. */
   async #reporting<Result>(
     address: string,
     signal: AbortSignal,
@@ -164,7 +164,7 @@ function releaseOf({ address }: Answer, validator: string): ChannelRelease {
   return { address, id: `${address} ${validator}` };
 }
 
-/** User name and password in the form of HTTP's basic authentication. */
+/** User name and password as HTTP's basic authentication sends them. */
 function credentialsOf({ username, password }: URL): string {
   const plain = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return Buffer.from(plain).toString("base64");

@@ -7,10 +7,10 @@ import type { SetOrigin, SetRevision } from "./set-origin.ts";
 const ONLY_TAG = "latest";
 
 /**
- * A package set in a folder of this host. A revision is found by the names, sizes and times of all files.
+ * A package set in a folder of this host. A revision is identified by the names, sizes and times of all files.
  *
- * The folder may change between `find` and `place`, which takes what is there by then. So the content of a revision is
- * known only by the hash of what was placed.
+ * The folder can change between `find` and `place`, and `place` takes what is there by then. So only the hash of the
+ * placed files says what the content of a revision is.
  */
 export class FolderOrigin implements SetOrigin {
   readonly id: string;
@@ -36,7 +36,7 @@ export class FolderOrigin implements SetOrigin {
     return await store.addSource(this.#folder, signal);
   }
 
-  /** Changes whenever a file of the set does. */
+  /** Reads a text that changes whenever a file of the set does. */
   async #readStamp(signal: AbortSignal): Promise<string> {
     const hash = new Bun.CryptoHasher("sha256");
     try {

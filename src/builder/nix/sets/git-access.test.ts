@@ -100,9 +100,9 @@ describeWith("access to git repositories", HAS_GIT, "git is not installed", () =
   });
 
   describe("private repositories", () => {
-    /** A runner whose ssh runs `note`, and then the command for the other host here. */
+    /** A runner whose `ssh` runs `note`, and then runs the command for the remote host on this one. */
     async function withSsh(note: string): Promise<CommandRunner> {
-      // Most hosts do not take the variable that asks for git's newer protocol.
+      // Most hosts do not accept the variable that selects git's newer protocol.
       return await withProgram(
         "ssh",
         `unset GIT_PROTOCOL\n${note}\nfor last; do :; done\nexec sh -c "$last"`,

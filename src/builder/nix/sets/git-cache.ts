@@ -7,14 +7,14 @@ import type { GitCommand } from "./git-command.ts";
 import { type ScratchFolder, scratchFolder } from "./scratch-folder.ts";
 
 const INIT_TIMEOUT_MS = 60_000;
-/** One for all caches, because several origins may share a folder. */
+/** Shared by all caches, because several origins can use the same folder. */
 const LOCKS = new KeyedLock();
 
 /**
- * The folder with all that is kept of one remote repository: bare repositories, an empty home folder, scratch folders.
+ * The local folder for one remote repository: it has bare repositories, an empty home folder and scratch folders.
  *
- * One caller at a time changes a repository; others may read it meanwhile. Another process may use the same folder:
- * git's own locks then keep the repositories sound, and one of the two may fail.
+ * One caller at a time changes a repository; others can read it in the meantime. If another process uses the same
+ * folder, git's own locks protect the repositories, and one of the two processes can fail.
  */
 export class GitCache {
   readonly git: GitCommand;
@@ -23,7 +23,7 @@ export class GitCache {
   #isOwner = false;
   readonly #opened: () => Promise<void>;
 
-  /** `home` of `git` is {@link GitCache.homeIn} of `folder`. */
+  /** The home folder of `git` must be {@link GitCache.homeIn} of `folder`. */
   constructor(folder: string, git: GitCommand) {
     this.git = git;
     this.#folder = folder;
@@ -35,7 +35,7 @@ export class GitCache {
     return join(folder, "home");
   }
 
-  /** The bare repository `name`, which is created if need be. */
+  /** The path of the bare repository `name`; creates it if needed. */
   async repository(name: string, signal: AbortSignal): Promise<string> {
     await this.#opened();
     const repository = join(this.#folder, `${name}.git`);
@@ -43,7 +43,7 @@ export class GitCache {
     return repository;
   }
 
-  /** Runs `work` on the bare repository `name` when no one else changes it. */
+  /** Runs `work` on the bare repository `name` while no other caller changes it. */
   async change<Result>(
     name: string,
     signal: AbortSignal,
@@ -59,7 +59,7 @@ export class GitCache {
     return await LOCKS.run(repository, change, signal);
   }
 
-  /** Makes a repository empty again; part of a change of it. */
+  /** Makes a repository empty again. Call it only inside {@link change}. */
   async beginAnew(repository: string, signal: AbortSignal): Promise<void> {
     await rm(repository, { recursive: true, force: true });
     await this.#initialise(repository, signal);
@@ -71,7 +71,7 @@ export class GitCache {
     return await scratchFolder(join(this.#folder, "scratch"));
   }
 
-  /** Also completes a repository whose creation was interrupted. */
+  /** Creates a repository, or completes one whose creation was interrupted. */
   async #initialise(repository: string, signal: AbortSignal): Promise<void> {
     const complete = join(repository, "slipway-complete");
     if (await Bun.file(complete).exists()) return;
@@ -82,7 +82,7 @@ export class GitCache {
     await writeFile(complete, "");
   }
 
-  /** Removes what a git that was killed has left: a fetch in this repository would wait for it or fail. */
+  /** Removes the locks of a killed git, which would make a fetch in this repository wait or fail. */
   async #removeLocks(repository: string): Promise<void> {
     if (!this.#isOwner) return;
     for await (const lock of new Bun.Glob("**/*.lock").scan({ cwd: repository, dot: true })) {
@@ -96,7 +96,10 @@ export class GitCache {
   }
 }
 
-/** Makes this process the owner of a folder, unless another one is and runs; `file` has the owner's number. */
+/**
+ * Makes this process the owner of a folder, unless the owner is another running process. `file` contains the owner's
+ * process id.
+ */
 async function own(file: string): Promise<boolean> {
   const pid = Number.parseInt(await readFile(file, "utf8").catch(() => ""), 10);
   if (!Number.isNaN(pid) && pid !== process.pid && isRunning(pid)) return false;

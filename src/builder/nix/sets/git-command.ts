@@ -5,35 +5,35 @@ import { CommandError, type CommandResult, type CommandRunner } from "../../proc
 import { gitReason } from "./git-failure.ts";
 import { publicAddress } from "./public-address.ts";
 
-/** A remote repository, and how it is reached. */
+/** A remote repository, and how to reach it. */
 export interface GitAccess {
-  /** For https, ssh, git or http; ssh's `user@host:path`; or an absolute path of this host. */
+  /** A URL of https, ssh, git or http; ssh's `user@host:path`; or an absolute path of this host. */
   readonly url: string;
-  /** Private key for ssh. Absent, ssh's own default. */
+  /** Private key for ssh. If absent, ssh's own default applies. */
   readonly sshKeyFile?: string | undefined;
-  /** The keys of hosts that ssh believes. Absent, ssh's own default. */
+  /** The known keys of hosts. If absent, ssh's own default applies. */
   readonly knownHostsFile?: string | undefined;
-  /** Credentials for https, one URL with user name and password a line (git-credential-store(1)). */
+  /** Credentials for https: one URL with user name and password per line (git-credential-store(1)). */
   readonly credentialsFile?: string | undefined;
 }
 
-/** What a command of git needs besides its parameters. */
+/** Options of a git command. */
 export interface GitCall {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  /** Called for each line of standard output, which is not kept then. */
+  /** Called for each line of standard output, which is then not kept. */
   readonly onLine?: (line: string) => void;
 }
 
-/** The name under which commands know the remote repository. */
+/** The name of the remote repository in git commands. */
 export const REMOTE = "set";
 
-/** Protocols that a URL may lead to, or a server may redirect to. Others only if the URL itself has them. */
+/** Protocols that are always allowed, also for redirects. Another one is allowed only if the configured URL has it. */
 const PROTOCOLS = ["https", "ssh", "git"];
 
-/** The git of this host, without the configuration of its users, for one remote repository. */
+/** Runs this host's git for one remote repository, without the users' configuration. */
 export class GitCommand {
-  /** The remote repository as it may be shown. */
+  /** The address of the remote repository without secrets, for messages. */
   readonly address: string;
   /** Whether the remote repository is a folder of this host. */
   readonly isLocal: boolean;
@@ -41,7 +41,7 @@ export class GitCommand {
   readonly #home: string;
   readonly #runner: CommandRunner;
 
-  /** `home` is an empty folder. */
+  /** @param home an empty folder */
   constructor(access: GitAccess, home: string, runner: CommandRunner) {
     this.address = publicAddress(access.url);
     this.isLocal = protocolOf(access.url) === "file";
@@ -60,8 +60,8 @@ export class GitCommand {
   }
 
   /**
-   * Runs a command that uses only what `repository` has. Git would fetch missing objects by itself, but does not know
-   * from where.
+   * Runs a command that uses only the objects in `repository`. Git would fetch missing ones by itself, but here it has
+   * no remote to fetch from.
    *
    * @throws {RegistryError} `build-unavailable` if it does not end by itself
    */
@@ -75,13 +75,13 @@ export class GitCommand {
     if (exitCode !== 0) throw this.failure(stderr);
   }
 
-  /** What to report when a command failed that wrote `stderr`. */
+  /** The error for a failed command that wrote `stderr`. */
   failure(stderr: string): RegistryError {
     const reason = gitReason(stderr, this.#access.url);
     return new RegistryError("build-unavailable", `${this.#what} cannot be read: ${reason}`);
   }
 
-  /** Such as "the git repository https://example.org/set.git". */
+  /** The repository's name in errors, such as "the git repository https://example.org/set.git". */
   get #what(): string {
     return this.isLocal ? "the git repository on this host" : `the git repository ${this.address}`;
   }
@@ -115,7 +115,7 @@ export class GitCommand {
   }
 }
 
-/** Keeps the configuration of users and of the host away. */
+/** Variables that keep git from reading the configuration of users and of the host. */
 function commonEnvironment(home: string): Readonly<Record<string, string>> {
   return {
     HOME: home,
@@ -127,7 +127,7 @@ function commonEnvironment(home: string): Readonly<Record<string, string>> {
   };
 }
 
-/** The URL is configuration, because commands are logged. */
+/** Variables for commands that talk to the remote repository. The URL is set here because command lines are logged. */
 function remoteEnvironment(access: GitAccess): Readonly<Record<string, string>> {
   const configuration: (readonly [string, string])[] = [
     [`remote.${REMOTE}.url`, access.url],
@@ -153,7 +153,7 @@ function remoteEnvironment(access: GitAccess): Readonly<Record<string, string>> 
   };
 }
 
-/** Protocols that are allowed because the operator's URL has them; never one that runs a program. */
+/** The protocol of the configured URL, which is allowed too; never one that runs a program. */
 function ownProtocol(url: string): readonly string[] {
   const protocol = protocolOf(url);
   return ["http", "file"].includes(protocol) ? [protocol] : [];
@@ -179,12 +179,12 @@ function sshCommand({ sshKeyFile, knownHostsFile }: GitAccess): string {
   return ["ssh", "-F", devNull, ...settings.flatMap((setting) => ["-o", shellQuoted(setting)])].join(" ");
 }
 
-/** A word of the shell. */
+/** The text as one word of a shell command. */
 function shellQuoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A value in ssh's configuration, where `%` begins a token. */
+/** The path as a value of ssh's configuration, where `%` begins a token. */
 function sshQuoted(path: string): string {
   return `"${path.replaceAll(/["\\]/g, "\\$&").replaceAll("%", "%%")}"`;
 }

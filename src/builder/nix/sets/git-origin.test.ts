@@ -10,7 +10,7 @@ setDefaultTimeout(120_000);
 
 const UNKNOWN = "manifest-unknown";
 
-/** Two commits whose hashes begin with the same seven digits, as the texts of git's objects. */
+/** The object texts of two commits whose hashes begin with the same seven digits. */
 function similarCommits(tree: string): readonly [string, string] {
   const seen = new Map<string, string>();
   for (let number = 0; ; number += 1) {
@@ -127,7 +127,7 @@ describeWith("package sets in git repositories", HAS_GIT, "git is not installed"
       await repository.configure("uploadpack.allowAnySHA1InWant", "true");
       await repository.configure("uploadpack.allowFilter", "true");
       const [origin, narrow] = [open(url), open(url, { revisions: "refs" })];
-      // Twice, because looking for a commit must not fetch it.
+      // Tried twice, because a search for a commit must not fetch it.
       for (const tag of [offered, offered.slice(0, 12), offered, offered.slice(0, 12)]) {
         expect(await findCommit(origin, tag)).toBe(UNKNOWN);
         expect(await findCommit(narrow, tag)).toBe(UNKNOWN);

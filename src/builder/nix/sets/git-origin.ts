@@ -10,14 +10,14 @@ import type { SetOrigin, SetRevision } from "./set-origin.ts";
 
 /**
  * Which commits a tag may name: those that a branch or tag points to; those that one reaches; or any that the server
- * gives. Where forks share a server's objects, `any` lets everybody offer commits under the repository's address.
+ * sends. If forks share objects on the server, `any` lets anyone offer commits under the repository's address.
  */
 export type GitRevisions = "refs" | "reachable" | "any";
 
 /** Options of a {@link GitOrigin}. */
 export interface GitOriginOptions extends GitAccess {
   readonly revisions: GitRevisions;
-  /** Folder for what is kept of repositories; each gets one of its own there. */
+  /** Folder for local copies; each repository gets a subfolder. */
   readonly stateFolder: string;
 }
 
@@ -29,12 +29,12 @@ const SHORT_COMMIT = /^[0-9a-f]{7,39}$/;
 const UNPACK_TIMEOUT_MS = 10 * 60_000;
 
 /**
- * A package set in a git repository. A tag means, in this order:
+ * A package set in a git repository. A tag means the first of these that exists:
  *
  * - `latest`: the default branch;
  * - 40 hexadecimal digits: that commit;
- * - a branch, or else a tag; or either of the name with `/` for each `__`;
- * - 7 to 39 hexadecimal digits: the only commit that begins so.
+ * - the branch, or else the tag, of that name; then the same with `/` for each `__`;
+ * - 7 to 39 hexadecimal digits: the only commit whose hash begins with them.
  */
 export class GitOrigin implements SetOrigin {
   readonly id: string;
@@ -58,7 +58,7 @@ export class GitOrigin implements SetOrigin {
   async find(tag: string, signal: AbortSignal): Promise<SetRevision> {
     const commit = await this.#commitOf(tag, signal);
     if (commit === undefined) throw unknownTag(tag);
-    // A path of this host says nothing elsewhere.
+    // A path of this host means nothing on another one.
     const place = this.#git.isLocal ? {} : { url: this.#git.address };
     return { id: commit, lock: { kind: "git", ...place, revision: commit }, pinned: FULL_COMMIT.test(tag) };
   }
@@ -87,7 +87,7 @@ export class GitOrigin implements SetOrigin {
       BRANCHES + name,
       TAGS + name,
     ]);
-    // Without the last pattern, a server need not say what an annotated tag tags.
+    // Without the last pattern, a server may leave out the commit behind an annotated tag.
     const patterns = names.flatMap((name) => (name.startsWith(TAGS) ? [name, `${name}^{}`] : [name]));
     const refs = await this.#repository.refs(patterns, signal);
     const found = names.find((name) => refs.has(name));
@@ -95,7 +95,7 @@ export class GitOrigin implements SetOrigin {
   }
 
   async #isAllowed(commit: string, signal: AbortSignal): Promise<boolean> {
-    // A server may give only what is reached.
+    // Some servers send only commits that a branch or tag reaches.
     if (this.#revisions === "any" && (await this.#repository.fetchCommit(commit, signal))) return true;
     if (this.#revisions !== "refs" && (await this.#hasReached(commit, signal))) return true;
     if ((await this.#tips(signal)).has(commit)) return true;
@@ -125,7 +125,7 @@ export class GitOrigin implements SetOrigin {
 
   async #tips(signal: AbortSignal): Promise<ReadonlySet<string>> {
     const refs = await this.#repository.refs(ALL_REFS, signal);
-    // Patterns of git also match the ends of names.
+    // Git's patterns also match the ends of names.
     const names = [...refs.keys()].filter((name) => name.startsWith(BRANCHES) || name.startsWith(TAGS));
     return new Set(names.map((name) => refs.get(name) ?? ""));
   }

@@ -3,24 +3,30 @@ import { join } from "node:path";
 import type { GitCache } from "./git-cache.ts";
 import { type GitCall, REMOTE } from "./git-command.ts";
 
-/** Empty: outside of any repository, git reads the configuration of one that it happens to be started in. */
+/**
+ * An empty repository to run commands in. Without one, git would read the configuration of a repository around the
+ * current folder.
+ */
 const NOTHING = "nothing";
-/** Files of some commits, each without its history. Has no refs, because files may quote them (gitattributes(5)). */
+/**
+ * Files of some commits, each without its history. It has no refs, because an archived file could include them
+ * (gitattributes(5)).
+ */
 const FILES = "files";
 /** All commits, without files. */
 const HISTORY = "history";
-/** Everything; only for servers that do not give a single commit. */
+/** Everything. Used only for servers that do not send a single commit. */
 const WHOLE = "whole";
 const LIST_TIMEOUT_MS = 120_000;
 const QUERY_TIMEOUT_MS = 300_000;
 const FETCH_TIMEOUT_MS = 30 * 60_000;
-/** Packs of files after which the cache begins anew: nothing else removes old commits. */
+/** Maximum packs of files before the cache starts again from empty: nothing else removes old commits. */
 const MAX_PACKS = 20;
 const FETCH = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
 const [ALL_BRANCHES, ALL_TAGS] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"] as const;
 const REFUSALS = /not our ref|unadvertised object/;
 
-/** A remote git repository, with what this host keeps of it. */
+/** A remote git repository and its local copies. */
 export class GitRepository {
   readonly #cache: GitCache;
 
@@ -29,8 +35,8 @@ export class GitRepository {
   }
 
   /**
-   * The commits of the remote repository's refs that match `patterns`, by their full names. A tag stands for what it
-   * tags.
+   * The remote repository's refs that match `patterns`: commits by full name of the ref. An annotated tag has the
+   * commit that it tags.
    *
    * @throws {RegistryError} `build-unavailable`
    */
@@ -43,16 +49,18 @@ export class GitRepository {
     const refs = new Map<string, string>();
     for (const line of stdout.split("\n")) {
       const [hash = "", name = ""] = line.split("\t");
-      // What an annotated tag tags comes after the tag itself.
+      // The commit behind an annotated tag comes after the tag itself.
       if (name !== "") refs.set(name.replace(/\^\{\}$/, ""), hash);
     }
     return refs;
   }
 
   /**
-   * The commits whose hash begins with `prefix` that a branch or tag reached when the history was last fetched.
+   * The commits whose hash begins with `prefix`, among those that a branch or tag reached when the history was last
+   * fetched.
    *
-   * Lists all commits: commands that look for one would fetch it from the server, although no branch reaches it.
+   * Lists all commits, because a command that looks for one would fetch it from the server even if no branch reaches
+   * it.
    */
   async commitsWith(prefix: string, signal: AbortSignal): Promise<readonly string[]> {
     const commits: string[] = [];
@@ -67,7 +75,7 @@ export class GitRepository {
   }
 
   /**
-   * Fetches the commits of all branches and tags; their files only if the server cannot leave them out.
+   * Fetches the commits of all branches and tags, without their files if the server can leave them out.
    *
    * @throws {RegistryError} `build-unavailable`
    */
@@ -81,7 +89,8 @@ export class GitRepository {
       };
       const failure = await fetch("--filter=tree:0", REMOTE, ALL_BRANCHES, ALL_TAGS);
       if (failure?.includes("did not send all necessary objects") !== true) return failure;
-      // A tag for a folder or a file needs what the filter leaves out. Few files come with the tags of known commits.
+      // A tag of a folder or a file needs what the filter leaves out. So fetch tags without the filter; few files come
+      // with them.
       return (
         (await fetch("--filter=tree:0", REMOTE, ALL_BRANCHES)) ??
         (await fetch("--no-filter", REMOTE, ALL_TAGS))
@@ -91,7 +100,7 @@ export class GitRepository {
   }
 
   /**
-   * Fetches a commit with its files, unless it is here; resolves to whether the server gives such a commit.
+   * Fetches a commit with its files, unless it is here. Resolves to false if the server does not send it.
    *
    * @throws {RegistryError} `build-unavailable`
    */
@@ -107,14 +116,14 @@ export class GitRepository {
    * @throws {RegistryError} `build-unavailable`
    */
   async archive(commit: string, archive: string, signal: AbortSignal): Promise<void> {
-    // In one turn with the fetch, because another commit's turn may begin the cache anew.
+    // Fetch and archive in one change, because a change for another commit can empty the cache.
     const isDone = await this.#cache.change(FILES, signal, async (repository) => {
       if (!(await this.#fetchInto(repository, commit, signal))) return false;
       await this.#write(repository, commit, archive, signal);
       return true;
     });
     if (isDone) return;
-    // Servers of git's older protocol give only branches and tags, each with its history.
+    // Servers with git's older protocol send only branches and tags, each with its history.
     await this.#cache.change(WHOLE, signal, async (repository) => {
       const call = { timeoutMs: FETCH_TIMEOUT_MS, signal };
       const command = [...FETCH, "--prune", "--update-shallow", REMOTE, ALL_BRANCHES, ALL_TAGS];
@@ -143,7 +152,7 @@ export class GitRepository {
     const query = { timeoutMs: QUERY_TIMEOUT_MS, signal };
     if (await this.#hasCommit(repository, commit, query)) return true;
     if ((await countPacks(repository)) >= MAX_PACKS) await this.#cache.beginAnew(repository, signal);
-    // The server sends only how the files differ from those of the commits that are here.
+    // With these, the server sends only the differences from the commits that are here.
     const known = await shallowCommits(repository);
     const options = ["--depth=1", ...known.map((one) => `--negotiation-tip=${one}`)];
     const command = [...FETCH, ...options, REMOTE, commit];
@@ -166,7 +175,7 @@ async function shallowCommits(repository: string): Promise<readonly string[]> {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/** How many packs there are, with those whose fetch was interrupted. */
+/** The number of packs, including those of interrupted fetches. */
 async function countPacks(repository: string): Promise<number> {
   const names = await readdir(join(repository, "objects", "pack")).catch(() => []);
   return names.filter((name) => name.endsWith(".pack") || name.startsWith("tmp_")).length;

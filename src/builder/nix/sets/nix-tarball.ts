@@ -5,16 +5,16 @@ const FETCH_TIMEOUT_MS = 30 * 60_000;
 
 /** A tarball that Nix fetches. */
 export interface NixTarball {
-  /** Any address that Nix takes, such as `channel:NAME` or `file:///…`. */
+  /** Any address that Nix accepts, such as `channel:NAME` or `file:///…`. */
   readonly url: string;
-  /** What it is called in errors. */
+  /** Its name in errors. */
   readonly what: string;
 }
 
 /**
- * Has Nix fetch and unpack a tarball under the name `source`; resolves to the path in the store.
+ * Lets Nix fetch and unpack a tarball under the name `source`; resolves to its path in the store.
  *
- * Nix asks the server each time whether the tarball is still what it has (`tarball-ttl`), and unpacks it only if not.
+ * Nix asks the server each time whether the tarball has changed (`tarball-ttl`), and unpacks it only if it has.
  *
  * @throws {RegistryError} `build-unavailable`
  */
@@ -32,19 +32,22 @@ export async function fetchTarball(
     ],
     { timeoutMs: FETCH_TIMEOUT_MS, signal },
   );
-  // Nix goes on with what it fetched before when it cannot ask.
+  // If Nix cannot reach the server, it uses the tarball that it fetched before.
   if (exitCode !== 0 || stderr.includes("using cached version")) {
     throw new RegistryError("build-unavailable", `${what} cannot be read: ${tarballReason(stderr)}`);
   }
   return JSON.parse(stdout) as string;
 }
 
-/** Nix checks what a channel's address stands for, which only Nix knows. */
+/** The value of `allowed-uris`: all of https for a channel, because only Nix knows the channel's address. */
 function allowedAddress(url: string): string {
   return url.startsWith("channel:") ? "https://" : url;
 }
 
-/** Why a tarball was not fetched, by what Nix wrote: such as `HTTP error 404 ('Not Found')` or `Could not connect to server (7)`, without the address. */
+/**
+ * Why a tarball was not fetched, by Nix's output, without the address: such as `HTTP error 404 ('Not Found')` or `Could
+ * not connect to server (7)`.
+ */
 export function tarballReason(stderr: string): string {
   const pattern = /unable to download '[^']*': (HTTP error \d+(?: \('[^']*'\))?|[^;\n(]+(?:\([^)]*\))?)/;
   return pattern.exec(Bun.stripANSI(stderr))?.[1]?.trim() ?? "Nix cannot fetch and unpack it";

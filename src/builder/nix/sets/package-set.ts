@@ -6,12 +6,12 @@ import { RegistryError } from "../../../oci/registry-error.ts";
 import type { NixStore, StorePathInfo } from "../store/nix-store.ts";
 import type { SetOrigin, SetRevision } from "./set-origin.ts";
 
-/** A package set as it is at one revision. */
+/** A package set at one revision. */
 export interface SetState {
   readonly revision: SetRevision;
-  /** Its path in the store, where it need not be. */
+  /** Its path in the store. It is not necessarily there. */
   readonly path: string;
-  /** SHA-256 of its content, in hex: equal hashes, equal sets. */
+  /** SHA-256 of its content, in hex. Equal hashes mean equal sets. */
   readonly narHash: string;
 }
 
@@ -22,17 +22,17 @@ export interface PlacedSet extends AsyncDisposable {
 
 /** Options of a {@link PackageSet}. */
 export interface PackageSetOptions {
-  /** How long a tag of a remote origin keeps its meaning without a look at the origin, in seconds. */
+  /** How long to use a tag's meaning before asking a remote origin again, in seconds. */
   readonly refreshSeconds: number;
 }
 
-/** What a tag meant, and when the origin said so, in milliseconds since the epoch. */
+/** The revision that a tag meant, and when the origin said so, in milliseconds since the epoch. */
 interface TagFact {
   readonly revision: SetRevision;
   readonly checkedAt: number;
 }
 
-/** A tag's meaning in this process: until when, in the clock's milliseconds. */
+/** A tag's meaning in this process, valid until a time of the clock in milliseconds. */
 interface KnownTag {
   readonly state: SetState;
   readonly until: number;
@@ -40,9 +40,12 @@ interface KnownTag {
 
 const TAGS = "nix/tag";
 const REVISIONS = "nix/revision";
-/** A folder costs little to look at, but a large set has a hundred thousand files. */
+/**
+ * How long to use what a tag of a local folder means, in milliseconds. Checking a folder is quick, but a large set has
+ * a hundred thousand files.
+ */
 const LOOK_AGAIN_MS = 10_000;
-/** After the origin could not be reached, the last known state is used for so long. */
+/** How long to use the last known state after the origin could not be reached, in milliseconds. */
 const TRY_AGAIN_MS = 60_000;
 const MAX_KNOWN_TAGS = 1_000;
 const MAX_ATTEMPTS = 10;
@@ -78,7 +81,8 @@ export class PackageSet {
   }
 
   /**
-   * The set as `tag` means it: as the origin said it a short time or `refreshSeconds` ago, or last, if it cannot be reached.
+   * The state of the set that `tag` means. It can be out of date by a short time or by `refreshSeconds`. If the origin
+   * cannot be reached, the last known state is used.
    *
    * @throws {RegistryError} `manifest-unknown` if there is no such revision; `build-unavailable` if it cannot be read
    */
@@ -89,8 +93,8 @@ export class PackageSet {
   }
 
   /**
-   * Puts a state into the store, where its path stays until the result is disposed of. Its own state is another one if
-   * the origin changed meanwhile, as a folder does.
+   * Puts a state into the store, where its path stays until the result is disposed of. The result has another state if
+   * the origin, such as a folder, changed in the meantime.
    *
    * @throws {RegistryError} `build-unavailable`
    */
@@ -137,7 +141,7 @@ export class PackageSet {
     }
   }
 
-  /** For how long a tag's meaning counts, in milliseconds. */
+  /** How long a tag's meaning is valid, in milliseconds. */
   #validMs({ revision, checkedAt }: TagFact): number {
     if (revision.pinned) return Number.POSITIVE_INFINITY;
     return checkedAt + this.#options.refreshSeconds * 1000 - Date.now();
@@ -155,7 +159,7 @@ export class PackageSet {
     return text === undefined ? undefined : (JSON.parse(text) as TagFact);
   }
 
-  /** The state of a revision, which is put into the store if nothing is known of it. */
+  /** The state of a revision. If it is not known, puts the revision into the store. */
   async #stateOf(revision: SetRevision, signal: AbortSignal): Promise<SetState> {
     const key = this.#key(revision.id);
     const text = (await this.#ledger.findFacts(REVISIONS, [key])).get(key);
@@ -174,7 +178,7 @@ export class PackageSet {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const path = await this.#origin.place(revision, this.#store, signal);
       await using _ = await this.#store.protect([path]);
-      // A collection that runs may not have heard of it.
+      // A collection that is already running may not respect the protection.
       if (!(await this.#store.confirm([path], signal))) continue;
       const [info] = await this.#store.infos([path], signal);
       if (info !== undefined) return info;

@@ -2,14 +2,14 @@ import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isLeftBehind, THIS_PROCESS } from "../../process/process-names.ts";
 
-/** A folder for a while. Disposing of it removes it with its content. */
+/** A temporary folder. Disposing of it removes it with its content. */
 export interface ScratchFolder extends AsyncDisposable {
   readonly path: string;
 }
 
 /**
- * A new, empty folder in `parent`, which is created if need be and has nothing else in it. Removes what processes that
- * are gone have left there.
+ * Creates an empty folder in `parent`, which must contain only such folders and is created if needed. Removes those
+ * that dead processes have left.
  */
 export async function scratchFolder(parent: string): Promise<ScratchFolder> {
   await mkdir(parent, { recursive: true });

@@ -1,22 +1,25 @@
 import type { NixStore } from "../store/nix-store.ts";
 
-/** A state of a package set that does not change. */
+/** A fixed state of a package set. */
 export interface SetRevision {
   /** Equal ids of one origin mean equal content: a commit, or the address of a release. */
   readonly id: string;
-  /** What the lock says of the origin and the revision, in a fixed order and without credentials. */
+  /** The lock's fields about the origin and the revision, in a fixed order and without credentials. */
   readonly lock: Readonly<Record<string, string>>;
-  /** Whether the tag that it was found by will always mean this revision. */
+  /** Whether the tag by which it was found will always mean this revision. */
   readonly pinned: boolean;
 }
 
 /** Where a package set comes from: a folder, a git repository, a channel. */
 export interface SetOrigin {
-  /** Says the origin, so that what is known of one is never taken for another: kind and address, without credentials. */
+  /**
+   * Identifies the origin by kind and address, without credentials. Tells apart what is remembered about several
+   * origins.
+   */
   readonly id: string;
-  /** Whether it is on this host: other instances may have another one, and a look costs little. */
+  /** Whether it is on this host. Then other instances can have different content, and checking it is quick. */
   readonly isLocal: boolean;
-  /** Programs of the host that it needs. */
+  /** Programs that it needs on this host. */
   readonly programs: readonly string[];
 
   /**

@@ -7,7 +7,8 @@ const OUTPUTS = /^Derive\(\[((?:\("[^"]*","[^"]*","[^"]*","[^"]*"\),?)+)\]/;
 const OUTPUT = /\("([^"]*)","([^"]*)"/g;
 
 /**
- * How commands of Nix name the output that a path is: `PATH.drv!NAME`; `undefined` if its derivation is not in the store.
+ * The name of the output at a path for Nix's commands: `PATH.drv!NAME`. `undefined` if its derivation is not in the
+ * store.
  */
 export async function outputNameOf(
   { path, deriver }: StorePathInfo,

@@ -8,18 +8,19 @@ const LINK = framed("(", "type", "symlink", "target");
 const CLOSE = framed(")");
 
 /**
- * The SHA-256 of a NAR, the serialisation that a Nix store hashes its paths by, from the steps of a walk in its order.
+ * The SHA-256 of a NAR, the serialisation by which a Nix store hashes its paths. Call the methods in the order of a
+ * tree walk.
  *
- * A NAR knows directories, files with or without the right to execute, and links; of neither an owner nor a time. Each
- * of its strings has its length before it, as 64 bits in little-endian order, and zeros after it up to a multiple of 8.
+ * A NAR contains directories, files with or without the executable bit, and links, but no owners or times. Each string
+ * is preceded by its length, as 64 bits in little-endian order, and followed by zeros up to a multiple of 8.
  */
 export class NarHash {
   readonly #hasher = new Bun.CryptoHasher("sha256").update(HEAD);
-  /** How many directories are open. */
+  /** Number of open directories. */
   #depth = 0;
   #contentBytes = 0;
 
-  /** Enters a directory. The root of a NAR has no name, so that `name` is ignored there. */
+  /** Enters a directory. The root of a NAR has no name, so `name` is ignored there. */
   enterDirectory(name: Uint8Array): void {
     this.#beginEntry(name);
     this.#hasher.update(DIRECTORY);
@@ -40,19 +41,19 @@ export class NarHash {
     this.#endEntry();
   }
 
-  /** Begins a file, whose content follows by `addContent`. */
+  /** Begins a file. Its content follows through `addContent`. */
   beginFile(name: Uint8Array, executable: boolean, sizeBytes: number): void {
     this.#beginEntry(name);
     this.#hasher.update(executable ? EXECUTABLE : REGULAR).update(lengthBytes(sizeBytes));
     this.#contentBytes = sizeBytes;
   }
 
-  /** Adds a part of the file's content. */
+  /** Adds part of the file's content. */
   addContent(bytes: Uint8Array): void {
     this.#hasher.update(bytes);
   }
 
-  /** Ends the file, all of whose content was added. */
+  /** Ends the file. All its content must have been added. */
   endFile(): void {
     this.#hasher.update(padding(this.#contentBytes));
     this.#endEntry();

@@ -1,13 +1,13 @@
 import type { StorePathInfo } from "./nix-store.ts";
 
-/** Lines that are not empty. */
+/** The lines of a text that are not empty. */
 export function linesOf(text: string): readonly string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
 /**
- * Reads what `nix-store --dump-db` prints: for each path, line by line, the path, its hash, its size, its deriver or
- * nothing, the number of its references, and these.
+ * Parses the output of `nix-store --dump-db`. For each path it has these lines: the path, its hash, its size, its
+ * deriver or an empty line, the number of its references, and the references.
  */
 export function parseDump(text: string): readonly StorePathInfo[] {
   const lines = text.split("\n");
@@ -22,14 +22,14 @@ export function parseDump(text: string): readonly StorePathInfo[] {
   return infos;
 }
 
-/** Adds up the sizes in what `nix-store --dump-db` prints, line by line, without keeping it. */
+/** Adds up the sizes in the output of `nix-store --dump-db`, line by line, without keeping it. */
 export class DumpSizes {
-  /** Of all paths so far. */
+  /** Bytes of all paths so far. */
   bytes = 0;
   #field = 0;
   #references = 0;
 
-  /** Takes the next line, without its end. */
+  /** Reads the next line, given without its line end. */
   add(line: string): void {
     if (this.#field === 2) this.bytes += Number(line);
     if (this.#field === 4) this.#references = Number(line);
@@ -43,7 +43,7 @@ export class DumpSizes {
 
 /** What realising would do. */
 export interface RealisePlan {
-  /** Bytes to take from binary caches, unpacked. */
+  /** Bytes to download from binary caches, counted unpacked. */
   readonly fetchedBytes: number;
   /** Names of the packages to build, such as `hello-2.10`. */
   readonly built: readonly string[];
@@ -51,7 +51,7 @@ export interface RealisePlan {
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-/** Reads what `nix-store --realise --dry-run` says: headings, each with indented paths below it. */
+/** Parses the output of `nix-store --realise --dry-run`: headings, each with indented paths below it. */
 export function parsePlan(text: string): RealisePlan {
   const [, amount, unit = ""] = /will be fetched \([^)]*?([\d.]+) ([KMGT]?i?B) unpacked\)/.exec(text) ?? [];
   const fetchedBytes = amount === undefined ? 0 : Number(amount) * 1024 ** Math.max(0, UNITS.indexOf(unit));

@@ -10,20 +10,20 @@ import { isStoreIncomplete, packagesFailed, realiseFailure, startedBuilds } from
 import { DumpSizes, linesOf, parseDump, parsePlan, type RealisePlan } from "./nix-output.ts";
 import { storePathName } from "./store-path.ts";
 
-/** A path in the store with what Nix knows of it. */
+/** A path in the store, with Nix's record of it. */
 export interface StorePathInfo {
   /** Such as `/nix/store/HASH-NAME`. */
   readonly path: string;
   /** SHA-256 of its archive in Nix's format, in hex. */
   readonly narHash: string;
   readonly narSize: number;
-  /** The paths that it refers to, itself among them if it does. */
+  /** The paths that it refers to; can include itself. */
   readonly references: readonly string[];
   /** The derivation that makes it, if Nix knows it. */
   readonly deriver?: string;
 }
 
-/** Limits of a command, and who hears its lines. */
+/** Limits of a command, and a listener for its lines. */
 export interface CommandLimits {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -32,11 +32,11 @@ export interface CommandLimits {
 
 /** How packages are realised. */
 export interface RealiseOptions extends CommandLimits {
-  /** Whether packages may be built here, or only taken from binary caches. */
+  /** Whether packages may be built here; otherwise they come only from binary caches. */
   readonly mayBuild: boolean;
 }
 
-/** A derivation or a path that is needed is not in the store any more: evaluate again, and try again. */
+/** A needed derivation or path is no longer in the store. Evaluate again, then try again. */
 export class StoreIncomplete extends Error {
   override readonly name = "StoreIncomplete";
 }
@@ -45,12 +45,12 @@ const QUERY_TIMEOUT_MS = 60_000;
 const ADD_TIMEOUT_MS = 10 * 60_000;
 const PLAN_TIMEOUT_MS = 10 * 60_000;
 const COLLECT_TIMEOUT_MS = 3_600_000;
-/** Paths in one command line. */
+/** Maximum paths in one command line. */
 const BATCH = 2_000;
-/** Packages that an error names, if Nix does not say which one it was. */
+/** Maximum packages to name in an error when Nix does not say which one failed. */
 const MAX_NAMED = 8;
 
-/** The private store of a Nix source, by its classic commands, whose output is the same in all versions. */
+/** The private Nix store. Uses Nix's classic commands, whose output is the same in all versions. */
 export class NixStore {
   readonly folders: NixFolders;
   readonly #runner: CommandRunner;
@@ -87,10 +87,10 @@ export class NixStore {
   }
 
   /**
-   * Makes outputs and paths valid in the store: builds them or takes them from a binary cache. Those that are valid stay so
-   * while the command runs, whatever else collects the store.
+   * Makes outputs and paths valid in the store: builds them, or downloads them from a binary cache. Valid ones stay
+   * valid while the command runs, even if the store is collected.
    *
-   * @param wanted derivations with an output, as in `PATH.drv!out`, or paths
+   * @param wanted paths, or derivations with an output such as `PATH.drv!out`
    * @throws {StoreIncomplete} if a derivation is not in the store, or something is removed meanwhile
    * @throws {RegistryError} `build-failed`, naming the package that failed
    */
@@ -117,12 +117,12 @@ export class NixStore {
     const command = ["nix-store", "--realise", "--dry-run", ...wanted];
     const { exitCode, stderr } = await this.run(command, { timeoutMs: PLAN_TIMEOUT_MS, signal });
     if (exitCode !== 0 && isStoreIncomplete(stderr)) throw new StoreIncomplete();
-    // If it fails otherwise, so will the command itself, with the reason.
+    // On any other failure, {@link realise} will fail too, and report the reason.
     return parsePlan(stderr);
   }
 
   /**
-   * Makes a path again that was changed on disk.
+   * Restores a path that was changed on disk.
    *
    * @throws {RegistryError} `build-failed` if that is not possible
    */
@@ -146,7 +146,7 @@ export class NixStore {
     return await this.infos(linesOf(listed), signal);
   }
 
-  /** What Nix knows of valid paths, in ascending order of path. */
+  /** Nix's records of valid paths, in ascending order of path. */
   async infos(paths: readonly string[], signal: AbortSignal): Promise<readonly StorePathInfo[]> {
     const infos: StorePathInfo[] = [];
     for (let at = 0; at < paths.length; at += BATCH) {
@@ -165,14 +165,14 @@ export class NixStore {
     return dump.bytes;
   }
 
-  /** Removes paths that nothing needs, until about `bytes` are free. */
+  /** Removes unused paths, until about `bytes` are freed. */
   async collect(bytes: number, signal: AbortSignal): Promise<void> {
     const command = ["nix-store", "--gc", "--quiet", "--max-freed", String(Math.ceil(bytes))];
     const { exitCode, stderr } = await this.run(command, { timeoutMs: COLLECT_TIMEOUT_MS, signal });
     if (exitCode !== 0) throw new Error(`nix-store --gc ended with ${exitCode}: ${stderr}`);
   }
 
-  /** Whether paths are in the store; a collection that runs keeps them then, if they are protected. */
+  /** Whether paths are in the store. If so, and if they are protected, a running collection keeps them. */
   async confirm(paths: readonly string[], signal: AbortSignal): Promise<boolean> {
     for (let at = 0; at < paths.length; at += BATCH) {
       const some = paths.slice(at, at + BATCH);
@@ -193,7 +193,7 @@ export class NixStore {
     return missing;
   }
 
-  /** Keeps paths from being collected until the result is disposed of, also those that are not there yet. */
+  /** Keeps paths from being collected until the result is disposed of. The paths need not be there yet. */
   async protect(paths: readonly string[]): Promise<AsyncDisposable> {
     await this.#created();
     const folder = join(this.folders.roots, `${THIS_PROCESS}${randomUUID()}`);
@@ -202,7 +202,7 @@ export class NixStore {
     return { [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) };
   }
 
-  /** Packages that a command was building when it failed; else all that it would have had to build. */
+  /** Packages that a command was building when it failed; if there are none, all that it still had to build. */
   async #unfinished(
     wanted: readonly string[],
     stderr: string,
@@ -221,7 +221,7 @@ export class NixStore {
     return stdout;
   }
 
-  /** Creates the database of a new store: two commands that find none at the same time get in each other's way. */
+  /** Creates the database of a new store, because two commands that both create it would conflict. */
   async #initialise(): Promise<void> {
     if (await Bun.file(this.folders.database).exists()) return;
     const options = { environment: this.#environment, timeoutMs: QUERY_TIMEOUT_MS };
@@ -229,7 +229,7 @@ export class NixStore {
     if (exitCode !== 0) throw new Error(`nix-store --init ended with ${exitCode}: ${stderr}`);
   }
 
-  /** Creates the folders and the store, and removes what processes that are gone protected. */
+  /** Creates the folders and the store, and removes the protections of dead processes. */
   async #create(): Promise<void> {
     await this.folders.create();
     await mkdir(this.folders.roots, { recursive: true });

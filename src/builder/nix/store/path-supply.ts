@@ -7,12 +7,12 @@ import { outputNameOf } from "./derivation-file.ts";
 import { StoreIncomplete, type StorePathInfo } from "./nix-store.ts";
 import type { RecordedPath, StoreLedger } from "./store-ledger.ts";
 
-/** What paths are supplied for, and how much. */
+/** The packages whose paths are supplied, and a limit. */
 export interface SuppliedPackages {
   readonly packages: readonly EvaluatedPackage[];
-  /** Writes the derivations of the packages into the store again. */
+  /** Evaluates again, which writes the derivations of the packages into the store. */
   readonly evaluateAgain: (signal: AbortSignal) => Promise<unknown>;
-  /** Maximum bytes to take from binary caches. */
+  /** Maximum bytes to download from binary caches. */
   readonly maxFetchedBytes: number;
 }
 
@@ -23,19 +23,19 @@ export interface PathSupplyParts {
   readonly log: Logger;
 }
 
-/** The build's own time limit comes first. */
+/** So long that the build's own time limit always comes first. */
 const REALISE_TIMEOUT_MS = 24 * 3_600_000;
 const MAX_ATTEMPTS = 10;
 
 /**
- * Brings store paths of packages to this host, and keeps them there until it is disposed of. Whatever collects the store
- * meanwhile, a path that was brought stays.
+ * Puts store paths of packages into this host's store, and keeps them there until it is disposed of, even if the store
+ * is collected in the meantime.
  */
 export class PathSupply implements AsyncDisposable {
   readonly #parts: PathSupplyParts;
   readonly #supplied: SuppliedPackages;
   readonly #roots = new AsyncDisposableStack();
-  /** What came with whole packages, and stays with them. */
+  /** Paths of whole packages that are kept in the store. */
   readonly #brought = new Map<string, StorePathInfo>();
   #isUsed = false;
 
@@ -45,7 +45,7 @@ export class PathSupply implements AsyncDisposable {
   }
 
   /**
-   * Brings the packages with all that they need; resolves to what Nix knows of their closure.
+   * Puts the packages and all that they need into the store; resolves to Nix's records of their closure.
    *
    * @throws {RegistryError} `build-failed`, `build-unavailable`
    */
@@ -65,9 +65,10 @@ export class PathSupply implements AsyncDisposable {
   }
 
   /**
-   * Brings single paths of the packages' closure, and as little else as possible.
+   * Puts single paths of the packages' closure into the store, and as little else as possible.
    *
-   * @throws {ResolutionOutdated} if a path was built to other bytes than are recorded; the new ones are recorded then
+   * @throws {ResolutionOutdated} if a new build of a path gave other bytes than the recorded ones; the new bytes are
+   * recorded
    * @throws {RegistryError} `build-failed`, `build-unavailable`
    */
   async bring(wanted: readonly RecordedPath[], signal: AbortSignal): Promise<void> {
@@ -79,7 +80,7 @@ export class PathSupply implements AsyncDisposable {
     const { store } = this.#parts.host;
     const paths = wanted.map(({ path }) => path);
     await this.#protect([...paths, ...wanted.flatMap(({ deriver }) => deriver ?? [])]);
-    // A collection that began before they were protected may still remove them.
+    // A collection that began before the paths were protected can still remove them.
     for (let attempt = 1; !(await store.confirm(paths, signal)); attempt += 1) {
       if (attempt === MAX_ATTEMPTS) throw removedAgain();
       await this.#makeMissing(wanted, signal);
@@ -99,20 +100,20 @@ export class PathSupply implements AsyncDisposable {
     if (absent.length > 0) await this.#make(absent, signal);
   }
 
-  /** The closure of realised outputs; `undefined` if a collection removed a part of it meanwhile. */
+  /** The closure of realised outputs; `undefined` if a collection removed part of it in the meantime. */
   async #confirmedClosure(
     outputs: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly StorePathInfo[] | undefined> {
     const { store } = this.#parts.host;
-    // At the same time: each command of Nix takes longer to start than to answer.
+    // Run both commands at the same time, because Nix takes longer to start than to answer.
     const listing = store.closure(outputs, signal);
-    // It fails if a path was removed, which the other one tells.
+    // It fails if a path was removed; the other command reports that.
     listing.catch(() => {});
     return (await store.confirm(outputs, signal)) ? await listing : undefined;
   }
 
-  /** Makes paths by their own derivations, so that nothing is made that only their users need. */
+  /** Realises paths through their own derivations, so that nothing is made that only their users need. */
   async #make(absent: readonly RecordedPath[], signal: AbortSignal): Promise<void> {
     let outputs = await this.#outputsOf(absent);
     if (outputs === undefined) {
@@ -123,7 +124,7 @@ export class PathSupply implements AsyncDisposable {
     else await this.#realise(outputs, signal);
   }
 
-  /** What Nix calls the outputs that paths are; `undefined` if a derivation is not in the store. */
+  /** Nix's names of the outputs at these paths; `undefined` if a derivation is not in the store. */
   async #outputsOf(paths: readonly RecordedPath[]): Promise<readonly string[] | undefined> {
     const { folders } = this.#parts.host.store;
     const names = await Promise.all(paths.map((one) => outputNameOf(one, folders)));
@@ -138,7 +139,7 @@ export class PathSupply implements AsyncDisposable {
       } catch (cause) {
         if (!(cause instanceof StoreIncomplete) || attempt === MAX_ATTEMPTS) throw cause;
       }
-      // A collection removed something since it was evaluated.
+      // A collection removed something since the evaluation.
       await this.#supplied.evaluateAgain(signal);
     }
   }
@@ -151,7 +152,7 @@ export class PathSupply implements AsyncDisposable {
     await host.store.realise(wanted, { timeoutMs: REALISE_TIMEOUT_MS, signal, mayBuild: mode.mayBuild });
   }
 
-  /** Refuses what is too large to fetch, or would have to be built although nothing may be. */
+  /** Refuses paths that are too large to download, or that would have to be built although building is not allowed. */
   async #checkFetch(wanted: readonly string[], mayBuild: boolean, signal: AbortSignal): Promise<void> {
     const { maxFetchedBytes } = this.#supplied;
     const { fetchedBytes, built } = await this.#parts.host.store.plan(wanted, signal);

@@ -9,7 +9,7 @@ import { StorePathDamaged } from "./store-path.ts";
 const PATH = "/nix/store/abc-x";
 const LIMITS = { maxEntries: 100, signal: new AbortController().signal };
 
-/** A store's folder with one path in it. */
+/** The folder of a store with one path in it. */
 async function storeFolder(): Promise<TemporaryFolder> {
   const folder = await temporaryFolder("nix-tree");
   const root = join(folder.path, "abc-x");
@@ -22,7 +22,7 @@ async function storeFolder(): Promise<TemporaryFolder> {
   return folder;
 }
 
-/** The path of a name of bytes in the folder's store path. */
+/** The path of a file in the folder's store path, whose name need not be UTF-8. */
 function bytePath(folder: TemporaryFolder, name: string): Buffer {
   return Buffer.concat([Buffer.from(join(folder.path, "abc-x/")), Buffer.from(name, "latin1")]);
 }

@@ -8,7 +8,7 @@ export interface TreeEntry {
   /** Path below the store path, without a leading slash; empty for the store path itself. */
   readonly path: string;
   readonly kind: "directory" | "file" | "executable" | "link";
-  /** Where a link leads, as it is written; absent if that is not UTF-8. */
+  /** The unchanged target of a link; absent if it is not UTF-8. */
   readonly target?: string;
 }
 
@@ -19,10 +19,10 @@ export interface TreeLimits {
 }
 
 /**
- * The tree of a store path: a directory before what is in it, names in ascending byte order.
+ * The tree of a store path: a directory before its content, names in ascending byte order.
  *
- * Leaves out what has a name that is not UTF-8, with everything below it. `undefined` if there are more than `maxEntries`
- * entries, those left out among them.
+ * Leaves out entries whose name is not UTF-8, with everything below them. `undefined` if there are more than
+ * `maxEntries` entries, including those left out.
  *
  * @throws {StorePathDamaged} if it is missing or unreadable
  */
@@ -45,7 +45,7 @@ export async function readTree(
   return collector.entries;
 }
 
-/** Collects the steps of a walk into a tree, leaving out what has a name that is not UTF-8. */
+/** Collects the steps of a walk into a tree. Leaves out entries whose name is not UTF-8. */
 export class TreeCollector {
   readonly #maxEntries: number;
   #entries: TreeEntry[] = [];
@@ -55,7 +55,7 @@ export class TreeCollector {
     this.#maxEntries = maxEntries;
   }
 
-  /** What was collected; `undefined` once there are more than `maxEntries`. */
+  /** The collected entries; `undefined` once there are more than `maxEntries`. */
   get entries(): readonly TreeEntry[] | undefined {
     return this.#count > this.#maxEntries ? undefined : this.#entries;
   }

@@ -1,63 +1,24 @@
 import { describe, expect, it } from "bun:test";
-import { randomBytes } from "node:crypto";
-import {
-  chmod,
-  link,
-  lstat,
-  lutimes,
-  mkdir,
-  readdir,
-  readFile,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  truncate,
-  writeFile,
-} from "node:fs/promises";
-import { basename, join } from "node:path";
+import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import fc from "fast-check";
 import { installed, mustRun } from "../../../../test/support/command.ts";
 import {
-  type AddedPath,
-  type PrivateNixStore,
-  privateNixStore,
-} from "../../../../test/support/private-nix-store.ts";
+  archiveOf,
+  bytesOf,
+  LONG_PATH,
+  LONG_TARGET,
+  NEVER,
+  NOT_UTF8,
+  oddStore,
+} from "../../../../test/support/odd-nix-store.ts";
+import { privateNixStore } from "../../../../test/support/private-nix-store.ts";
 import { describeWith } from "../../../../test/support/requirements.ts";
 import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
-import type { ByteSource } from "../../../bytes/byte-source.ts";
 import { storeArchive } from "./store-archive.ts";
-import { type StorePath, StorePathDamaged } from "./store-path.ts";
+import { StorePathDamaged } from "./store-path.ts";
 
-const NEVER = new AbortController().signal;
-const LARGE_BYTES = 700_001;
-/** 120 + 120 + 200 bytes, longer than any header block can say. */
-const LONG_PATH = [120, 120, 200].map((length, index) => "xyz".charAt(index).repeat(length)).join("/");
-const LONG_TARGET = "t".repeat(180);
-const NOT_UTF8 = Buffer.from([0x62, 0xff, 0x63]);
-
-/** A tree with everything that a store can hold, and a few things that it drops. */
-async function makeOddTree(folder: string): Promise<void> {
-  await mkdir(join(folder, "empty/inner"), { recursive: true });
-  await mkdir(join(folder, "sub"));
-  await writeFile(join(folder, "sub.file"), "sorts before what is in sub");
-  await writeFile(join(folder, "sub/first"), "the same content");
-  await link(join(folder, "sub/first"), join(folder, "sub/second"));
-  await writeFile(join(folder, "sub/copy"), "the same content");
-  await writeFile(Buffer.concat([Buffer.from(`${folder}/`), NOT_UTF8]), "a name of bytes");
-  await mkdir(join(folder, LONG_PATH, ".."), { recursive: true });
-  await writeFile(join(folder, LONG_PATH), "a long name");
-  await symlink(LONG_TARGET, join(folder, "long-link"));
-  await symlink(Buffer.from([0x2e, 0x2f, 0xfe]), join(folder, "byte-link"));
-  await symlink("sub", join(folder, "folder-link"));
-  await writeFile(join(folder, "program"), "#!/bin/sh\n");
-  await chmod(join(folder, "program"), 0o4711);
-  await writeFile(join(folder, "large"), randomBytes(LARGE_BYTES));
-  await writeFile(join(folder, "none"), "");
-  await lutimes(join(folder, "none"), 1234567890, 1234567890);
-}
-
-/** Every file's content, link's target and directory of a tree, by path as bytes in hexadecimal. */
+/** The file contents, link targets and directories of a tree, by path in hexadecimal. */
 async function contents(folder: string | Buffer, below = ""): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const names = await readdir(folder, { encoding: "buffer" });
@@ -78,40 +39,6 @@ async function described(path: Buffer): Promise<{ readonly kind: string; readonl
     return { kind: "link", text: (await readlink(path, { encoding: "buffer" })).toString("hex") };
   const executable = (stats.mode & 0o100) !== 0 ? "executable" : "file";
   return { kind: executable, text: Bun.SHA256.hash(await readFile(path), "hex") };
-}
-
-async function bytesOf(source: ByteSource): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of source) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks);
-}
-
-function archiveOf(store: PrivateNixStore, paths: readonly StorePath[]): Promise<Buffer> {
-  return bytesOf(storeArchive(paths, { storeFolder: store.storeFolder, signal: NEVER }));
-}
-
-/** Files of `folder` that this process has open. */
-async function openFiles(folder: string): Promise<readonly string[]> {
-  const names = await readdir("/proc/self/fd");
-  const targets = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
-  return targets.filter((target) => target.startsWith(folder));
-}
-
-/** A store with the odd tree in it, in a folder of its own. */
-async function oddStore(): Promise<
-  AsyncDisposable & { readonly folder: string; readonly store: PrivateNixStore; readonly odd: AddedPath }
-> {
-  const folder = await temporaryFolder("nix-archive");
-  const source = join(folder.path, "odd");
-  await mkdir(source);
-  await makeOddTree(source);
-  const store = await privateNixStore(folder.path);
-  const odd = await store.add(source);
-  const dispose = async (): Promise<void> => {
-    await store[Symbol.asyncDispose]();
-    await folder[Symbol.asyncDispose]();
-  };
-  return { folder: folder.path, store, odd, [Symbol.asyncDispose]: dispose };
 }
 
 describe("a path that is not in a store", () => {
@@ -234,94 +161,6 @@ describeWith(
     });
   },
 );
-
-describeWith("a damaged path of a Nix store", installed("nix-store"), "no Nix", () => {
-  const damages: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
-    "a changed byte": (path) => writeFile(join(path, "sub/first"), "The same content"),
-    "a shortened file": (path) => truncate(join(path, "large"), LARGE_BYTES - 1),
-    "an added file": (path) => writeFile(join(path, "empty/new"), ""),
-    "a file that may be executed": (path) => chmod(join(path, "sub/first"), 0o555),
-    "a renamed file": (path) => rename(join(path, "none"), join(path, "nothing")),
-    "a replaced link": async (path) => {
-      await rm(join(path, "folder-link"));
-      await symlink("sud", join(path, "folder-link"));
-    },
-    "a pipe": (path) => mustRun(["mkfifo", join(path, "pipe")]),
-  };
-
-  it.each(Object.keys(damages))("breaks the archive: %s", async (damage) => {
-    await using odd = await oddStore();
-    await damages[damage]?.(await writable(odd.odd));
-    const failure = await archiveOf(odd.store, [odd.odd]).catch((cause: unknown) => cause);
-    expect(failure).toBeInstanceOf(StorePathDamaged);
-    expect((failure as StorePathDamaged).path).toBe(odd.odd.path);
-    expect((failure as StorePathDamaged).message).toStartWith(
-      `${basename(odd.odd.path)} in the Nix store ha`,
-    );
-  });
-
-  it("breaks the archive: a file that becomes a link meanwhile", async () => {
-    await using odd = await oddStore();
-    const file = join(await writable(odd.odd), "none-but-some");
-    const secret = join(odd.folder, "secret");
-    await writeFile(secret, "not for images");
-    // A small file is read at once.
-    await writeFile(file, Buffer.alloc(LARGE_BYTES, "of a store path"));
-    const read = async (): Promise<void> => {
-      for await (const chunk of storeArchive([odd.odd], { ...odd.store, signal: NEVER })) {
-        if (!Buffer.from(chunk).includes("none-but-some")) continue;
-        await rm(file);
-        await symlink(secret, file);
-      }
-    };
-    await expect(read()).rejects.toThrow("cannot be read (ELOOP)");
-  });
-
-  it("breaks the archive: a file that becomes shorter meanwhile", async () => {
-    await using odd = await oddStore();
-    const path = await writable(odd.odd);
-    const read = async (): Promise<void> => {
-      for await (const chunk of storeArchive([odd.odd], { ...odd.store, signal: NEVER })) {
-        if (chunk.byteLength > 100_000) await truncate(join(path, "large"), 200_000);
-      }
-    };
-    await expect(read()).rejects.toThrow("became shorter while it was read");
-    expect(await openFiles(odd.folder)).toEqual([]);
-  });
-});
-
-describeWith("a reader of a Nix store's archive", installed("nix-store"), "no Nix", () => {
-  it("aborts it in the middle of a file, which is closed", async () => {
-    await using odd = await oddStore();
-    const abort = new AbortController();
-    const archive = storeArchive([odd.odd], { ...odd.store, signal: abort.signal });
-    let openWhileReading = 0;
-    const read = async (): Promise<void> => {
-      for await (const chunk of archive) {
-        if (chunk.byteLength < 100_000) continue;
-        openWhileReading = (await openFiles(odd.folder)).length;
-        abort.abort(new Error("no longer wanted"));
-      }
-    };
-    await expect(read()).rejects.toThrow("no longer wanted");
-    expect(openWhileReading).toBe(1);
-    expect(await openFiles(odd.folder)).toEqual([]);
-  });
-
-  it("stops early, which closes the file", async () => {
-    await using odd = await oddStore();
-    for await (const chunk of storeArchive([odd.odd], { ...odd.store, signal: NEVER })) {
-      if (chunk.byteLength > 100_000) break;
-    }
-    expect(await openFiles(odd.folder)).toEqual([]);
-  });
-});
-
-/** Makes a store path changeable; resolves to its place on this host. */
-async function writable({ hostPath }: AddedPath): Promise<string> {
-  await mustRun(["chmod", "-R", "u+w", hostPath]);
-  return hostPath;
-}
 
 /** Prints name, type, mode and link of each entry; fails unless owner and time are the fixed ones. */
 const PYTHON_LISTING = `

@@ -7,9 +7,9 @@ import { readFailure, type StorePath, StorePathDamaged, storePathName } from "./
 import { type TreeStep, walkTree } from "./tree-walk.ts";
 import { USTAR_END, ustarHeader, ustarPadding } from "./ustar-writer.ts";
 
-/** Where the archive's paths come from, and what stops it. */
+/** Options of a {@link storeArchive}. */
 export interface StoreArchiveOptions {
-  /** The folder that has the store paths in it: `FOLDER/nix/store` of a store with the root `FOLDER`. */
+  /** The folder that contains the store paths: `FOLDER/nix/store` for a store with the root `FOLDER`. */
   readonly storeFolder: string;
   readonly signal: AbortSignal;
   /** Called with the tree of each path whose hash is right, unless it has more than `maxTreeEntries`. */
@@ -19,19 +19,19 @@ export interface StoreArchiveOptions {
 
 type FileStep = Extract<TreeStep, { kind: "file" }>;
 
-/** The folders of every store, which its paths are in. */
+/** The folders above every store path. */
 const FOLDERS = ["nix", "nix/store"];
 const MODES = { directory: 0o555, executable: 0o555, file: 0o444, link: 0o777 } as const;
-/** A file up to this size is read at once, and a larger one in pieces of it. */
+/** A file up to this size is read at once; a larger one is read in pieces of this size. */
 const PIECE_BYTES = 1 << 17;
 
 /**
- * The uncompressed archive of store paths, in the given order, read once and straight from the store.
+ * Streams the uncompressed archive of store paths in the given order. Reads each file once, straight from the store.
  *
- * Its bytes depend on the paths' names and contents alone: never on owners, times, hard links or the host. Each path is
- * hashed as it is read; if its hash is not the given one, the stream breaks at the end of that path, so that the archive
- * never ends. Holds one open file and a piece of it; on an abort, the next read throws and the file is closed. A chunk is
- * valid until the consumer asks for the next one.
+ * The bytes depend only on the paths' names and contents, never on owners, times, hard links or the host. Each path is
+ * hashed as it is read. If its hash is not the given one, the stream fails at the end of that path, so the archive is
+ * never complete. Holds one open file and a piece of it in memory. On an abort, the next read throws and the file is
+ * closed. A chunk is valid until the consumer requests the next one.
  *
  * @throws {StorePathDamaged} if a path is missing, unreadable or not what its hash says
  */
@@ -70,12 +70,12 @@ async function* pathEntries(
   if (tree?.entries !== undefined) onTree?.(path, tree.entries);
 }
 
-/** Something in a store path that cannot be what was put there. */
+/** An entry that cannot have been put into the store like this. */
 class UnsoundEntry extends Error {
   override readonly name = "UnsoundEntry";
 }
 
-/** The bytes of one step in the archive; adds the step to the hash. */
+/** Yields the bytes of one step in the archive, and adds the step to the hash. */
 async function* stepBytes(
   step: TreeStep,
   root: string,
@@ -104,7 +104,7 @@ async function* stepBytes(
   }
 }
 
-/** A file's header, content and padding; adds the content to the hash. */
+/** Yields a file's header, content and padding, and adds the content to the hash. */
 async function* fileBytes(
   { place, executable, sizeBytes }: FileStep,
   path: Uint8Array,
@@ -139,7 +139,7 @@ async function* fileBytes(
   yield new Uint8Array(ustarPadding(sizeBytes));
 }
 
-/** All of a small file in one chunk: most files are small, and each chunk takes a turn in every step behind. */
+/** All of a small file in one chunk, because most files are small, and each chunk costs time in every later step. */
 async function smallFileBytes(
   path: Buffer,
   header: Uint8Array,
@@ -155,7 +155,7 @@ async function smallFileBytes(
   return bytes;
 }
 
-/** Opens a file, and nothing that a link leads to. */
+/** Opens a file; fails if it is a link. */
 async function openFile(path: Buffer): Promise<FileHandle> {
   return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
 }

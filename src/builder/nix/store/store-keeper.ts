@@ -1,10 +1,10 @@
 import type { Logger } from "../../../log.ts";
 import type { NixStore } from "./nix-store.ts";
 
-/** How far a store is emptied once it has too much, so that this happens seldom. */
+/** A store that is too large is collected down to this share of its maximum size, so that collections are rare. */
 const EMPTY_TO = 0.8;
 
-/** Keeps a store below its size: collects, in the background, what no build and no package set needs. */
+/** Keeps a store below its maximum size. Removes, in the background, paths that no build and no package set needs. */
 export class StoreKeeper implements AsyncDisposable {
   readonly #store: NixStore;
   readonly #maxBytes: number;
@@ -19,7 +19,7 @@ export class StoreKeeper implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Looks at the size soon; once more after a look that is going on. */
+  /** Checks the size in the background. If a check is already running, another one follows it. */
   tidy(): void {
     this.#isWanted = true;
     this.#running ??= this.#run().finally(() => {
@@ -27,7 +27,7 @@ export class StoreKeeper implements AsyncDisposable {
     });
   }
 
-  /** Ends a look that is going on. */
+  /** Ends a running check. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error("the server is stopping"));
     await this.#running;

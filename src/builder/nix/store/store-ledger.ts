@@ -2,9 +2,9 @@ import type { SourceLedger } from "../../../metadata/ports/source-ledger.ts";
 import type { StorePathInfo } from "./nix-store.ts";
 import type { TreeEntry } from "./read-tree.ts";
 
-/** A store path as it was published first, or last where the first bytes were lost. */
+/** A store path as it was first published. If those bytes were lost, as it was published last. */
 export interface RecordedPath extends StorePathInfo {
-  /** The hash that it had before its bytes were lost, and another build gave other bytes. */
+  /** The hash of its earlier bytes, which were lost before a new build gave other bytes. */
   readonly replaces?: string;
 }
 
@@ -14,8 +14,8 @@ const PATHS = "nix/path";
 const TREES = "nix/tree";
 
 /**
- * What is in store paths, remembered for all instances: so that nothing has to be in a store while its layers are there, and
- * a package that does not build to the same bytes twice keeps those that were published first.
+ * Records of store paths that all instances share. With them, a path need not be in any store as long as its layers
+ * exist, and a package whose builds differ keeps the bytes that were published first.
  */
 export class StoreLedger {
   readonly #ledger: SourceLedger;
@@ -24,7 +24,7 @@ export class StoreLedger {
     this.#ledger = ledger;
   }
 
-  /** The closure of paths in ascending order; `undefined` if a part of it is not known. */
+  /** The closure of paths in ascending order; `undefined` if part of it is not recorded. */
   async closure(paths: readonly string[]): Promise<readonly RecordedPath[] | undefined> {
     const found = new Map<string, RecordedPath>();
     for (let next = [...new Set(paths)]; next.length > 0; ) {
@@ -36,7 +36,7 @@ export class StoreLedger {
     return [...found.values()].toSorted((one, other) => (one.path < other.path ? -1 : 1));
   }
 
-  /** Records paths; those that are known stay as they are. */
+  /** Records paths. Does not change existing records. */
   async record(infos: readonly StorePathInfo[]): Promise<void> {
     await this.#ledger.addFacts(PATHS, new Map(infos.map((info) => [info.path, factOf(info)])));
   }
@@ -46,7 +46,7 @@ export class StoreLedger {
     await this.#ledger.putFacts(PATHS, new Map(infos.map((info) => [info.path, factOf(info)])));
   }
 
-  /** The files of a path with a hash, if they were recorded. */
+  /** The recorded files of a path with this hash; `undefined` if there are none. */
   async tree({ path, narHash }: StorePathInfo): Promise<readonly TreeEntry[] | undefined> {
     const key = `${path}:${narHash}`;
     const text = (await this.#ledger.findFacts(TREES, [key])).get(key);

@@ -29,7 +29,7 @@ async function resolve({ source }: TestSource, ...names: readonly string[]): Pro
   return await source.resolve(source.read(names, parseTag("latest"), AMD64), stepContext());
 }
 
-/** Digests of all layers of an image, each part alone, the last layer last. */
+/** Makes all layers of an image, one for each part; resolves to their digests, the last layer's last. */
 async function makeLayers(resolution: Resolution): Promise<readonly Digest[]> {
   const { signal } = stepContext();
   await using held = await resolution.hold(resolution.parts, stepContext());
@@ -59,7 +59,7 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
     await folder[Symbol.asyncDispose]();
   });
 
-  /** An instance with a store of its own; those with the shared ledger are instances of one registry. */
+  /** An instance with a separate store. Instances that share the ledger belong to one registry. */
   const open = (name: string, options: TestSourceOptions = {}) =>
     openNixSource(join(folder.path, name), options);
   const inStore = (name: string, ...command: readonly string[]) =>

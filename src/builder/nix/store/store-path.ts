@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 
-/** A path of a Nix store, and the hash of what must be in it. */
+/** A path of a Nix store, and the hash that its content must have. */
 export interface StorePath {
-  /** `/nix/store/HASH-NAME`, wherever the store's folder is. */
+  /** `/nix/store/HASH-NAME`, wherever the store's folder is on this host. */
   readonly path: string;
   /** SHA-256 of its NAR serialisation, in lower-case hex, as in the store's database. */
   readonly narHash: string;
@@ -11,7 +11,7 @@ export interface StorePath {
 /**
  * A store path whose files are missing, unreadable or not those of its hash, so that it has to be repaired.
  *
- * The message has its name, and no path of the host; `cause` may have one.
+ * The message contains the store path's name but no path of the host; `cause` can contain one.
  */
 export class StorePathDamaged extends Error {
   override readonly name = "StorePathDamaged";
@@ -27,7 +27,10 @@ export class StorePathDamaged extends Error {
 /** Failures of the host that say nothing about the files. */
 const HOST_FAILURES: ReadonlySet<string | undefined> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
-/** The error to throw when reading `path` failed with `cause`: damage, unless the cause is something else. */
+/**
+ * The error to throw when reading `path` failed with `cause`: a {@link StorePathDamaged} if the cause means damage, or
+ * else the cause itself.
+ */
 export function readFailure(path: string, cause: unknown): unknown {
   const { code, syscall } = (cause instanceof Error ? cause : {}) as NodeJS.ErrnoException;
   if (syscall === undefined || HOST_FAILURES.has(code)) return cause;
@@ -36,7 +39,7 @@ export function readFailure(path: string, cause: unknown): unknown {
 }
 
 /**
- * The name of a store path, which is that of its file or folder in the store's folder.
+ * The name of a store path, which is also the name of its file or folder in the store's folder.
  *
  * @throws {Error} if it is not directly in the store
  */

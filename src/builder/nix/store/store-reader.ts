@@ -15,15 +15,15 @@ export interface StoreReaderParts {
   readonly log: Logger;
 }
 
-/** Trees with more entries are read from the store each time. */
+/** Maximum entries of a recorded tree. Larger trees are read from the store each time. */
 const MAX_RECORDED_ENTRIES = 5_000;
-/** The largest of real packages have some 50,000. */
+/** Maximum entries of a tree. The largest real packages have some 50,000. */
 const MAX_ENTRIES = 1_000_000;
 const REPAIR_TIMEOUT_MS = 24 * 3_600_000;
 
 /**
- * Reads paths that are in the store. What it gives has the right hash; a path that was changed on disk is made again, and
- * what needs it is told to resolve again.
+ * Reads paths that are in the store, and checks their hashes. If a path was changed on disk, it restores the path and
+ * throws, so that the caller resolves again.
  */
 export class StoreReader {
   readonly #parts: StoreReaderParts;
@@ -35,8 +35,8 @@ export class StoreReader {
   /**
    * The archive of paths; records their trees when it ends.
    *
-   * @throws {ResolutionOutdated} after a damaged path was made again
-   * @throws {RegistryError} `build-failed` if it cannot be made again
+   * @throws {ResolutionOutdated} after a damaged path was restored
+   * @throws {RegistryError} `build-failed` if it cannot be restored
    */
   async *archive(paths: readonly StorePathInfo[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const trees = new Map<StorePathInfo, readonly TreeEntry[]>();
@@ -54,7 +54,7 @@ export class StoreReader {
     const bytes = this.#verified([path], signal, MAX_ENTRIES, (_, found) => {
       tree = found;
     });
-    // Its bytes say whether the tree can be trusted.
+    // Read all bytes: only then is the tree known to have the right hash.
     while (!(await bytes.next()).done);
     if (tree !== undefined) return tree;
     throw new RegistryError("build-failed", `${path.path} has more than ${MAX_ENTRIES} files to link`);

@@ -7,13 +7,13 @@ const EXPRESSION = join(import.meta.dir, "trial.nix");
 const TRIAL_TIMEOUT_MS = 120_000;
 
 /**
- * Builds something very small as packages are built; resolves to why that is not possible, or to nothing. Hosts without
- * namespaces cannot build in a sandbox.
+ * Tries a very small build, in the same way as packages are built. Resolves to why that is not possible, or to
+ * `undefined`. Hosts without namespaces cannot build in a sandbox.
  */
 export async function tryBuild(store: NixStore, signal: AbortSignal): Promise<string | undefined> {
   const limits = { timeoutMs: TRIAL_TIMEOUT_MS, signal };
   const hidden = [store.folders.store, EXPRESSION];
-  // A new one each time: what is built already would not be built.
+  // A new argument each time, because Nix does not build the same derivation twice.
   const argument = ["--argstr", "nonce", randomUUID()];
   const evaluated = await store.run(
     ["nix-instantiate", "-I", `trial=${EXPRESSION}`, EXPRESSION, ...argument],

@@ -1,9 +1,9 @@
 import { lstat, readdir, readlink } from "node:fs/promises";
 
-/** What a walk meets. Names, paths and targets are bytes, because a file system does not say how they are encoded. */
+/** One step of a walk. Names, paths and targets are bytes, because a file system does not say how they are encoded. */
 export type TreeStep =
   | { readonly kind: "directory"; readonly place: TreePlace }
-  /** Follows everything in the directory that was entered last and not yet left. */
+  /** The end of the innermost open directory. */
   | { readonly kind: "end" }
   | {
       readonly kind: "file";
@@ -15,7 +15,7 @@ export type TreeStep =
   /** A device, a socket or a pipe, which a store cannot hold. */
   | { readonly kind: "other"; readonly place: TreePlace };
 
-/** Where a step is. */
+/** The place of a step. */
 export interface TreePlace {
   /** Path on this host. */
   readonly hostPath: Buffer;
@@ -37,12 +37,12 @@ const NOTHING = Buffer.alloc(0);
 const OWNER_EXECUTES = 0o100;
 
 /**
- * Walks the file, link or directory `root` without following links: a directory before what is in it, names in ascending
- * byte order. This is the order of a NAR.
+ * Walks the file, link or directory `root` without following links: a directory comes before its content, names in
+ * ascending byte order. This is the order of a NAR.
  *
- * Holds the names of the directories that it is in.
+ * Keeps the names in all open directories in memory.
  *
- * @throws what the file system says, or the reason of `signal`
+ * @throws the file system's error, or the reason of `signal`
  */
 export async function* walkTree(root: string, signal: AbortSignal): AsyncGenerator<TreeStep> {
   const open: OpenDirectory[] = [];

@@ -1,4 +1,5 @@
-# Something very small to build, by a builder that is a part of Nix: it needs no program of the host.
+# A very small derivation. Its builder is part of Nix, so it needs no program of
+# the host.
 { nonce }:
 derivation {
   name = "trial";

@@ -11,7 +11,7 @@ function file(path: string, sizeBytes = 0): UstarEntry {
   return { path: Buffer.from(path), kind: "file", mode: 0o444, sizeBytes };
 }
 
-/** What GNU tar says of an archive: one line for each entry. */
+/** GNU tar's listing of an archive, one line for each entry. */
 async function listed(folder: string, ...parts: readonly Uint8Array[]): Promise<readonly string[]> {
   const archive = join(folder, "archive.tar");
   await Bun.write(archive, Buffer.concat([...parts, USTAR_END]));
@@ -68,7 +68,7 @@ describeWith("GNU tar", installed("tar"), "no tar", () => {
     for (const size of [8 * 2 ** 30 - 1, 8 * 2 ** 30, 9 * 2 ** 30 + 5]) {
       const header = ustarHeader(file("large", size));
       await Bun.write(archive, header);
-      // The content and the end are a hole of zeros.
+      // Extend the file: the content and the end of the archive are then zeros.
       await truncate(archive, header.byteLength + size + ustarPadding(size) + USTAR_END.byteLength);
       expect(await mustRun(["tar", "--list", "--verbose", "--file", archive])).toContain(` ${size} `);
     }

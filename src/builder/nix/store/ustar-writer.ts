@@ -1,4 +1,4 @@
-/** One entry of an archive, of root, whose time is one second after the epoch. Names are bytes. */
+/** One entry of an archive. It is owned by root, and its time is one second after the epoch. Names are bytes. */
 export interface UstarEntry {
   /** Path without a leading or trailing slash. */
   readonly path: Uint8Array;
@@ -7,21 +7,21 @@ export interface UstarEntry {
   readonly mode: number;
   /** Size of a file's content; absent otherwise. */
   readonly sizeBytes?: number;
-  /** Where a symbolic link leads; absent otherwise. */
+  /** Target of a symbolic link; absent otherwise. */
   readonly target?: Uint8Array;
 }
 
 const BLOCK_BYTES = 512;
 const NAME_BYTES = 100;
 const PREFIX_BYTES = 155;
-/** The largest size that eleven octal digits can say: 8 GiB less one. */
+/** The largest size that eleven octal digits can hold: 8 GiB less one byte. */
 const MAX_OCTAL_SIZE = 0o77777777777;
 const MODIFIED_AT = 1;
 const TYPES = { file: "0", link: "2", directory: "5", pax: "x" } as const;
 const SLASH = 0x2f;
 const NO_BYTES = new Uint8Array();
 
-/** What ends an archive: two blocks of zeros (POSIX pax, "ustar Interchange Format"). */
+/** The end of an archive: two blocks of zeros (POSIX pax, "ustar Interchange Format"). */
 export const USTAR_END: Uint8Array = new Uint8Array(2 * BLOCK_BYTES);
 
 /** The fields of one header block. */
@@ -35,10 +35,10 @@ interface HeaderFields {
 }
 
 /**
- * The header of an entry: a ustar block, after a pax header for what does not fit into it (POSIX pax, "pax Interchange
- * Format"). The content follows it, then zeros up to a whole block.
+ * The header of an entry: a ustar block, preceded by a pax header for values that do not fit into it (POSIX pax, "pax
+ * Interchange Format"). The content follows it, then zeros up to a whole block.
  *
- * Names stay as they are, also those that are not UTF-8: no reader that we know minds.
+ * Names are written unchanged, even if they are not UTF-8. Every reader that we know accepts that.
  */
 export function ustarHeader(entry: UstarEntry): Uint8Array {
   const path = entry.kind === "directory" ? Buffer.concat([entry.path, Buffer.from("/")]) : entry.path;
@@ -60,12 +60,15 @@ export function ustarHeader(entry: UstarEntry): Uint8Array {
   return records.length === 0 ? block : Buffer.concat([paxHeader(Buffer.concat(records)), block]);
 }
 
-/** How many zeros follow a content of `sizeBytes`. */
+/** The number of zeros after a content of `sizeBytes`. */
 export function ustarPadding(sizeBytes: number): number {
   return (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES;
 }
 
-/** The parts of a path that fit into the fields for it, which a reader joins by a slash; `undefined` if there are none. */
+/**
+ * Splits a path at a slash so that it fits into the header's two fields, which readers join again; `undefined` if that
+ * is impossible.
+ */
 function splitPath(path: Uint8Array): Pick<HeaderFields, "name" | "prefix"> | undefined {
   if (path.byteLength <= NAME_BYTES) return { name: path, prefix: NO_BYTES };
   const slash = path.indexOf(SLASH, path.byteLength - NAME_BYTES - 1);
@@ -103,7 +106,7 @@ function writeOctal(block: Buffer, offset: number, fieldBytes: number, value: nu
   block.write(`${value.toString(8).padStart(fieldBytes - 1, "0")}\0`, offset);
 }
 
-/** The extended header with these records, which hold for the entry after it. */
+/** The extended header with these records, which apply to the next entry. */
 function paxHeader(records: Uint8Array): Buffer {
   const block = headerBlock({
     name: Buffer.from("PaxHeader"),
@@ -116,7 +119,7 @@ function paxHeader(records: Uint8Array): Buffer {
   return Buffer.concat([block, records, Buffer.alloc(ustarPadding(records.byteLength))]);
 }
 
-/** `LENGTH KEYWORD=VALUE` and a line end, where the length counts its own digits. */
+/** `LENGTH KEYWORD=VALUE` and a line end. The length includes its own digits. */
 function paxRecord(keyword: string, value: Uint8Array): Buffer {
   const rest = Buffer.concat([Buffer.from(` ${keyword}=`), value, Buffer.from("\n")]);
   let length = rest.byteLength + 1;

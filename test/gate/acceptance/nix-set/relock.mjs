@@ -22,7 +22,7 @@ const run = (...c) =>
     stdio: ["ignore", "pipe", "pipe"],
   });
 run("apt-get", "update", "-qq");
-// Packages asked for by name. Everything else is reached from them.
+// Packages that are requested by name. All others are their dependencies.
 const roots = [
   "bash",
   "ca-certificates",
@@ -47,7 +47,7 @@ const roots = [
   "tree",
   "file",
 ];
-// Dependencies that are of no use in an image.
+// Dependencies that are useless in an image.
 const ignored = new Set([
   "adduser",
   "base-files",
@@ -67,7 +67,7 @@ const ignored = new Set([
   "perl-base",
   "sensible-utils",
 ]);
-// Taken without their dependencies: store references must not form a cycle.
+// Packages to take without their dependencies, because store references must not form a cycle.
 const leaves = new Set(["libc6", "ca-certificates", "netbase", "patchelf"]);
 const names = (text = "") =>
   text

@@ -25,7 +25,7 @@ export interface ScenarioOptions {
   readonly seed: number;
   /** When the run must be over, on the clock of `performance.now()`. */
   readonly endAt: number;
-  /** Runs this round alone, however long it takes. */
+  /** Runs only this round, however long it takes. */
   readonly only?: number | undefined;
 }
 
@@ -33,14 +33,14 @@ export interface ScenarioOptions {
 export interface ScenariosReport {
   /** Finished rounds of each scenario, by its name. */
   readonly rounds: Readonly<Record<string, number>>;
-  /** Number of the round that the end of the run cut off. */
+  /** Number of the round that was cut off at the end of the run. */
   readonly unfinished?: number;
   readonly problems: readonly string[];
 }
 
 /**
- * Runs rounds of all scenarios in turn until the time is up or a round finds a problem. A round depends only on the seed
- * and its number, so `only` repeats it. A scenario whose last round took longer than the time left is passed over.
+ * Runs rounds of all scenarios in turn until the time is up or a round finds a problem. A round depends only on the
+ * seed and its number, so `only` repeats it. Skips a scenario whose last round took longer than the time left.
  */
 export async function runScenarios(
   server: ServerProcess,
@@ -81,7 +81,7 @@ async function runRound(
   return server.output().includes(LOGGED_ERROR) ? [...found, server.output().slice(-2000)] : found;
 }
 
-/** The result of `work`, or `undefined` if that takes longer than until `endAt`. A later failure of it is ignored. */
+/** The result of `work`; `undefined` if it does not end by `endAt`. Then a later failure is ignored. */
 async function before<Value>(endAt: number | undefined, work: Promise<Value>): Promise<Value | undefined> {
   if (endAt === undefined) return await work;
   const timeUp = Promise.withResolvers<undefined>();

@@ -4,7 +4,7 @@ import type { Random } from "../../../support/random.ts";
 import type { RegistryClient } from "../../../support/registry-client.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Maximum writes at the same time. It is small because the check tries them in every order. */
+/** Maximum writes at the same time. Small, because the check tries them in every order. */
 const WRITERS = 5;
 const STEPS = 12;
 
@@ -19,8 +19,8 @@ interface Write {
 }
 
 /**
- * Sends conditional writes of one tag at the same time. The answers must be those of the same writes one after another,
- * in some order: no create overwrites, and no move is lost (RFC 9110, section 13.1).
+ * Sends conditional writes of one tag at the same time. The answers must be the same as if the writes ran one after
+ * another, in some order: no create overwrites, and no move is lost (RFC 9110, section 13.1).
  */
 export const conditionsScenario: Scenario = {
   name: "conditional writes",

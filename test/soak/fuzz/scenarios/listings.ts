@@ -47,7 +47,10 @@ export const listingsScenario: Scenario = {
   },
 };
 
-/** Checks the catalog after pushing to many repositories, perhaps with long names. Other rounds' repositories are in it too. */
+/**
+ * Checks the catalog after pushing to many repositories, some with long names. It also contains other rounds'
+ * repositories.
+ */
 async function catalogProblems(
   client: RegistryClient,
   random: Random,

@@ -1,7 +1,7 @@
 import type { Random } from "../../../support/random.ts";
 import type { RegistryClient } from "../../../support/registry-client.ts";
 
-/** What one round of a scenario gets. */
+/** The input of one round of a scenario. */
 export interface ScenarioRound {
   readonly url: string;
   readonly client: RegistryClient;

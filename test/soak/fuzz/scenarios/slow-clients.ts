@@ -9,15 +9,16 @@ import type { Scenario, ScenarioRound } from "./scenario.ts";
 /** What a client does after it has sent part of a body. */
 const ENDINGS = ["complete", "cut", "half-close", "hang", "hang", "drip"] as const;
 
-/** How long the server may take to end a hanging request, in milliseconds. Generous. */
+/** How long the server may take to end a hanging request, in milliseconds. This is generous. */
 const TAKEOVER_WITHIN_MS = 30_000;
 
 const UPLOADS = 4;
 const READERS = 4;
 
 /**
- * Clients hang, drip or disconnect in the middle of an upload, a manifest or a read. Nobody else may have to wait: status
- * and cancel are answered, an honest client can finish the upload from the offset it is told, and all bytes are right.
+ * Clients hang, send slowly or disconnect in the middle of an upload, a manifest or a read. Other clients must not
+ * wait: status and cancel are answered, an honest client can finish the upload from the offset in the answer, and all
+ * bytes are right.
  */
 export const slowClientsScenario: Scenario = {
   name: "slow clients",
@@ -92,7 +93,7 @@ async function finish(
 ): Promise<string | undefined> {
   const endAt = performance.now() + TAKEOVER_WITHIN_MS;
   const digest = digestOf(content);
-  // `0-0` means no byte or one (distribution-spec end-13). A refusal tells that the guess was wrong.
+  // `0-0` means no bytes or one (distribution-spec end-13). If the guess is wrong, the request is refused.
   let smallOffset = 0;
   for (;;) {
     const status = await client.call("GET", location);
@@ -142,7 +143,7 @@ async function disturbedManifest(round: ScenarioRound, sockets: Socket[]): Promi
   return slow.status === 404 ? undefined : `a manifest that never arrived was answered ${slow.status}`;
 }
 
-/** Reads a blob beside readers that hang, drip or disconnect, and checks what the dripping ones got. */
+/** Reads a blob beside readers that hang, read slowly or disconnect, and checks what the slow ones got. */
 async function disturbedRead(round: ScenarioRound, sockets: Socket[]): Promise<string | undefined> {
   const { url, client, random, repository } = round;
   const content = Buffer.from(random.bytes(1 + random.below(random.pick([2000, 4_000_000]))));

@@ -22,7 +22,7 @@ async function list(stage: Stage, repository: string): Promise<void> {
   await stage.rest(300);
 }
 
-/** Clients that list the referrers of a fallback tag of 3.5 MB, whose entries name few manifests. */
+/** Clients that list the referrers of a fallback tag of 3.5 MB, whose entries name only a few manifests. */
 export class LargeFallbackTag implements Pattern {
   readonly name = "large-fallback-tag";
   readonly summary = "2 clients on new connections list referrers over a fallback tag of 3.5 MB";

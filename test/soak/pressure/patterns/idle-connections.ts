@@ -1,7 +1,7 @@
 import type { Pattern } from "../pattern.ts";
 import { requestHead, type Stage } from "../stage.ts";
 
-/** Time between two connections that are opened, in milliseconds. */
+/** Time between opening two connections, in milliseconds. */
 const OPENING_MS = 3;
 
 /** Connections that send nothing, or a request that never ends. */
@@ -21,7 +21,7 @@ export class IdleConnections implements Pattern {
       if (wire === undefined) return;
       if (client % 3 === 0) await wire.send(unfinished);
       stage.note("opened");
-      // The server may close it when its idle time-out comes.
+      // The server can close it at its idle time-out.
       await wire.answer;
     });
   }

@@ -6,10 +6,13 @@ import type { Stage } from "../stage.ts";
 
 const REPOSITORY = "many/references";
 const CLIENTS = 40;
-/** Different manifests, few, so that the disk is not filled. */
+/** Number of different manifests. Small, so that they do not fill the disk. */
 const VARIANTS = 5;
 
-/** Bursts of clients that push manifests of 4 MiB with tens of thousands of layers, of few blobs. */
+/**
+ * Bursts of clients that push manifests of 4 MiB. Each lists tens of thousands of layers, which are only a few
+ * different blobs.
+ */
 export class ManyReferences implements Pattern {
   readonly name = "many-references";
   readonly summary = "bursts of 40 pushes at once of 4 MiB manifests with tens of thousands of layers";

@@ -14,7 +14,7 @@ export class ManyUploads implements Pattern {
   #contents: readonly SampleContent[] = [];
 
   async prepare(stage: Stage): Promise<void> {
-    // DESIGN.md names 256 MiB each; a short run takes what it can send several times.
+    // 256 MiB each in a long run. A short run uses a size that it can send several times.
     const size = Math.min(256, Math.max(8, Math.round(stage.seconds / 2))) * MEBIBYTE;
     const block = stage.block();
     this.#contents = Array.from({ length: CONTENTS }, (_, i) => new SampleContent(block, size, i));

@@ -3,7 +3,7 @@ import type { Stage } from "../stage.ts";
 
 const AT_ONCE = 100;
 
-/** Bursts of requests for names that nobody pushed, in the builder's part of the names and beside it. */
+/** Bursts of requests for names that nobody pushed. Some are names that the builder serves, others are not. */
 export class MissingNames implements Pattern {
   readonly name = "missing-names";
   readonly summary = "bursts of 100 HEADs at once of names that are not there";

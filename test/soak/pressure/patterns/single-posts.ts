@@ -5,7 +5,10 @@ import type { Stage } from "../stage.ts";
 const CLIENTS = 200;
 const BLOB_BYTES = 2 * 1024 * 1024;
 
-/** Bursts of clients that push a blob each by a single POST. The same blobs come again, so that the disk is not filled. */
+/**
+ * Bursts of clients that each push a blob by a single POST. They reuse the same blobs, so that the disk does not fill
+ * up.
+ */
 export class SinglePosts implements Pattern {
   readonly name = "single-posts";
   readonly summary = "bursts of 200 single POSTs of 2 MiB at once";

@@ -67,7 +67,7 @@ export class UnreadPipelines implements Pattern {
       const wire = await stage.connect({ bytesPerSecond: 0 });
       if (wire === undefined) return;
       const path = paths[client % paths.length] as string;
-      // A server that takes no more requests stops us here, until the end of the run.
+      // If the server takes no more requests, this waits until the end of the run.
       const sent = wire.send(requestHead("GET", path).repeat(100));
       await Promise.race([sent, stage.rest(10_000, 1)]);
       await stage.rest(10_000, 1);
