@@ -7,11 +7,12 @@ import type { Digest } from "../oci/digest.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import { DatabaseTooNewError, migrate } from "./migrate.ts";
 import { openPostgresEngine } from "./postgres-engine.ts";
-import { MIGRATIONS, type Migration } from "./schema.ts";
+import { MIGRATIONS } from "./schema.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 import { SqlManifests } from "./sql-manifests.ts";
 import { openMetadataStore } from "./sql-metadata-store.ts";
 import { SqlReferrers } from "./sql-referrers.ts";
+import type { Migration } from "./sql-types.ts";
 import { openSqliteEngine } from "./sqlite-engine.ts";
 
 const LATER: Migration = (types) => [`CREATE TABLE later (id ${types.identity})`];

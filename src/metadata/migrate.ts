@@ -1,5 +1,6 @@
-import { MIGRATIONS, type Migration, SQL_TYPES } from "./schema.ts";
+import { MIGRATIONS } from "./schema.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
+import { type Migration, SQL_TYPES } from "./sql-types.ts";
 
 /** A newer version of the program wrote the database, so this version must not use it. */
 export class DatabaseTooNewError extends Error {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
-import { SQL_TYPES } from "../../src/metadata/schema.ts";
 import type { SqlEngine, SqlSession } from "../../src/metadata/sql-engine.ts";
+import { SQL_TYPES } from "../../src/metadata/sql-types.ts";
 import { eventually } from "../support/eventually.ts";
 
 /** Two engines on one empty database. */

@@ -10,7 +10,7 @@ export function blobKeyOf(repository: string, digest: string): string {
 }
 
 /** The key of a tag; its value is the digest of the manifest. */
-export function tagKeyOf(repository: string, tag: string): string {
+function tagKeyOf(repository: string, tag: string): string {
   return `tag ${repository} ${tag}`;
 }
 
