@@ -5,7 +5,13 @@ import { type BuildSource, createBuilder, createPackageIndex, describeSource } f
 import { startHttp } from "./compose/http.ts";
 import { openLinks } from "./compose/links.ts";
 import { createRegistry } from "./compose/registry.ts";
-import { createBlobStore, openLocks, openStores, withSmallBlobs } from "./compose/storage.ts";
+import {
+  createBlobStore,
+  openLocks,
+  openStores,
+  type StoreOptions,
+  withSmallBlobs,
+} from "./compose/storage.ts";
 import { startUpkeep } from "./compose/upkeep.ts";
 import type { Config } from "./config/schema.ts";
 import type { UploadPatience } from "./content/upload-turns.ts";
@@ -17,6 +23,7 @@ import { type AccessPolicy, OPEN_ACCESS } from "./registry/access-policy.ts";
 import type { ImageRegistry } from "./registry/image-registry.ts";
 import { LocalRegistry } from "./registry/local-registry.ts";
 import { ManifestPulls } from "./registry/manifest-pulls.ts";
+import { countLeftovers, type Leftovers, quietBounds } from "./upkeep/leftovers.ts";
 import { startPresenceWatch } from "./upkeep/presence-watch.ts";
 
 /** A whole registry, ready to serve. */
@@ -33,14 +40,14 @@ export interface Slipway extends AsyncDisposable {
   readonly packageIndex: PackageIndex | undefined;
   /** The package sources, and whether they are available. */
   buildSources(): Promise<readonly BuildSource[]>;
+  /** Counts stored content that is not in use and has not changed for an hour. Changes nothing. */
+  countLeftovers(): Promise<Leftovers>;
   /** Starts to listen, and starts the periodic tasks. The caller stops it before it disposes of the registry. */
   serve(): HttpServer;
 }
 
 /** Options of one start. */
-export interface ComposeOptions {
-  /** Starts even if the metadata or the content is missing. */
-  readonly acceptDataLoss?: boolean;
+export interface ComposeOptions extends StoreOptions {
   /** How long requests for one upload wait for each other. */
   readonly uploadPatience?: UploadPatience;
 }
@@ -57,22 +64,23 @@ export async function compose(
   config: Config,
   log: Logger,
   policy: AccessPolicy = OPEN_ACCESS,
-  { acceptDataLoss = false, uploadPatience: patience }: ComposeOptions = {},
+  { uploadPatience: patience, ...storeOptions }: ComposeOptions = {},
 ): Promise<Slipway> {
   await using opened = new AsyncDisposableStack();
   const data = resolve(config.data);
   await makeDurableFolder(data);
-  const { engine, metadata, driver } = await openStores(config, data, opened, log, acceptDataLoss);
+  const { engine, metadata, driver } = await openStores(config, data, opened, log, storeOptions);
   const locks = await openLocks(config, data, opened);
   const store = createBlobStore(driver, { locks, patience }, opened, log);
   const links = await openLinks(config, metadata, engine, opened, log);
   const provider = withSmallBlobs(config, store);
   const registry = createRegistry(config, { metadata, links, store, provider }, policy, opened, log);
-  const images = new LocalRegistry(store, provider, links, registry.manifests);
+  const images = new LocalRegistry(registry.commits, provider, links, registry.manifests);
   const building = { registry: images, metadata, locks, log: log.child({ area: "builder" }) };
   const builder = await createBuilder(config, data, building, opened);
   const packageIndex = createPackageIndex(config, builder, { ledger: metadata.packageIndex, locks });
   const pulls = new ManifestPulls(registry.manifests, builder);
+  const stored = { content: store, ledger: metadata.content };
   const all = opened.move();
   const lost = Promise.withResolvers<StorageError>();
   return {
@@ -83,6 +91,8 @@ export async function compose(
     lost: lost.promise,
     buildSources: async () =>
       builder === undefined ? [] : await Promise.all(builder.sources.map(describeSource)),
+    countLeftovers: () =>
+      countLeftovers(stored, quietBounds(config.registry.uploadExpirySeconds), new AbortController().signal),
     serve() {
       all.use(startPresenceWatch([engine, driver, locks], lost.resolve));
       const kept = {

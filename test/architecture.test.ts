@@ -21,6 +21,7 @@ const SOURCES = CODE.filter(({ path }) => path.startsWith("src/"));
 const ALLOWED_READINGS: Readonly<Record<string, string>> = {
   "src/builder/apt/apt-source.test.ts": "the safety net of a request",
   "src/builder/apt/apt-workspace.test.ts": "the safety net of a request",
+  "src/cli/check.test.ts": "it compares with times of files, two hours away",
   "src/http/bodies/memory-room.test.ts": "it replaces the reading of memory",
   "src/metadata/folder-locks.test.ts": "a program that holds a lock lives until it is killed",
   "src/upkeep/leftovers.test.ts": "it compares with times of files, an hour away",
@@ -35,6 +36,7 @@ const ALLOWED_READINGS: Readonly<Record<string, string>> = {
   "test/gate/launcher/launcher.suite.ts": "the programs that the launcher starts live for a while",
   "test/support/debian-repository.ts": "apt compares the times of its lists",
   "test/support/eventually.ts": "the safety net of every wait",
+  "test/support/programs/upload-holder.ts": "it lives until it is killed",
   "test/support/raw-http.ts": "a safety net, and pauses between packets",
 };
 

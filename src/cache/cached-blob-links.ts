@@ -2,7 +2,7 @@ import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
-import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
+import type { BlobLinks, NewLink } from "../metadata/ports/blob-ledger.ts";
 import type { PageRequest } from "../metadata/ports/page-request.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
@@ -91,6 +91,10 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
 
   linkBlob(repository: RepositoryName, blob: BlobDescriptor, digests: readonly Digest[]): Promise<void> {
     return this.#authority.linkBlob(repository, blob, digests);
+  }
+
+  linkBlobs(repository: RepositoryName, links: readonly NewLink[]): Promise<void> {
+    return this.#authority.linkBlobs(repository, links);
   }
 
   async unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {

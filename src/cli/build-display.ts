@@ -93,7 +93,8 @@ export class BuildDisplay {
   }
 }
 
-function mebibytes(bytes: number): string {
+/** Bytes in MiB, for people. */
+export function mebibytes(bytes: number): string {
   return `${(bytes / MIB).toFixed(1)} MiB`;
 }
 

@@ -4,6 +4,7 @@ import { ConfigError, loadConfig } from "../config/load-config.ts";
 import { createLogger } from "../log.ts";
 import { VERSION } from "../version.ts";
 import { buildCommand } from "./build.ts";
+import { checkCommand } from "./check.ts";
 import { type Command, ExitCode, UsageError } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { searchCommand } from "./search.ts";
@@ -13,6 +14,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   serve: serveCommand,
   build: buildCommand,
   search: searchCommand,
+  check: checkCommand,
 };
 
 const COMMON = {

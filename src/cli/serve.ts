@@ -30,8 +30,8 @@ async function serve({ config, log, options }: CommandContext): Promise<ExitCode
   const end = await Promise.race([ended, slipway.lost]);
   if (typeof end !== "string") {
     const { driver, key } = end;
-    const remedy = storageFailure(end)?.remedy;
-    log.fatal({ driver, key, err: end }, `the registry's storage is gone; stopping: ${remedy}`);
+    const failure = storageFailure(end);
+    log.fatal({ driver, key, err: end }, `${failure?.error.message}; stopping: ${failure?.remedy}`);
     await server.stop(LOST_DRAIN_MS);
     return ExitCode.failed;
   }

@@ -24,6 +24,14 @@ import { refuseMissingContent, refuseNewMetadata } from "../registry/whole-data.
 /** Largest blob kept in memory: image configs and small layers, which cost more to open than to send. */
 const SMALL_BLOB_BYTES = 64 * 1024;
 
+/** How to open the stores. */
+export interface StoreOptions {
+  /** Starts even if the metadata or the content is missing. */
+  readonly acceptDataLoss?: boolean;
+  /** Pages in the log of SQLite's metadata that start a checkpoint, for tests. */
+  readonly checkpointPages?: number | undefined;
+}
+
 /**
  * Opens the two halves of the data, metadata and content. Fails if one has data and the other is empty, unless
  * `acceptDataLoss` is set.
@@ -33,12 +41,12 @@ export async function openStores(
   data: string,
   opened: AsyncDisposableStack,
   log: Logger,
-  acceptDataLoss: boolean,
+  { acceptDataLoss = false, checkpointPages }: StoreOptions,
 ) {
   const driver = opened.use(await openDriver(config, data));
   // Content in memory is always lost with a restart.
   const mayRefuse = !acceptDataLoss && config.content.driver !== "memory";
-  const engine = await openEngine(config, data, log.child({ area: "metadata" }));
+  const engine = await openEngine(config, data, log.child({ area: "metadata" }), checkpointPages);
   const metadata = opened.use(
     await openMetadataStore(engine, {
       manifestCacheBytes: config.registry.manifestCacheBytes,
@@ -49,13 +57,19 @@ export async function openStores(
   return { engine, metadata, driver };
 }
 
-async function openEngine({ metadata }: Config, data: string, log: Logger): Promise<SqlEngine> {
+async function openEngine(
+  { metadata }: Config,
+  data: string,
+  log: Logger,
+  checkpointPages: number | undefined,
+): Promise<SqlEngine> {
+  const onWarning = (error: Error) => {
+    const failure = storageFailure(error);
+    log.warn({ ...failure?.storage, err: error }, failure?.remedy ?? "the database needs attention");
+  };
   switch (metadata.engine) {
     case "sqlite":
-      return await openSqliteEngine(sqlitePath(metadata.path, data), (error) => {
-        const failure = storageFailure(error);
-        log.warn({ ...failure?.storage, err: error }, failure?.remedy ?? "the database needs attention");
-      });
+      return await openSqliteEngine(sqlitePath(metadata.path, data), { onWarning, checkpointPages });
     case "postgres":
       return await openPostgresEngine(metadata.url, metadata);
   }
@@ -84,6 +98,11 @@ export async function openLocks(
   // Content in memory belongs to one process.
   if (content.driver === "memory") return new KeyedLock();
   return await FolderLocks.open(`${sqlitePath(metadata.path, data)}-locks`);
+}
+
+/** The file of the metadata; `undefined` if it is not in a file. */
+export function metadataPath({ metadata, data }: Config): string | undefined {
+  return metadata.engine === "sqlite" ? sqlitePath(metadata.path, resolve(data)) : undefined;
 }
 
 function sqlitePath(path: string | undefined, data: string): string {

@@ -68,13 +68,17 @@ export interface LastChunk {
   readonly source: ByteSource;
   /** Its offset, if the client states one. */
   readonly offset?: number | undefined;
+  /** The upload's size with the chunk. If the upload has it already, an earlier request has appended the chunk. */
+  readonly endsAt?: number | undefined;
 }
 
-/**
- * Records a durably stored blob. It is called before the upload is dropped, while no other request works on the
- * upload. If it fails, the commit fails.
- */
-export type RecordBlob = (blob: BlobDescriptor) => Promise<void>;
+/** What is recorded on the way from an upload to a blob, while no other request works on the upload. */
+export interface CommitRecord {
+  /** Called once the bytes are verified. If it fails, nothing has changed. */
+  seal?(blob: BlobDescriptor): Promise<void>;
+  /** Called once the blob is durably stored, before the upload is dropped. If it fails, the commit fails. */
+  link(blob: BlobDescriptor): Promise<void>;
+}
 
 /**
  * One upload in progress. Requests for the same id take turns, and wait for each other for at most a few seconds.
@@ -109,14 +113,14 @@ export interface BlobUpload {
    *
    * @throws {RegistryError} `digest-mismatch`, `size-mismatch`, `upload-unknown`, `upload-cancelled`, `upload-busy`
    */
-  commit(claimed: BlobClaim, record?: RecordBlob): Promise<BlobDescriptor>;
+  commit(claimed: BlobClaim, record?: CommitRecord): Promise<BlobDescriptor>;
 
   /**
    * Appends the last chunk and commits. If either fails, the upload has the size it had before.
    *
    * @throws {RegistryError} what {@link append} and {@link commit} throw
    */
-  commitWith(last: LastChunk, claimed: BlobClaim, record?: RecordBlob): Promise<BlobDescriptor>;
+  commitWith(last: LastChunk, claimed: BlobClaim, record?: CommitRecord): Promise<BlobDescriptor>;
 
   /** Commits like {@link commit}, but without a claimed digest; for trusted sources. */
   commitUnclaimed(): Promise<BlobDescriptor>;

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { chunks, publishSample, sampleBytes, textOf } from "../../test/contracts/content-driver-samples.ts";
+import {
+  appendUpload,
+  chunks,
+  discardUpload,
+  publishSample,
+  sampleBytes,
+  textOf,
+} from "../../test/contracts/content-driver-samples.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { nextTurn } from "../concurrency/next-turn.ts";
 import { digestOf, EMPTY_DIGEST } from "../oci/digest.ts";
@@ -137,9 +144,9 @@ describe("BlobStore", () => {
   it("does not trust its hash of an upload that another process wrote to", async () => {
     const { store, driver } = createStore();
     const upload = await begun(store, "content");
-    await driver.discardUpload(upload.id);
+    await discardUpload(driver, upload.id);
     await driver.createUpload(upload.id);
-    await driver.appendUpload(upload.id, 0, chunks(["con", "TENT"]), () => {});
+    await appendUpload(driver, upload.id, 0, chunks(["con", "TENT"]), () => {});
     const stale = upload.commit({ digest: digestOf("content") });
     await expect(stale).rejects.toMatchObject({ fault: "digest-mismatch" });
     expect((await upload.commit({ digest: digestOf("conTENT") })).size).toBe(7);
@@ -195,5 +202,33 @@ describe("BlobStore on files", () => {
       expect(await textOf(await store.open(descriptor))).toBe("content");
     }
     expect(await Array.fromAsync(driver.listUploads())).toEqual([]);
+  });
+});
+
+it("refuses to work on an upload that a process with other locks is working on", async () => {
+  await using folder = await temporaryFolder("blob-store");
+  const open = async () => new BlobStore(await FilesystemDriver.open({ root: folder.path }));
+  const [one, other] = [await open(), await open()];
+  const upload = await one.create();
+  const begun = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const slow = (async function* () {
+    yield new TextEncoder().encode("slow ");
+    begun.resolve();
+    await released.promise;
+    yield new TextEncoder().encode("client");
+  })();
+  const appending = upload.append(slow);
+  await begun.promise;
+  const same = other.uploadOf(upload.id);
+  const busy = { fault: "upload-busy" };
+  await expect(same.append(chunks(["intruder"]))).rejects.toMatchObject(busy);
+  await expect(same.commit({ digest: digestOf("slow ") })).rejects.toMatchObject(busy);
+  await expect(same.cancel()).rejects.toMatchObject(busy);
+  released.resolve();
+  expect(await appending).toBe(11);
+  expect(await same.commit({ digest: digestOf("slow client") })).toEqual({
+    digest: digestOf("slow client"),
+    size: 11,
   });
 });

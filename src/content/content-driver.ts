@@ -20,6 +20,25 @@ export function createUploadId(): UploadId {
   return crypto.getRandomValues(new Uint8Array(16)).toHex() as UploadId;
 }
 
+/**
+ * The right to change one upload, which one holder has at a time. Dispose of it to let others have it; if the process dies,
+ * they can have it too.
+ */
+export class UploadLock implements Disposable {
+  readonly id: UploadId;
+  readonly #release: () => void;
+
+  /** For drivers: `release` is called when the holder is done. */
+  constructor(id: UploadId, release: () => void) {
+    this.id = id;
+    this.#release = release;
+  }
+
+  [Symbol.dispose](): void {
+    this.#release();
+  }
+}
+
 /** An entry in a listing of blobs. */
 export interface StoredBlob {
   readonly digest: Digest;
@@ -96,15 +115,20 @@ export interface ContentDriver extends AsyncDisposable {
   statUpload(id: UploadId): Promise<UploadState | undefined>;
 
   /**
+   * Takes the upload's lock: `busy` if another holder has it, `undefined` if there is no such upload. A driver that cannot
+   * tell gives a lock in both cases; then whoever uses it keeps requests apart.
+   */
+  lockUpload(id: UploadId): Awaitable<UploadLock | "busy" | undefined>;
+
+  /**
    * Appends all of `source` at `offset`, which is the upload's size. Resolves to the new state.
    *
    * `tap` gets each byte once, in order and in pieces of any size. A piece does not change until the promise from `tap`
    * resolves. The driver holds a limited number of bytes, no matter how fast the source, the store and `tap` are. It
    * keeps no buffer of the source. If the source throws, the bytes before that are kept and the same error is rethrown.
-   * One append at a time: the caller holds the upload's lock.
    */
   appendUpload(
-    id: UploadId,
+    lock: UploadLock,
     offset: number,
     source: ByteSource,
     tap: (piece: Uint8Array) => Awaitable<void>,
@@ -113,11 +137,9 @@ export interface ContentDriver extends AsyncDisposable {
   /**
    * Cuts the upload to `size` bytes. Resolves to the new state.
    *
-   * The caller holds the upload's lock, as for an append.
-   *
    * @throws {StorageError} if there is no such upload, or it has fewer bytes
    */
-  truncateUpload(id: UploadId, size: number): Promise<UploadState>;
+  truncateUpload(lock: UploadLock, size: number): Promise<UploadState>;
 
   /** All bytes of the upload so far. */
   readUpload(id: UploadId): ByteSource;
@@ -130,10 +152,10 @@ export interface ContentDriver extends AsyncDisposable {
    *
    * @throws {StorageError} if the upload is no longer at `revision`, because another process wrote to it
    */
-  publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void>;
+  publishUpload(lock: UploadLock, digest: Digest, revision: string): Promise<void>;
 
   /** Drops an upload and its bytes, if it exists. */
-  discardUpload(id: UploadId): Promise<void>;
+  discardUpload(lock: UploadLock): Promise<void>;
 
   /** Every upload in progress, in no particular order. */
   listUploads(): AsyncIterable<ListedUpload>;

@@ -3,9 +3,12 @@ import { mkdir, readdir, rm, symlink, truncate, writeFile } from "node:fs/promis
 import { dirname, join } from "node:path";
 import { contentDriverContract } from "../../test/contracts/content-driver.contract.ts";
 import {
+  appendUpload,
   bytesOf,
   chunks,
+  discardUpload,
   publishSample,
+  publishUpload,
   sampleBytes,
   textOf,
   uploadSample,
@@ -14,7 +17,7 @@ import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { syncFolder } from "../files/durable-folder.ts";
 import { digestOf } from "../oci/digest.ts";
 import { blobKey } from "./blob-paths.ts";
-import { StorageError } from "./content-driver.ts";
+import { StorageError, type UploadLock } from "./content-driver.ts";
 import { syncData } from "./early-flush.ts";
 import { FilesystemDriver } from "./filesystem-driver.ts";
 
@@ -76,7 +79,7 @@ describe("FilesystemDriver", () => {
   it("overwrites bytes that a dead writer left beyond the offset", async () => {
     await using store = await createStore();
     const { id } = await uploadSample(store.driver, "kept and lost");
-    await store.driver.appendUpload(id, 4, chunks(["!"]), () => {});
+    await appendUpload(store.driver, id, 4, chunks(["!"]), () => {});
     expect((await store.driver.statUpload(id))?.size).toBe(5);
   });
 
@@ -86,9 +89,39 @@ describe("FilesystemDriver", () => {
     await using restarted = await FilesystemDriver.open({ root: store.root });
     const state = await restarted.statUpload(id);
     expect(state?.size).toBe(7);
-    const { revision } = await restarted.appendUpload(id, 7, chunks(["after"]), () => {});
-    await restarted.publishUpload(id, digestOf("before after"), revision);
+    const { revision } = await appendUpload(restarted, id, 7, chunks(["after"]), () => {});
+    await publishUpload(restarted, id, digestOf("before after"), revision);
     expect(await textOf(await store.driver.open(digestOf("before after"), 12))).toBe("before after");
+  });
+
+  it("lets one holder at a time work on an upload, whichever process has it", async () => {
+    await using store = await createStore();
+    await using other = await FilesystemDriver.open({ root: store.root });
+    const { id, revision } = await uploadSample(store.driver, "content");
+    const lock = store.driver.lockUpload(id) as UploadLock;
+    expect(store.driver.lockUpload(id)).toBe("busy");
+    expect(other.lockUpload(id)).toBe("busy");
+    await store.driver.publishUpload(lock, digestOf("content"), revision);
+    // Nobody can append to the file that is a blob now.
+    expect(other.lockUpload(id)).toBeUndefined();
+    lock[Symbol.dispose]();
+    const next = await uploadSample(other, "next");
+    using held = store.driver.lockUpload(next.id) as UploadLock;
+    expect(held.id).toBe(next.id);
+  });
+
+  it("gives the lock of a killed process to the next one", async () => {
+    await using store = await createStore();
+    const { id } = await uploadSample(store.driver, "content");
+    const program = join(import.meta.dir, "../../test/support/programs/upload-holder.ts");
+    const holder = Bun.spawn([process.execPath, program, store.root, id], { stdout: "pipe" });
+    const { value } = await holder.stdout.getReader().read();
+    expect(new TextDecoder().decode(value)).toBe("held\n");
+    expect(store.driver.lockUpload(id)).toBe("busy");
+    holder.kill("SIGKILL");
+    await holder.exited;
+    using held = store.driver.lockUpload(id) as UploadLock;
+    expect(held.id).toBe(id);
   });
 
   it("publishes and deletes one digest at the same time without failing either", async () => {
@@ -135,7 +168,7 @@ describe("FilesystemDriver", () => {
     const digest = await publishSample(store.driver, "content");
     await store.driver.delete(digest);
     const { id } = await uploadSample(store.driver, "dropped");
-    await store.driver.discardUpload(id);
+    await discardUpload(store.driver, id);
     expect(await readdir(join(store.root, "uploads"))).toEqual([]);
     expect(await readdir(dirname(dirname(join(store.root, blobKey(digest)))))).toEqual([]);
   });
@@ -152,7 +185,7 @@ describe("FilesystemDriver on a failing disk", () => {
       sync: { data: fail, folder: syncFolder },
     });
     const { id, revision } = await uploadSample(driver, "lost");
-    await expect(driver.publishUpload(id, digestOf("lost"), revision)).rejects.toMatchObject({
+    await expect(publishUpload(driver, id, digestOf("lost"), revision)).rejects.toMatchObject({
       cause: failure,
     });
     expect(await driver.stat(digestOf("lost"))).toBeUndefined();
@@ -175,11 +208,11 @@ describe("FilesystemDriver on a failing disk", () => {
       await released.promise;
       throw failure;
     };
-    const failing = driver.publishUpload(first.id, digest, first.revision);
+    const failing = publishUpload(driver, first.id, digest, first.revision);
     await begun.promise;
     // The file is there already. Its folder is synced for this publish, so its client is told that it is stored.
     failFolder = undefined;
-    await driver.publishUpload(second.id, digest, second.revision);
+    await publishUpload(driver, second.id, digest, second.revision);
     released.resolve();
     await expect(failing).rejects.toMatchObject({ cause: failure });
     expect(await textOf(await driver.open(digest, 5))).toBe("layer");
@@ -193,7 +226,7 @@ describe("FilesystemDriver on a failing disk", () => {
     });
     const { id } = await uploadSample(driver, "begun");
     const half = sampleBytes(17 << 20);
-    await expect(driver.appendUpload(id, 5, chunks([half, half]), () => {})).rejects.toMatchObject({
+    await expect(appendUpload(driver, id, 5, chunks([half, half]), () => {})).rejects.toMatchObject({
       cause: failure,
     });
     expect(await driver.statUpload(id)).toBeUndefined();

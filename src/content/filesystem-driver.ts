@@ -1,11 +1,20 @@
+import { mkdtemp, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { ByteRange } from "../bytes/byte-range.ts";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import { makeDurableFolder, type SyncFolder, syncFolder } from "../files/durable-folder.ts";
+import { FolderLock } from "../files/file-lock.ts";
 import type { Digest } from "../oci/digest.ts";
 import { UPLOADS_PREFIX } from "./blob-paths.ts";
-import type { ContentDriver, ListedUpload, StoredBlob, UploadId, UploadState } from "./content-driver.ts";
+import type {
+  ContentDriver,
+  ListedUpload,
+  StoredBlob,
+  UploadId,
+  UploadLock,
+  UploadState,
+} from "./content-driver.ts";
 import { DurableFolders } from "./durable-folders.ts";
 import { type SyncData, syncData } from "./early-flush.ts";
 import { FilesystemBlobs } from "./filesystem-blobs.ts";
@@ -58,6 +67,7 @@ export class FilesystemDriver implements ContentDriver {
     const sync = options.sync ?? { data: syncData, folder: syncFolder };
     return reportingFailure(NAME, "open", root, async () => {
       await makeDurableFolder(join(root, UPLOADS_PREFIX), sync.folder);
+      await requireLocks(join(root, UPLOADS_PREFIX));
       return new FilesystemDriver(new RootFolder(NAME, root), sync, options.directWrites ?? true);
     });
   }
@@ -91,8 +101,12 @@ export class FilesystemDriver implements ContentDriver {
     return this.#uploads.stat(id);
   }
 
+  lockUpload(id: UploadId): UploadLock | "busy" | undefined {
+    return this.#uploads.lock(id);
+  }
+
   appendUpload(
-    id: UploadId,
+    { id }: UploadLock,
     offset: number,
     source: ByteSource,
     tap: (piece: Uint8Array) => Awaitable<void>,
@@ -100,7 +114,7 @@ export class FilesystemDriver implements ContentDriver {
     return this.#uploads.append(id, offset, source, tap);
   }
 
-  truncateUpload(id: UploadId, size: number): Promise<UploadState> {
+  truncateUpload({ id }: UploadLock, size: number): Promise<UploadState> {
     return this.#uploads.truncate(id, size);
   }
 
@@ -108,7 +122,7 @@ export class FilesystemDriver implements ContentDriver {
     return this.#uploads.read(id);
   }
 
-  async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
+  async publishUpload({ id }: UploadLock, digest: Digest, revision: string): Promise<void> {
     await reportingFailure(NAME, "publish", digest, async () => {
       // Otherwise the blob's folders would be created where the lost root was.
       this.#root.checkPresence();
@@ -118,7 +132,7 @@ export class FilesystemDriver implements ContentDriver {
     });
   }
 
-  discardUpload(id: UploadId): Promise<void> {
+  discardUpload({ id }: UploadLock): Promise<void> {
     return this.#uploads.discard(id);
   }
 
@@ -132,5 +146,19 @@ export class FilesystemDriver implements ContentDriver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#root[Symbol.dispose]();
+  }
+}
+
+/** Some file systems refuse all locks; some network file systems grant the same lock twice. */
+async function requireLocks(folder: string): Promise<void> {
+  const probe = await mkdtemp(join(folder, "probe-"));
+  try {
+    const found = FolderLock.tryAcquire(probe);
+    if (!(found instanceof FolderLock)) throw new Error("the file system does not support locks");
+    using _first = found;
+    if (FolderLock.tryAcquire(probe) !== "busy")
+      throw new Error("the file system grants the same lock twice");
+  } finally {
+    await rmdir(probe);
   }
 }

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteSource } from "../bytes/byte-source.ts";
+import { FolderLock } from "../files/file-lock.ts";
 import { absent, isAbsent } from "../files/system-error.ts";
 import { AppendFile, DirectWrites } from "./append-file.ts";
 import { DATA_NAME, UPLOADS_PREFIX, uploadFolder, uploadKey } from "./blob-paths.ts";
@@ -9,6 +10,7 @@ import {
   type ListedUpload,
   StorageError,
   type UploadId,
+  UploadLock,
   type UploadState,
 } from "./content-driver.ts";
 import type { SyncData } from "./early-flush.ts";
@@ -65,6 +67,17 @@ export class FilesystemUploads {
       const handle = await open(this.#path(id), "r").catch(absent);
       return handle && closing(handle, () => stateOf(handle));
     });
+  }
+
+  /** Locks the upload's folder; see {@link ContentDriver.lockUpload}. */
+  lock(id: UploadId): UploadLock | "busy" | undefined {
+    const path = join(this.#root, uploadFolder(id));
+    try {
+      const found = FolderLock.tryAcquire(path);
+      return found instanceof FolderLock ? new UploadLock(id, () => found[Symbol.dispose]()) : found;
+    } catch (error) {
+      throw new StorageError(this.#driver, "lock upload", id, error);
+    }
   }
 
   /** Appends all of `source`; see {@link ContentDriver.appendUpload}. */

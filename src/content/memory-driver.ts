@@ -9,6 +9,7 @@ import {
   StorageError,
   type StoredBlob,
   type UploadId,
+  UploadLock,
   type UploadState,
 } from "./content-driver.ts";
 
@@ -36,6 +37,7 @@ export class MemoryDriver implements ContentDriver {
   readonly #maxBytes: number;
   readonly #blobs = new Map<Digest, MemoryBlob>();
   readonly #uploads = new Map<UploadId, MemoryUpload>();
+  readonly #locked = new Set<UploadId>();
   #heldBytes = 0;
 
   constructor(options: MemoryDriverOptions) {
@@ -84,8 +86,15 @@ export class MemoryDriver implements ContentDriver {
     return upload && stateOf(upload);
   }
 
+  lockUpload(id: UploadId): UploadLock | "busy" | undefined {
+    if (this.#locked.has(id)) return "busy";
+    if (!this.#uploads.has(id)) return undefined;
+    this.#locked.add(id);
+    return new UploadLock(id, () => void this.#locked.delete(id));
+  }
+
   async appendUpload(
-    id: UploadId,
+    { id }: UploadLock,
     offset: number,
     source: ByteSource,
     tap: (piece: Uint8Array) => Awaitable<void>,
@@ -111,7 +120,7 @@ export class MemoryDriver implements ContentDriver {
     return stateOf(upload);
   }
 
-  async truncateUpload(id: UploadId, size: number): Promise<UploadState> {
+  async truncateUpload({ id }: UploadLock, size: number): Promise<UploadState> {
     const upload = this.#existing(id, "truncate upload");
     if (upload.size < size) {
       throw new StorageError(this.name, "truncate upload", id, `holds ${upload.size} bytes, not ${size}`);
@@ -133,7 +142,7 @@ export class MemoryDriver implements ContentDriver {
     yield* this.#existing(id, "read upload").chunks;
   }
 
-  async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
+  async publishUpload({ id }: UploadLock, digest: Digest, revision: string): Promise<void> {
     const upload = this.#existing(id, "publish");
     if (stateOf(upload).revision !== revision) {
       throw new StorageError(this.name, "publish", digest, "another process wrote to the upload", "busy");
@@ -143,7 +152,7 @@ export class MemoryDriver implements ContentDriver {
     this.#blobs.set(digest, { content: new Blob(upload.chunks), modifiedAt: new Date() });
   }
 
-  async discardUpload(id: UploadId): Promise<void> {
+  async discardUpload({ id }: UploadLock): Promise<void> {
     this.#heldBytes -= this.#uploads.get(id)?.size ?? 0;
     this.#uploads.delete(id);
   }

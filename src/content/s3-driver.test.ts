@@ -1,9 +1,11 @@
 import { afterAll, expect, it } from "bun:test";
 import { contentDriverContract } from "../../test/contracts/content-driver.contract.ts";
 import {
+  appendUpload,
   bytesOf,
   chunks,
   publishSample,
+  publishUpload,
   sampleBytes,
   textOf,
 } from "../../test/contracts/content-driver-samples.ts";
@@ -80,7 +82,8 @@ for (const make of S3_MAKES) {
       const content = sampleBytes(3 * PART + 1000);
       const released = Promise.withResolvers<void>();
       const { id } = await new BlobStore(first).create();
-      const writing = first.appendUpload(
+      const writing = appendUpload(
+        first,
         id,
         0,
         stalling([content.subarray(0, 2 * PART + 99)], released.promise),
@@ -119,7 +122,7 @@ for (const make of S3_MAKES) {
         yield theirs.subarray(5);
       })();
       await second.statUpload(upload.id);
-      const interfering = second.appendUpload(upload.id, 5, slow, ignore);
+      const interfering = appendUpload(second, upload.id, 5, slow, ignore);
       await begun.promise;
       await upload.append(chunks([mine.subarray(5)]), 5);
       released.resolve();
@@ -136,10 +139,16 @@ for (const make of S3_MAKES) {
       const id = createUploadId();
       await using large = await open(options, { partSizeBytes: 8 * MIB });
       await large.createUpload(id);
-      await large.appendUpload(id, 0, chunks([content.subarray(0, 7 * MIB)]), ignore);
+      await appendUpload(large, id, 0, chunks([content.subarray(0, 7 * MIB)]), ignore);
       await using small = await open(options);
-      const { revision } = await small.appendUpload(id, 7 * MIB, chunks([content.subarray(7 * MIB)]), ignore);
-      await small.publishUpload(id, digestOf(content), revision);
+      const { revision } = await appendUpload(
+        small,
+        id,
+        7 * MIB,
+        chunks([content.subarray(7 * MIB)]),
+        ignore,
+      );
+      await publishUpload(small, id, digestOf(content), revision);
       expect(digestOf(await bytesOf(await small.open(digestOf(content), 9 * MIB)))).toBe(digestOf(content));
     });
 
@@ -169,7 +178,7 @@ for (const make of S3_MAKES) {
       await using direct = await open(options);
       const content = sampleBytes(3 * MIB + 1000);
       const { id } = await new BlobStore(direct).create();
-      await direct.appendUpload(id, 0, chunks([content.subarray(0, 3 * MIB)]), ignore);
+      await appendUpload(direct, id, 0, chunks([content.subarray(0, 3 * MIB)]), ignore);
       await using proxy = await startSeveringProxy(Number(new URL(options.endpoint ?? "").port));
       await using driver = await open({ ...options, endpoint: `http://${proxy.address}`, maxAttempts: 1 });
       const source = (async function* () {
@@ -177,16 +186,17 @@ for (const make of S3_MAKES) {
         proxy.severAfter(0, 4);
         yield content.subarray(3 * MIB);
       })();
-      await expect(driver.appendUpload(id, 3 * MIB, source, ignore)).rejects.toBeInstanceOf(StorageError);
+      await expect(appendUpload(driver, id, 3 * MIB, source, ignore)).rejects.toBeInstanceOf(StorageError);
       expect(proxy.severed()).toBeGreaterThan(0);
       expect((await direct.statUpload(id))?.size).toBe(3 * MIB);
-      const { revision } = await direct.appendUpload(
+      const { revision } = await appendUpload(
+        direct,
         id,
         3 * MIB,
         chunks([content.subarray(3 * MIB)]),
         ignore,
       );
-      await direct.publishUpload(id, digestOf(content), revision);
+      await publishUpload(direct, id, digestOf(content), revision);
       const body = await direct.open(digestOf(content), content.byteLength);
       expect(digestOf(await bytesOf(body))).toBe(digestOf(content));
     });

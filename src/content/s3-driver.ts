@@ -10,6 +10,7 @@ import {
   StorageError,
   type StoredBlob,
   type UploadId,
+  UploadLock,
   type UploadState,
 } from "./content-driver.ts";
 import { PartBuffers } from "./part-buffers.ts";
@@ -155,8 +156,13 @@ export class S3Driver implements ContentDriver {
     return state && this.#rememberState(state);
   }
 
+  /** A bucket has no locks: the locks of {@link BlobStoreOptions} keep requests apart. */
+  lockUpload(id: UploadId): UploadLock {
+    return new UploadLock(id, () => {});
+  }
+
   async appendUpload(
-    id: UploadId,
+    { id }: UploadLock,
     offset: number,
     source: ByteSource,
     tap: (piece: Uint8Array) => Awaitable<void>,
@@ -187,7 +193,7 @@ export class S3Driver implements ContentDriver {
     return this.#rememberState(appended);
   }
 
-  async truncateUpload(id: UploadId, size: number): Promise<UploadState> {
+  async truncateUpload({ id }: UploadLock, size: number): Promise<UploadState> {
     const state = await this.#existing(id, "truncate upload");
     this.#states.delete(id);
     if (uploadedSize(state) < size) {
@@ -206,7 +212,8 @@ export class S3Driver implements ContentDriver {
     yield* readUploadBytes(this.#bucket, state);
   }
 
-  async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
+  async publishUpload(lock: UploadLock, digest: Digest, revision: string): Promise<void> {
+    const { id } = lock;
     const state = await this.#existing(id, "publish");
     if (revisionOf(state) !== revision) {
       throw new StorageError(S3_DRIVER, "publish", digest, "another process wrote to the upload", "busy");
@@ -217,10 +224,10 @@ export class S3Driver implements ContentDriver {
     if (sealed === undefined) await this.#bucket.put(blobKey(digest), new Uint8Array(0));
     else await copyObject(this.#bucket, sealed, blobKey(digest));
     this.#remember(digest, { size: uploadedSize(state) });
-    await this.discardUpload(id);
+    await this.discardUpload(lock);
   }
 
-  async discardUpload(id: UploadId): Promise<void> {
+  async discardUpload({ id }: UploadLock): Promise<void> {
     this.#states.delete(id);
     const session = (await readUploadState(this.#bucket, id))?.session;
     if (session !== undefined) {

@@ -4,8 +4,8 @@ import { InterruptibleSource } from "../bytes/interruptible-source.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import { algorithmOf, CANONICAL_ALGORITHM } from "../oci/digest.ts";
 import { RegistryError } from "../oci/registry-error.ts";
-import type { BlobClaim, BlobDescriptor, BlobUpload, LastChunk, RecordBlob } from "./blob-services.ts";
-import type { ContentDriver, UploadId, UploadState } from "./content-driver.ts";
+import type { BlobClaim, BlobDescriptor, BlobUpload, CommitRecord, LastChunk } from "./blob-services.ts";
+import type { ContentDriver, UploadId, UploadLock, UploadState } from "./content-driver.ts";
 import type { HashThread } from "./hash-thread.ts";
 import { UploadHash, type UploadHashes } from "./upload-hash.ts";
 import type { UploadTurns } from "./upload-turns.ts";
@@ -38,44 +38,46 @@ export class StoredUpload implements BlobUpload {
   }
 
   append(source: ByteSource, offset?: number, confirm?: () => Promise<void>): Promise<number> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(async (lock) => {
       const state = await this.#state();
       requireOffset(state, offset);
       const interruptible = new InterruptibleSource(source);
       using _running = this.#context.turns.enter(this.id, { source: interruptible });
-      const { size } = await this.#append(interruptible, state);
+      const { size } = await this.#append(lock, interruptible, state);
       await confirm?.();
       return size;
     });
   }
 
-  commit(claimed: BlobClaim, record?: RecordBlob): Promise<BlobDescriptor> {
-    return this.#inTurn(async () => this.#commit(await this.#state(), claimed, record));
+  commit(claimed: BlobClaim, record?: CommitRecord): Promise<BlobDescriptor> {
+    return this.#inTurn(async (lock) => this.#commit(lock, await this.#state(), claimed, record));
   }
 
   commitWith(
-    { source, offset }: LastChunk,
+    { source, offset, endsAt }: LastChunk,
     claimed: BlobClaim,
-    record?: RecordBlob,
+    record?: CommitRecord,
   ): Promise<BlobDescriptor> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(async (lock) => {
       const before = await this.#state();
+      if (endsAt === before.size) return this.#commit(lock, before, claimed, record);
       requireOffset(before, offset);
       const running = { source: new InterruptibleSource(source), acknowledgedSize: before.size };
       using _running = this.#context.turns.enter(this.id, running);
       try {
-        return await this.#commit(await this.#append(running.source, before), claimed, record);
+        const state = await this.#append(lock, running.source, before);
+        return await this.#commit(lock, state, claimed, record);
       } catch (error) {
-        await this.#rollBack(before);
+        await this.#rollBack(lock, before);
         throw error;
       }
     });
   }
 
   commitUnclaimed(): Promise<BlobDescriptor> {
-    return this.#inTurn(async () => {
+    return this.#inTurn(async (lock) => {
       const state = await this.#state();
-      return this.#publish(state, await this.#hash(state, []));
+      return this.#publish(lock, state, await this.#hash(state, []));
     });
   }
 
@@ -83,7 +85,7 @@ export class StoredUpload implements BlobUpload {
     return this.#context.turns.end(this.id, () => this.#end());
   }
 
-  async #append(source: ByteSource, state: UploadState): Promise<UploadState> {
+  async #append(lock: UploadLock, source: ByteSource, state: UploadState): Promise<UploadState> {
     const { driver, hashes } = this.#context;
     // Without a hash of the stored bytes, there is no point in hashing the next ones: the commit reads everything
     // once.
@@ -94,7 +96,7 @@ export class StoredUpload implements BlobUpload {
       return hash?.update(piece);
     };
     try {
-      const appended = await driver.appendUpload(this.id, state.size, source, tap);
+      const appended = await driver.appendUpload(lock, state.size, source, tap);
       this.#keep(hash, appended, tapped);
       return appended;
     } catch (error) {
@@ -105,16 +107,21 @@ export class StoredUpload implements BlobUpload {
   }
 
   /** Drops what was appended since `before`, unless the upload no longer exists. */
-  async #rollBack(before: UploadState): Promise<void> {
+  async #rollBack(lock: UploadLock, before: UploadState): Promise<void> {
     const { driver, hashes, hashThread } = this.#context;
     const state = await driver.statUpload(this.id);
     if (state === undefined || state.revision === before.revision) return;
     hashes.forget(this.id);
-    const { size, revision } = await driver.truncateUpload(this.id, before.size);
+    const { size, revision } = await driver.truncateUpload(lock, before.size);
     if (size === 0) hashes.put(this.id, new UploadHash([], revision, hashThread));
   }
 
-  async #commit(state: UploadState, claimed: BlobClaim, record?: RecordBlob): Promise<BlobDescriptor> {
+  async #commit(
+    lock: UploadLock,
+    state: UploadState,
+    claimed: BlobClaim,
+    record?: CommitRecord,
+  ): Promise<BlobDescriptor> {
     if (claimed.size !== undefined && claimed.size !== state.size) {
       throw new RegistryError("size-mismatch", `the upload holds ${state.size} bytes, not ${claimed.size}`);
     }
@@ -125,7 +132,7 @@ export class StoredUpload implements BlobUpload {
         detail: { expected: claimed.digest, actual },
       });
     }
-    return this.#publish(state, hash, record);
+    return this.#publish(lock, state, hash, record);
   }
 
   #keep(hash: UploadHash | undefined, state: UploadState | undefined, hashed: number): void {
@@ -153,20 +160,35 @@ export class StoredUpload implements BlobUpload {
     return hash;
   }
 
-  async #publish(state: UploadState, hash: UploadHash, record?: RecordBlob): Promise<BlobDescriptor> {
+  async #publish(
+    lock: UploadLock,
+    state: UploadState,
+    hash: UploadHash,
+    record?: CommitRecord,
+  ): Promise<BlobDescriptor> {
     const { driver } = this.#context;
     const digest = await hash.digest(CANONICAL_ALGORITHM);
-    // Publish even if the content exists: the stored bytes may be damaged, and these are good.
-    await driver.publishUpload(this.id, digest, state.revision);
     const blob = { digest, size: state.size };
-    await record?.(blob);
-    await this.#end();
+    await record?.seal?.(blob);
+    // Publish even if the content exists: the stored bytes may be damaged, and these are good.
+    await driver.publishUpload(lock, digest, state.revision);
+    await record?.link(blob);
+    await this.#drop(lock);
     return blob;
   }
 
   async #end(): Promise<void> {
     this.#context.hashes.forget(this.id);
-    await this.#context.driver.discardUpload(this.id);
+    const lock = await this.#context.driver.lockUpload(this.id);
+    if (lock === undefined) return;
+    if (lock === "busy") throw busyElsewhere();
+    using held = lock;
+    await this.#drop(held);
+  }
+
+  async #drop(lock: UploadLock): Promise<void> {
+    this.#context.hashes.forget(this.id);
+    await this.#context.driver.discardUpload(lock);
   }
 
   async #state(): Promise<UploadState> {
@@ -175,9 +197,21 @@ export class StoredUpload implements BlobUpload {
     return state;
   }
 
-  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    return this.#context.turns.run(this.id, work);
+  /** Waits for the upload's turn, and locks the upload in the store. */
+  #inTurn<Result>(work: (lock: UploadLock) => Promise<Result>): Promise<Result> {
+    return this.#context.turns.run(this.id, async () => {
+      const lock = await this.#context.driver.lockUpload(this.id);
+      if (lock === undefined) throw new RegistryError("upload-unknown", "there is no such upload");
+      if (lock === "busy") throw busyElsewhere();
+      using held = lock;
+      return await work(held);
+    });
   }
+}
+
+/** Another process has the upload, although it does not share our locks. */
+function busyElsewhere(): RegistryError {
+  return new RegistryError("upload-busy", "another process is working on this upload");
 }
 
 function requireOffset({ size }: UploadState, offset: number | undefined): void {

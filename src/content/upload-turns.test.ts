@@ -130,9 +130,7 @@ describe("requests to one upload", () => {
     const store = storeWith({ waitMs: 1_000, silenceMs: 1_000 });
     const upload = await store.create();
     const failure = new Error("the database is away");
-    const record = async () => {
-      throw failure;
-    };
+    const record = { link: () => Promise.reject(failure) };
     const claim = { digest: digestOf("content") };
     await expect(upload.commitWith({ source: chunks(["content"]) }, claim, record)).rejects.toBe(failure);
     await expect(upload.size()).rejects.toMatchObject({ fault: "upload-unknown" });

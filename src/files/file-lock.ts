@@ -1,6 +1,7 @@
 import { dlopen, FFIType } from "bun:ffi";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
-import { absent } from "./system-error.ts";
+import { absent, isAbsent } from "./system-error.ts";
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NON_BLOCKING = 4;
@@ -49,6 +50,41 @@ export class FileLock implements AsyncDisposable {
     } finally {
       await this.#file.close();
     }
+  }
+}
+
+/** A lock on an existing folder (flock(2)), with the same properties. */
+export class FolderLock implements Disposable {
+  readonly #descriptor: number;
+
+  private constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  /** Locks the folder: `busy` if another holder has it, `undefined` if there is no such folder. */
+  static tryAcquire(path: string): FolderLock | "busy" | undefined {
+    const descriptor = openFolder(path);
+    if (descriptor === undefined) return undefined;
+    const isLocked = flock(descriptor, LOCK_EXCLUSIVE | LOCK_NON_BLOCKING) === 0;
+    // The last holder may have removed the folder between our open and our lock.
+    if (isLocked && statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(descriptor).ino)
+      return new FolderLock(descriptor);
+    closeSync(descriptor);
+    return isLocked ? undefined : "busy";
+  }
+
+  /** Releases the lock. */
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+function openFolder(path: string): number | undefined {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
   }
 }
 

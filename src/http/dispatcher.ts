@@ -91,8 +91,7 @@ export class Dispatcher {
     requireOneHost(request.headers);
     requireUtf8(path);
     const call = router.match(path, request.method);
-    if (call.needs !== undefined)
-      this.#parts.access.require(caller, call.needs.action, call.needs.repository);
+    if (call.action !== undefined) this.#parts.access.require(caller, call.action, call.repository);
     return call.handle(context);
   }
 

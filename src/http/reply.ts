@@ -6,6 +6,8 @@ export type ReplyBody = Uint8Array | string | Blob | ReadableStream<Uint8Array> 
 /** A stored file that an answer sends a part of. */
 export interface StoredFile {
   readonly digest: string;
+  /** Bytes that are sent. The body itself is not asked for them, because that would cost a look at the file. */
+  readonly sentBytes: number;
   /** Whether the file still has all of its bytes. */
   isWhole(): Awaitable<boolean>;
 }

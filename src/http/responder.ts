@@ -37,36 +37,35 @@ export class Responder {
 
   /** The response that the server sends for `reply`. */
   respond(reply: Reply, arrival: Arrival): Response {
-    const { status, headers, body } = reply;
-    if (body instanceof Blob) {
-      LOOP_TURNS.spend(Math.min(body.size, SENT_AT_ONCE_BYTES) / SENT_BYTES_PER_MS);
+    const { status, headers, file } = reply;
+    if (file !== undefined) {
+      LOOP_TURNS.spend(Math.min(file.sentBytes, SENT_AT_ONCE_BYTES) / SENT_BYTES_PER_MS);
     }
-    const sent = this.#followed(reply, arrival);
-    return new Response(sent as Exclude<typeof sent, Uint8Array> | Uint8Array<ArrayBuffer>, {
+    const body =
+      this.#observer === undefined ? this.#watched(reply, arrival) : this.#observed(reply, arrival);
+    return new Response(body as Exclude<typeof body, Uint8Array> | Uint8Array<ArrayBuffer>, {
       status,
       headers,
     });
   }
 
+  #watched({ body, file }: Reply, { request }: Arrival): Reply["body"] {
+    if (file !== undefined) this.#sentFiles.watch(request, file);
+    return body;
+  }
+
   /** The reply's body, set up so that its end is reported. */
-  #followed({ status, body, file }: Reply, { request, path, at }: Arrival): Reply["body"] {
-    const observer = this.#observer;
-    if (observer === undefined) {
-      if (file !== undefined) this.#sentFiles.watch(request, file, (body as Blob).size);
-      return body;
-    }
+  #observed({ status, body, file }: Reply, { request, path, at }: Arrival): Reply["body"] {
     const end = (sentBytes: number | undefined, isComplete: boolean) =>
-      observer.ended({
+      this.#observer?.ended({
         ...{ method: request.method, path, status, sentBytes, isComplete },
         durationMs: this.#clock.now() - at,
       });
     if (body instanceof ReadableStream) return observedStream(body, end);
-    const size = sizeOf(body);
+    const size = file?.sentBytes ?? sizeOf(body);
     const isWatched =
       file !== undefined &&
-      this.#sentFiles.watch(request, file, size, (isComplete) =>
-        end(isComplete ? size : undefined, isComplete),
-      );
+      this.#sentFiles.watch(request, file, (isComplete) => end(isComplete ? size : undefined, isComplete));
     if (!isWatched) end(size, true);
     return body;
   }

@@ -4,16 +4,14 @@ import type { RepositoryAction } from "../registry/access-policy.ts";
 import type { Reply } from "./reply.ts";
 import type { RequestContext } from "./request-context.ts";
 
-/** What a caller must be allowed to do. */
-export interface Permission {
-  readonly action: RepositoryAction;
-  readonly repository: RepositoryName;
-}
-
 /** One method of one route, for the path of a request. */
 export interface Call {
-  /** Checked before {@link handle} is called; absent if the handler itself decides what the caller may see. */
-  readonly needs?: Permission | undefined;
+  /**
+   * What the caller must be allowed to do to {@link repository}, checked before {@link handle} is called. Absent if the
+   * handler itself decides what the caller can see.
+   */
+  readonly action: RepositoryAction | undefined;
+  readonly repository: RepositoryName;
   handle(context: RequestContext): Awaitable<Reply>;
 }
 

@@ -37,12 +37,12 @@ export class SentFiles implements Disposable {
   }
 
   /**
-   * Watches the answer to `request`, which sends `length` bytes of a file. Calls `onEnd` when it has ended.
+   * Watches the answer to `request`, which sends a part of a file. Calls `onEnd` when it has ended.
    *
    * @returns false if the answer is too short to be watched; `onEnd` is never called then
    */
-  watch(request: Request, file: StoredFile, length: number, onEnd?: SentFile["onEnd"]): boolean {
-    if (length < WATCHED_BYTES) return false;
+  watch(request: Request, file: StoredFile, onEnd?: SentFile["onEnd"]): boolean {
+    if (file.sentBytes < WATCHED_BYTES) return false;
     this.#sent.set(request, { file, onEnd, isDamaged: false });
     if (this.#timer === undefined) this.#schedule();
     return true;

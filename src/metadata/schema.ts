@@ -10,6 +10,7 @@ export const MIGRATIONS: readonly Migration[] = [
   pieceTable,
   sourceFacts,
   packageIndexTables,
+  sealedUploads,
 ];
 
 function blobTables({ identity, integer, text, keyed }: SqlTypes): readonly string[] {
@@ -255,5 +256,14 @@ function packageIndexTables({ identity, integer, text, keyed }: SqlTypes): reado
       PRIMARY KEY (index_id, number),
       UNIQUE (index_id, name)
     ) ${keyed}`,
+  ];
+}
+
+/** What an upload becomes, once its bytes are verified; see `sql-uploads.ts`. */
+function sealedUploads({ integer, text }: SqlTypes): readonly string[] {
+  return [
+    `ALTER TABLE uploads ADD COLUMN sealed_digest ${text}`,
+    `ALTER TABLE uploads ADD COLUMN sealed_size ${integer}`,
+    `ALTER TABLE uploads ADD COLUMN claimed_digest ${text}`,
   ];
 }

@@ -1,7 +1,7 @@
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { BlobLinks } from "./ports/blob-ledger.ts";
+import type { BlobLinks, NewLink } from "./ports/blob-ledger.ts";
 import type { PageRequest } from "./ports/page-request.ts";
 import type { SqlEngine, SqlSession } from "./sql-engine.ts";
 import { claimRepository, lockRepository } from "./sql-repositories.ts";
@@ -15,14 +15,8 @@ export class SqlBlobLinks implements BlobLinks {
     this.#engine = engine;
   }
 
-  async findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
-    const [row] = await this.#engine.query<BlobDescriptor>(
-      `SELECT blobs.digest, blobs.size
-       FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
-       WHERE blob_links.repository = $1 AND blob_links.digest = $2`,
-      [repository, digest],
-    );
-    return row;
+  findLinkedBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+    return findLink(this.#engine, repository, digest);
   }
 
   async linkBlob(
@@ -33,6 +27,13 @@ export class SqlBlobLinks implements BlobLinks {
     await this.#engine.transaction((session) => recordLinks(session, repository, blob, digests), {
       durable: true,
     });
+  }
+
+  async linkBlobs(repository: RepositoryName, links: readonly NewLink[]): Promise<void> {
+    const record = async (session: SqlSession) => {
+      for (const { blob, digests } of links) await recordLinks(session, repository, blob, digests);
+    };
+    await this.#engine.transaction(record, { durable: true });
   }
 
   async unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
@@ -70,6 +71,21 @@ export class SqlBlobLinks implements BlobLinks {
     );
     return rows.map((row) => row.repository);
   }
+}
+
+/** The blob that a repository links under a digest. */
+export async function findLink(
+  session: SqlSession,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<BlobDescriptor | undefined> {
+  const [row] = await session.query<BlobDescriptor>(
+    `SELECT blobs.digest, blobs.size
+     FROM blob_links JOIN blobs ON blobs.id = blob_links.blob_id
+     WHERE blob_links.repository = $1 AND blob_links.digest = $2`,
+    [repository, digest],
+  );
+  return row;
 }
 
 /** Records a blob and a repository's links to it as part of a transaction, which must be durable. */

@@ -1,14 +1,21 @@
+import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { UploadId } from "../content/content-driver.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { FinishedUpload, UploadLedger, UploadRecord } from "./ports/upload-ledger.ts";
-import { recordLinks } from "./sql-blob-links.ts";
+import { findLink, recordLinks } from "./sql-blob-links.ts";
 import type { SqlEngine } from "./sql-engine.ts";
 
 interface UploadRow {
   readonly id: UploadId;
   readonly repository: RepositoryName;
   readonly started_at: number;
+  readonly sealed_digest: Digest | null;
+  readonly sealed_size: number | null;
+  readonly claimed_digest: Digest | null;
 }
+
+const COLUMNS = "id, repository, started_at, sealed_digest, sealed_size, claimed_digest";
 
 /** Upload sessions as rows. They survive the process, but not always a power cut: a client then starts again. */
 export class SqlUploads implements UploadLedger {
@@ -32,10 +39,28 @@ export class SqlUploads implements UploadLedger {
 
   async findUpload(repository: RepositoryName, id: UploadId): Promise<UploadRecord | undefined> {
     const [row] = await this.#engine.query<UploadRow>(
-      "SELECT id, repository, started_at FROM uploads WHERE id = $1 AND repository = $2",
+      `SELECT ${COLUMNS} FROM uploads WHERE id = $1 AND repository = $2`,
       [id, repository],
     );
     return row && uploadRecord(row);
+  }
+
+  async sealUpload({
+    id,
+    repository,
+    blob,
+    digest,
+  }: Parameters<UploadLedger["sealUpload"]>[0]): Promise<boolean> {
+    const sealed = await this.#engine.transaction(
+      (session) =>
+        session.query(
+          `UPDATE uploads SET sealed_digest = $3, sealed_size = $4, claimed_digest = $5
+           WHERE id = $1 AND repository = $2 RETURNING id`,
+          [id, repository, blob.digest, blob.size, digest],
+        ),
+      { durable: false },
+    );
+    return sealed.length > 0;
   }
 
   async removeUpload(id: UploadId): Promise<boolean> {
@@ -61,9 +86,14 @@ export class SqlUploads implements UploadLedger {
     );
   }
 
+  findFinished(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+    // Durable, although it changes nothing: the transaction that linked the blob may not be synced yet.
+    return this.#engine.transaction((session) => findLink(session, repository, digest), { durable: true });
+  }
+
   async listStaleUploads(startedBefore: Date, limit: number): Promise<readonly UploadRecord[]> {
     const rows = await this.#engine.query<UploadRow>(
-      `SELECT id, repository, started_at FROM uploads
+      `SELECT ${COLUMNS} FROM uploads
        WHERE started_at < $1 ORDER BY started_at, id LIMIT $2`,
       [startedBefore.getTime(), limit],
     );
@@ -72,5 +102,8 @@ export class SqlUploads implements UploadLedger {
 }
 
 function uploadRecord(row: UploadRow): UploadRecord {
-  return { id: row.id, repository: row.repository, startedAt: new Date(row.started_at) };
+  const { id, repository, sealed_digest: canonical, sealed_size: size, claimed_digest: digest } = row;
+  const isSealed = canonical !== null && size !== null && digest !== null;
+  const sealed = isSealed ? { blob: { digest: canonical, size }, digest } : undefined;
+  return { id, repository, startedAt: new Date(row.started_at), sealed };
 }

@@ -4,9 +4,9 @@ import { sqliteFailure } from "./sqlite-errors.ts";
 import type { WriteAheadLog } from "./write-ahead-log.ts";
 
 /** A checkpoint starts when this many pages of 4 KiB are in the log but not in the file. */
-const CHECKPOINT_PAGES = 1000;
-/** With this many pages in the log, writers wait for a moment so that the log can restart. */
-const RESTART_PAGES = 4000;
+export const CHECKPOINT_PAGES = 1000;
+/** With this many times as many pages in the log, writers wait for a moment so that the log can restart. */
+const RESTART_FACTOR = 4;
 
 /** SQLite's error codes of a failed sync; the shorter one does not say which I/O failed. */
 const SYNC_FAILED = /^SQLITE_IOERR(_FSYNC|_DIR_FSYNC)?$/;
@@ -16,6 +16,8 @@ interface CheckpointParts {
   readonly path: string;
   readonly writer: SqliteConnection;
   readonly log: WriteAheadLog;
+  /** Pages in the log that start a checkpoint. */
+  readonly pages: number;
   /** Called once for each series of failures. */
   readonly onWarning: (error: Error) => void;
 }
@@ -28,12 +30,15 @@ export class CheckpointSchedule {
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
-    this.#checkpointer = new SqliteCheckpointer({ path: parts.path, restartPages: RESTART_PAGES });
+    this.#checkpointer = new SqliteCheckpointer({
+      path: parts.path,
+      restartPages: RESTART_FACTOR * parts.pages,
+    });
   }
 
-  /** Starts a checkpoint on another thread, once per {@link CHECKPOINT_PAGES} of commits. Nothing waits for it. */
+  /** Starts a checkpoint on another thread, once per that many pages of commits. Nothing waits for it. */
   startIfDue(): void {
-    if (this.#checkpointer.isRunning || this.#parts.writer.pagesToCheckpoint() < CHECKPOINT_PAGES) return;
+    if (this.#checkpointer.isRunning || this.#parts.writer.pagesToCheckpoint() < this.#parts.pages) return;
     this.#checkpointer.checkpoint().then(
       () => {
         this.#hasWarned = false;

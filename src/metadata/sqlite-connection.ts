@@ -114,6 +114,9 @@ function prepareWriter(writer: SqliteConnection): void {
   // Opens the log. No process removes it while we have it open.
   writer.run("SELECT name FROM sqlite_schema LIMIT 1");
   writer.run("PRAGMA busy_timeout = 0");
+  // If the last process could not sync its log, the log can look whole although some of it is not on the disk. So copy
+  // it into the file, which SQLite syncs, and begin a new one. If another process is using the log, this does nothing.
+  writer.run("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 function prepareReader(reader: SqliteConnection): void {

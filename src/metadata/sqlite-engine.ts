@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { makeDurableFolder } from "../files/durable-folder.ts";
 import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
-import { CheckpointSchedule } from "./sqlite-checkpoint-schedule.ts";
+import { CHECKPOINT_PAGES, CheckpointSchedule } from "./sqlite-checkpoint-schedule.ts";
 import { openReader, openWriter, type SqliteConnection } from "./sqlite-connection.ts";
 import { sqliteFailure } from "./sqlite-errors.ts";
 import { SqliteFiles } from "./sqlite-files.ts";
@@ -15,27 +15,33 @@ import { WriteAheadLog } from "./write-ahead-log.ts";
  */
 const EPOCH_AGE_MS = 0.05;
 
+/** Options of a SQLite engine. */
+export interface SqliteOptions {
+  /** Called once for each series of failures that no caller sees; commits are still safe. */
+  readonly onWarning?: (error: Error) => void;
+  /** Pages of 4 KiB in the log that start a checkpoint. */
+  readonly checkpointPages?: number | undefined;
+}
+
 /**
  * Opens the SQLite database in the file at `path`; creates it and its folders if needed.
  *
  * Several engines can have the same file open, also in several processes. It must be on a local file system.
  *
- * `onWarning` is called once for each series of failures that no caller sees; commits are still safe.
- *
  * @throws {StorageError} if the file cannot be opened or is not a database
  */
-export async function openSqliteEngine(
-  path: string,
-  onWarning: (error: Error) => void = process.emitWarning,
-): Promise<SqlEngine> {
+export async function openSqliteEngine(path: string, options: SqliteOptions = {}): Promise<SqlEngine> {
   try {
-    return await open(path, onWarning);
+    return await open(path, options);
   } catch (error) {
     throw sqliteFailure("open", path, error);
   }
 }
 
-async function open(path: string, onWarning: (error: Error) => void): Promise<SqlEngine> {
+async function open(
+  path: string,
+  { onWarning = process.emitWarning, checkpointPages: pages = CHECKPOINT_PAGES }: SqliteOptions,
+): Promise<SqlEngine> {
   await makeDurableFolder(dirname(path));
   // SQLite gives its other files the same mode.
   await (await openFile(path, "a", 0o600)).close();
@@ -45,7 +51,7 @@ async function open(path: string, onWarning: (error: Error) => void): Promise<Sq
     reader = openReader(path);
     const files = new SqliteFiles(path);
     const log = await WriteAheadLog.open(path);
-    const checkpoints = new CheckpointSchedule({ path, writer, log, onWarning });
+    const checkpoints = new CheckpointSchedule({ path, writer, log, pages, onWarning });
     return new SqliteEngine({ path, files, writer, reader, log, checkpoints });
   } catch (error) {
     reader?.close();
@@ -112,6 +118,7 @@ class SqliteEngine implements SqlEngine {
 
   checkPresence(): void {
     this.#files.checkPresence();
+    this.#log.checkTrust();
   }
 
   /**

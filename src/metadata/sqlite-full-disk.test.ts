@@ -28,7 +28,7 @@ describeWith("on a small file system", canMount(), "only root may mount one", ()
     await using disk = await smallFileSystem(16);
     const path = join(disk.path, "metadata.db");
     const warnings: Error[] = [];
-    const engine = await openSqliteEngine(path, (error) => warnings.push(error));
+    const engine = await openSqliteEngine(path, { onWarning: (error) => warnings.push(error) });
     await engine.transaction(
       (session) => session.query("CREATE TABLE things (id INTEGER PRIMARY KEY, content BLOB)"),
       { durable: true },

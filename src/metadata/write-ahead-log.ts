@@ -67,11 +67,22 @@ export class WriteAheadLog {
   distrust(cause: unknown): void {
     const reason =
       "the database's log could not be synced; no commit is durable until the server is restarted";
-    this.#failure ??= new StorageError("sqlite", "sync", this.#path, new Error(reason, { cause }), "failing");
+    this.#failure ??= new StorageError(
+      "sqlite",
+      "sync",
+      this.#path,
+      new Error(reason, { cause }),
+      "unsynced",
+    );
+  }
+
+  /** @throws {StorageError} condition `unsynced`, once data may not have reached the disk */
+  checkTrust(): void {
+    if (this.#failure) throw this.#failure;
   }
 
   async #sync(): Promise<void> {
     if (!this.#failure) await this.#handle.datasync().catch((cause) => this.distrust(cause));
-    if (this.#failure) throw this.#failure;
+    this.checkTrust();
   }
 }

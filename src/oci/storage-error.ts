@@ -11,6 +11,7 @@ import { type Fault, RegistryError } from "./registry-error.ts";
  * - `failing`: the disk, or the server behind it, reports errors.
  * - `damaged`: the stored data is corrupt.
  * - `gone`: what the registry opened no longer exists.
+ * - `unsynced`: it could not make written data durable, and will not say again which data that is.
  */
 export type StorageCondition =
   | "full"
@@ -20,7 +21,8 @@ export type StorageCondition =
   | "unreachable"
   | "failing"
   | "damaged"
-  | "gone";
+  | "gone"
+  | "unsynced";
 
 /** A failed storage operation: which storage, which operation, on what, and why. */
 export class StorageError extends Error {
@@ -90,6 +92,11 @@ const OUTCOMES: Readonly<Record<StorageCondition, Outcome>> = {
     fault: "storage-unavailable",
     message: "the registry's storage is gone",
     remedy: "put the storage back (mount it, or restore it from a backup), then start the server again",
+  },
+  unsynced: {
+    fault: "storage-unavailable",
+    message: "the registry's storage could not make data durable",
+    remedy: "check the disk and the system's log, then start the server again: it writes its log anew",
   },
 };
 

@@ -1,38 +1,32 @@
 import type { ByteBody, ByteSource } from "../bytes/byte-source.ts";
 import { type Awaitable, whenReady } from "../concurrency/awaitable.ts";
-import type { BlobDescriptor, BlobIngester, BlobProvider } from "../content/blob-services.ts";
+import type { BlobDescriptor, BlobProvider } from "../content/blob-services.ts";
 import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
+import type { BlobCommit } from "./blob-commit.ts";
 import type { ImageRegistry, ManifestPush, WholeManifest } from "./image-registry.ts";
 import { linkNames } from "./linked-blobs.ts";
 import type { Manifests } from "./manifests.ts";
 
 /** Stores the builder's images through the registry's own rules. */
 export class LocalRegistry implements ImageRegistry {
-  readonly #ingester: BlobIngester;
+  readonly #commits: BlobCommit;
   readonly #provider: BlobProvider;
   readonly #links: BlobLinks;
   readonly #manifests: Manifests;
 
-  constructor(ingester: BlobIngester, provider: BlobProvider, links: BlobLinks, manifests: Manifests) {
-    this.#ingester = ingester;
+  constructor(commits: BlobCommit, provider: BlobProvider, links: BlobLinks, manifests: Manifests) {
+    this.#commits = commits;
     this.#provider = provider;
     this.#links = links;
     this.#manifests = manifests;
   }
 
-  async ingest(source: ByteSource): Promise<BlobDescriptor> {
-    const upload = await this.#ingester.create();
-    try {
-      await upload.append(source);
-      return await upload.commitUnclaimed();
-    } catch (error) {
-      await upload.cancel();
-      throw error;
-    }
+  ingest(source: ByteSource): Promise<BlobDescriptor> {
+    return this.#commits.ingest(source);
   }
 
   async holds(blob: BlobDescriptor): Promise<boolean> {
@@ -49,10 +43,10 @@ export class LocalRegistry implements ImageRegistry {
     return body;
   }
 
-  async link(repository: RepositoryName, blobs: readonly BlobDescriptor[]): Promise<void> {
-    // Link them all at once, because one sync of the log makes many commits durable.
-    await Promise.all(
-      blobs.map((blob) => this.#links.linkBlob(repository, blob, linkNames(blob, blob.digest))),
+  link(repository: RepositoryName, blobs: readonly BlobDescriptor[]): Promise<void> {
+    return this.#links.linkBlobs(
+      repository,
+      blobs.map((blob) => ({ blob, digests: linkNames(blob, blob.digest) })),
     );
   }
 

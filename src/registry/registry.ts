@@ -4,6 +4,7 @@ import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { AccessControl } from "./access-control.ts";
 import type { AccessPolicy } from "./access-policy.ts";
+import { BlobCommit } from "./blob-commit.ts";
 import { BlobPresence } from "./blob-presence.ts";
 import { LinkedBlobs } from "./linked-blobs.ts";
 import { Listings } from "./listings.ts";
@@ -33,6 +34,7 @@ export class Registry {
   readonly access: AccessControl;
   readonly blobs: LinkedBlobs;
   readonly uploads: Uploads;
+  readonly commits: BlobCommit;
   readonly manifests: Manifests;
   readonly listings: Listings;
   readonly referrers: Referrers;
@@ -42,7 +44,8 @@ export class Registry {
     const presence = new BlobPresence(provider, parts.log);
     this.access = new AccessControl(parts.policy);
     this.blobs = new LinkedBlobs(provider, parts.locator, links, this.access, presence);
-    this.uploads = new Uploads({ ingester, provider, ledger: metadata.uploads, links });
+    this.uploads = new Uploads({ ingester, ledger: metadata.uploads });
+    this.commits = new BlobCommit({ ingester, provider, ledger: metadata.uploads, links });
     this.manifests = new Manifests(metadata.manifests, links, presence, parts.rules, parts.manifestThread);
     this.listings = new Listings(metadata.listings, this.access);
     this.referrers = new Referrers(metadata.referrers, this.manifests);

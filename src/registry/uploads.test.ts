@@ -1,17 +1,12 @@
 import { afterAll, beforeAll, expect, it } from "bun:test";
 import { join } from "node:path";
-import { delegating } from "../../test/support/delegating.ts";
-import { eventually } from "../../test/support/eventually.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
-import { KeyedLock } from "../concurrency/keyed-lock.ts";
 import { BlobStore } from "../content/blob-store.ts";
 import { FilesystemDriver } from "../content/filesystem-driver.ts";
 import { FolderLocks } from "../metadata/folder-locks.ts";
 import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
-import type { UploadLedger } from "../metadata/ports/upload-ledger.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
 import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
-import { digestOf } from "../oci/digest.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import { Uploads } from "./uploads.ts";
 
@@ -33,12 +28,7 @@ beforeAll(async () => {
   folder = await temporaryFolder("uploads");
   metadata = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
   store = new BlobStore(await FilesystemDriver.open({ root: join(folder.path, "content") }));
-  uploads = new Uploads({
-    ingester: store,
-    provider: store,
-    ledger: metadata.uploads,
-    links: metadata.links,
-  });
+  uploads = new Uploads({ ingester: store, ledger: metadata.uploads });
 });
 
 afterAll(async () => {
@@ -78,8 +68,7 @@ it("drops expired sessions once, without failures, when two processes do so at o
     const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
     const ingester = new BlobStore(driver, { locks: await FolderLocks.open(locks), patience: PATIENT });
     const opened = await openMetadataStore(await openSqliteEngine(join(folder.path, "metadata.sqlite")));
-    const { uploads: ledger, links } = opened;
-    return { opened, driver, uploads: new Uploads({ ingester, provider: ingester, ledger, links }) };
+    return { opened, driver, uploads: new Uploads({ ingester, ledger: opened.uploads }) };
   };
   const processes = [await open(), await open()];
   const ids = await Promise.all(Array.from({ length: 40 }, () => uploads.start(REPOSITORY)));
@@ -92,75 +81,3 @@ it("drops expired sessions once, without failures, when two processes do so at o
     await driver[Symbol.asyncDispose]();
   }
 });
-
-/** The ledger, which calls `asked`, and waits for `released`, before it records the end of an upload. */
-function slowLedger(asked: () => void, released: Promise<void>): UploadLedger {
-  return delegating(metadata.uploads, {
-    async finishUpload(finished) {
-      asked();
-      await released;
-      return metadata.uploads.finishUpload(finished);
-    },
-  });
-}
-
-/** Locks that count how often they are requested. */
-class CountingLocks extends KeyedLock {
-  asked = 0;
-  override run<Result>(name: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
-    this.asked += 1;
-    return super.run(name, work, signal);
-  }
-}
-
-it.each(["without a last chunk", "with one"])(
-  "a finish %s that is repeated while the first is being recorded has the same result",
-  async (how) => {
-    const published = Promise.withResolvers<void>();
-    const released = Promise.withResolvers<void>();
-    const ledger = slowLedger(published.resolve, released.promise);
-    const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
-    const locks = new CountingLocks();
-    const ingester = new BlobStore(driver, { locks, patience: PATIENT });
-    const slow = new Uploads({ ingester, provider: ingester, ledger, links: metadata.links });
-    const content = new TextEncoder().encode(how);
-    const blob = { digest: digestOf(content), size: content.byteLength };
-    const hasChunk = how === "with one";
-    const { id } = await slow.start(REPOSITORY);
-    if (!hasChunk) await slow.append(REPOSITORY, id, sourceOf(content));
-    const finish = () => {
-      const source = hasChunk ? sourceOf(content) : undefined;
-      return slow.finish(REPOSITORY, id, { source, digest: blob.digest, mayPull: true });
-    };
-    const first = finish();
-    // The bytes have left the upload by now, and the repository does not link the blob yet.
-    await published.promise;
-    const { asked } = locks;
-    const second = finish();
-    await eventually(() => locks.asked > asked);
-    released.resolve();
-    expect(await Promise.all([first, second])).toEqual([blob, blob]);
-    await driver[Symbol.asyncDispose]();
-  },
-);
-
-it("a repeated finish fails with `upload-busy` if the first one takes too long to be recorded", async () => {
-  const driver = await FilesystemDriver.open({ root: join(folder.path, "content") });
-  const impatient = new BlobStore(driver, { patience: { waitMs: 50, silenceMs: 1_000 } });
-  const published = Promise.withResolvers<void>();
-  const released = Promise.withResolvers<void>();
-  const ledger = slowLedger(published.resolve, released.promise);
-  const slow = new Uploads({ ingester: impatient, provider: impatient, ledger, links: metadata.links });
-  const { id } = await slow.start(REPOSITORY);
-  const end = { source: undefined, digest: digestOf(""), mayPull: true };
-  const first = slow.finish(REPOSITORY, id, end);
-  await published.promise;
-  await expect(slow.finish(REPOSITORY, id, end)).rejects.toMatchObject({ fault: "upload-busy" });
-  released.resolve();
-  expect(await first).toEqual({ digest: digestOf(""), size: 0 });
-  await driver[Symbol.asyncDispose]();
-});
-
-async function* sourceOf(content: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield content;
-}

@@ -1,15 +1,12 @@
-import { type ByteSource, nothing } from "../bytes/byte-source.ts";
+import type { ByteSource } from "../bytes/byte-source.ts";
 import type { DigestAlgorithm } from "../bytes/content-hash.ts";
-import type { BlobDescriptor, BlobIngester, BlobProvider, BlobUpload } from "../content/blob-services.ts";
+import type { BlobIngester, BlobUpload } from "../content/blob-services.ts";
 import type { UploadId } from "../content/content-driver.ts";
-import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import type { UploadLedger } from "../metadata/ports/upload-ledger.ts";
-import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { storageFailure } from "../oci/storage-error.ts";
 import { type AppendClaim, claimed } from "./append-claim.ts";
-import { linkNames } from "./linked-blobs.ts";
-import { cancelled, isGone, unlessBusy, uploadUnknown } from "./upload-faults.ts";
+import { cancelled, unlessBusy, uploadUnknown } from "./upload-faults.ts";
 import { UploadWatch } from "./upload-watch.ts";
 
 /** The state of an upload. */
@@ -19,41 +16,26 @@ export interface UploadStatus {
   readonly size: number;
 }
 
-/** A client's request to finish an upload. */
-export interface UploadEnd {
-  /** The last chunk; absent if everything was sent before. */
-  readonly source: ByteSource | undefined;
-  /** The claimed digest of the content. */
-  readonly digest: Digest;
-  readonly claim?: AppendClaim;
-  /** Whether the caller may know which blobs the repository has. */
-  readonly mayPull: boolean;
-}
-
 /** The services that {@link Uploads} needs. */
 export interface UploadsParts {
   readonly ingester: BlobIngester;
-  readonly provider: BlobProvider;
   readonly ledger: UploadLedger;
-  readonly links: BlobLinks;
 }
 
 /** Stale sessions to drop at a time. */
 const PURGE_BATCH = 100;
 
-/** Upload sessions. Each can be used only through the repository in which it was opened. */
+/**
+ * Upload sessions. Each can be used only through the repository in which it was opened. {@link BlobCommit} finishes them.
+ */
 export class Uploads {
   readonly #ingester: BlobIngester;
-  readonly #provider: BlobProvider;
   readonly #ledger: UploadLedger;
-  readonly #links: BlobLinks;
   readonly #watch: UploadWatch;
 
-  constructor({ ingester, provider, ledger, links }: UploadsParts) {
+  constructor({ ingester, ledger }: UploadsParts) {
     this.#ingester = ingester;
-    this.#provider = provider;
     this.#ledger = ledger;
-    this.#links = links;
     this.#watch = new UploadWatch(ledger);
   }
 
@@ -99,52 +81,6 @@ export class Uploads {
       upload.append(claimed(source, claim), claim.start, confirm),
     );
     return { id, size };
-  }
-
-  /**
-   * Appends the last chunk, if any, verifies the digest, and links the blob (distribution-spec end-6). After a
-   * failure, the upload has the size it had before.
-   *
-   * Idempotent: if the upload has ended and the repository links the digest, it succeeds again.
-   *
-   * @throws {RegistryError} `upload-unknown`, `upload-busy`, `upload-out-of-order`, `length-mismatch`,
-   * `digest-mismatch`
-   */
-  async finish(repository: RepositoryName, id: UploadId, end: UploadEnd): Promise<BlobDescriptor> {
-    try {
-      if ((await this.#ledger.findUpload(repository, id)) === undefined) throw uploadUnknown();
-      // Its bytes may be gone because the same finish is running already. Then wait for a turn, to learn how that one
-      // ended.
-      const upload = this.#ingester.uploadOf(id);
-      return await this.#watch.run(repository, upload, () => this.#commit(repository, upload, end));
-    } catch (error) {
-      const finished = isGone(error) && end.mayPull && (await this.#findLinked(repository, end.digest));
-      if (!finished) throw error;
-      return finished;
-    }
-  }
-
-  /**
-   * Receives a whole blob in one request (distribution-spec end-4b). Leaves nothing behind if it fails.
-   *
-   * @throws {RegistryError} `digest-mismatch`
-   */
-  async putWhole(
-    repository: RepositoryName,
-    source: ByteSource,
-    digest: Digest,
-    algorithm: DigestAlgorithm,
-  ): Promise<BlobDescriptor> {
-    const upload = await this.#ingester.create(algorithm);
-    try {
-      await upload.append(source);
-      return await upload.commit({ digest }, (blob) =>
-        this.#links.linkBlob(repository, blob, linkNames(blob, digest)),
-      );
-    } catch (error) {
-      await upload.cancel();
-      throw error;
-    }
   }
 
   /**
@@ -216,26 +152,5 @@ export class Uploads {
     const upload = recorded && (await this.#ingester.resume(id));
     if (upload === undefined) throw uploadUnknown();
     return upload;
-  }
-
-  async #commit(
-    repository: RepositoryName,
-    upload: BlobUpload,
-    { source, digest, claim = {} }: UploadEnd,
-  ): Promise<BlobDescriptor> {
-    const record = async (blob: BlobDescriptor) => {
-      const digests = linkNames(blob, digest);
-      const isFinished = await this.#ledger.finishUpload({ id: upload.id, repository, blob, digests });
-      if (!isFinished) throw uploadUnknown();
-    };
-    if (source === undefined && claim.start === undefined) return upload.commit({ digest }, record);
-    const last = { source: claimed(source ?? nothing(), claim), offset: claim.start };
-    return upload.commitWith(last, { digest }, record);
-  }
-
-  /** The blob, if the repository links it and its content exists. */
-  async #findLinked(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
-    const blob = await this.#links.findLinkedBlob(repository, digest);
-    return blob !== undefined && (await this.#provider.holds(blob)) ? blob : undefined;
   }
 }

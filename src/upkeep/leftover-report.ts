@@ -1,11 +1,9 @@
 import type { Logger } from "../log.ts";
 import type { Job } from "./job.ts";
-import { countLeftovers, type LeftoverParts, type Leftovers } from "./leftovers.ts";
+import { countLeftovers, type LeftoverParts, type Leftovers, quietBounds } from "./leftovers.ts";
 
 /** How often leftovers are counted, in milliseconds. */
 const INTERVAL_MS = 24 * 3_600_000;
-/** Anything that changed in the last hour may belong to a running request. */
-const QUIET_MS = 3_600_000;
 
 /**
  * Counts leftovers at the start and every day, and logs one line if there are any.
@@ -13,19 +11,15 @@ const QUIET_MS = 3_600_000;
  * The first count includes everything older than the start: earlier processes left that.
  */
 export function leftoverReport(parts: LeftoverParts, expirySeconds: number, log: Logger): Job {
-  let quietMs = 0;
+  let isFirst = true;
   return {
     name: "leftover-report",
     scope: "instance",
     everyMs: INTERVAL_MS,
     failureMessage: "could not count leftovers",
     async run(signal) {
-      const now = Date.now();
-      const bounds = {
-        unchangedSince: new Date(now - quietMs),
-        sessionsExpireBefore: new Date(now - expirySeconds * 1000),
-      };
-      quietMs = QUIET_MS;
+      const bounds = isFirst ? quietBounds(expirySeconds, 0) : quietBounds(expirySeconds);
+      isFirst = false;
       report(await countLeftovers(parts, bounds, signal), log);
     },
   };

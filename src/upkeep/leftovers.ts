@@ -40,6 +40,18 @@ export interface LeftoverBounds {
   readonly sessionsExpireBefore: Date;
 }
 
+/** Anything that changed in the last hour may belong to a running request, in milliseconds. */
+const QUIET_MS = 3_600_000;
+
+/** What to count while a server may be running: only what has not changed for `quietMs`. */
+export function quietBounds(expirySeconds: number, quietMs = QUIET_MS): LeftoverBounds {
+  const now = Date.now();
+  return {
+    unchangedSince: new Date(now - quietMs),
+    sessionsExpireBefore: new Date(now - expirySeconds * 1000),
+  };
+}
+
 /**
  * Counts stored content that is not in use. Removes nothing. Slow on purpose: 5,000 blobs per second.
  *

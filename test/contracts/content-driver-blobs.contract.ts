@@ -4,9 +4,12 @@ import { nextTurn } from "../../src/concurrency/next-turn.ts";
 import { type ContentDriver, createUploadId, StorageError } from "../../src/content/content-driver.ts";
 import { digestOf, EMPTY_DIGEST } from "../../src/oci/digest.ts";
 import {
+  appendUpload,
   bytesOf,
   chunks,
+  discardUpload,
   publishSample,
+  publishUpload,
   sampleBytes,
   textOf,
   uploadSample,
@@ -32,7 +35,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
       const { id, revision } = await uploadSample(driver, "content");
       const digest = digestOf("content");
       expect(await driver.stat(digest)).toBeUndefined();
-      await driver.publishUpload(id, digest, revision);
+      await publishUpload(driver, id, digest, revision);
       expect(await driver.stat(digest)).toEqual({ size: 7 });
       expect(await textOf(await driver.open(digest, 7))).toBe("content");
       expect(await driver.statUpload(id)).toBeUndefined();
@@ -60,8 +63,8 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
     async run(driver) {
       const id = createUploadId();
       await driver.createUpload(id);
-      const state = await driver.appendUpload(id, 0, chunks([]), () => {});
-      await driver.publishUpload(id, EMPTY_DIGEST, state.revision);
+      const state = await appendUpload(driver, id, 0, chunks([]), () => {});
+      await publishUpload(driver, id, EMPTY_DIGEST, state.revision);
       expect(await driver.stat(EMPTY_DIGEST)).toEqual({ size: 0 });
       expect(await bytesOf(await driver.open(EMPTY_DIGEST, 0))).toBeEmpty();
     },
@@ -112,7 +115,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
       const digest = digestOf(content);
       const { id, revision } = await uploadSample(driver, content);
       let published = false;
-      const publishing = driver.publishUpload(id, digest, revision).finally(() => {
+      const publishing = publishUpload(driver, id, digest, revision).finally(() => {
         published = true;
       });
       const seen = new Set<number | undefined>();
@@ -129,11 +132,13 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
     name: "does not publish an upload that changed after its revision was read",
     async run(driver) {
       const { id, revision } = await uploadSample(driver, "seen");
-      const now = await driver.appendUpload(id, 4, chunks([" unseen"]), () => {});
-      await expect(driver.publishUpload(id, digestOf("seen"), revision)).rejects.toBeInstanceOf(StorageError);
+      const now = await appendUpload(driver, id, 4, chunks([" unseen"]), () => {});
+      await expect(publishUpload(driver, id, digestOf("seen"), revision)).rejects.toBeInstanceOf(
+        StorageError,
+      );
       expect(await driver.stat(digestOf("seen"))).toBeUndefined();
       expect((await driver.statUpload(id))?.size).toBe(11);
-      await driver.publishUpload(id, digestOf("seen unseen"), now.revision);
+      await publishUpload(driver, id, digestOf("seen unseen"), now.revision);
     },
   },
   {
@@ -167,7 +172,7 @@ export const BLOB_CASES: readonly ContractCase<ContentDriver>[] = [
       const after = await Array.fromAsync(driver.list(sorted[7]));
       expect(after.map(({ digest }) => digest)).toEqual(sorted.slice(8));
       expect(await Array.fromAsync(driver.list(sorted.at(-1)))).toEqual([]);
-      await driver.discardUpload(unfinished.id);
+      await discardUpload(driver, unfinished.id);
     },
   },
 ];

@@ -1,5 +1,13 @@
 import type { ByteBody, ByteSource } from "../../src/bytes/byte-source.ts";
-import { type ContentDriver, createUploadId, type UploadId } from "../../src/content/content-driver.ts";
+import type { Awaitable } from "../../src/concurrency/awaitable.ts";
+import {
+  type ContentDriver,
+  createUploadId,
+  StorageError,
+  type UploadId,
+  type UploadLock,
+  type UploadState,
+} from "../../src/content/content-driver.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 
 /** Yields the chunks, then throws `failure` if given. */
@@ -46,6 +54,54 @@ export async function gather(source: ByteSource): Promise<Uint8Array> {
   );
 }
 
+/** Works on an upload while it is locked. */
+async function locked<Result>(
+  driver: ContentDriver,
+  id: UploadId,
+  work: (lock: UploadLock) => Promise<Result>,
+): Promise<Result> {
+  const lock = await driver.lockUpload(id);
+  if (lock === "busy") throw new Error(`${id} is locked`);
+  if (lock === undefined) throw new StorageError(driver.name, "lock upload", id, "no such upload");
+  using held = lock;
+  return await work(held);
+}
+
+/** {@link ContentDriver.appendUpload} under the upload's lock. */
+export function appendUpload(
+  driver: ContentDriver,
+  id: UploadId,
+  offset: number,
+  source: ByteSource,
+  tap: (piece: Uint8Array) => Awaitable<void>,
+): Promise<UploadState> {
+  return locked(driver, id, (lock) => driver.appendUpload(lock, offset, source, tap));
+}
+
+/** {@link ContentDriver.truncateUpload} under the upload's lock. */
+export function truncateUpload(driver: ContentDriver, id: UploadId, size: number): Promise<UploadState> {
+  return locked(driver, id, (lock) => driver.truncateUpload(lock, size));
+}
+
+/** {@link ContentDriver.publishUpload} under the upload's lock. */
+export function publishUpload(
+  driver: ContentDriver,
+  id: UploadId,
+  digest: Digest,
+  revision: string,
+): Promise<void> {
+  return locked(driver, id, (lock) => driver.publishUpload(lock, digest, revision));
+}
+
+/** {@link ContentDriver.discardUpload} under the upload's lock, if there is such an upload. */
+export async function discardUpload(driver: ContentDriver, id: UploadId): Promise<void> {
+  const lock = await driver.lockUpload(id);
+  if (lock === "busy") throw new Error(`${id} is locked`);
+  if (lock === undefined) return;
+  using held = lock;
+  await driver.discardUpload(held);
+}
+
 /** A new upload that holds `content`. */
 export async function uploadSample(
   driver: ContentDriver,
@@ -53,7 +109,7 @@ export async function uploadSample(
 ): Promise<{ readonly id: UploadId; readonly revision: string }> {
   const id = createUploadId();
   await driver.createUpload(id);
-  const { revision } = await driver.appendUpload(id, 0, chunks([content]), () => {});
+  const { revision } = await appendUpload(driver, id, 0, chunks([content]), () => {});
   return { id, revision };
 }
 
@@ -64,6 +120,6 @@ export async function publishSample(
   digest = digestOf(content),
 ): Promise<Digest> {
   const { id, revision } = await uploadSample(driver, content);
-  await driver.publishUpload(id, digest, revision);
+  await publishUpload(driver, id, digest, revision);
   return digest;
 }

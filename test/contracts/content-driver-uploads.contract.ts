@@ -4,13 +4,17 @@ import { createContentHash } from "../../src/bytes/content-hash.ts";
 import { type ContentDriver, createUploadId, StorageError } from "../../src/content/content-driver.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import {
+  appendUpload,
   bytesOf,
   chunks,
+  discardUpload,
   gather,
   pieces,
   publishSample,
+  publishUpload,
   sampleBytes,
   textOf,
+  truncateUpload,
   uploadSample,
 } from "./content-driver-samples.ts";
 import type { ContractCase } from "./metadata-store-samples.ts";
@@ -35,7 +39,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     name: "appends in several calls, and returns the new state",
     async run(driver) {
       const { id } = await uploadSample(driver, "one ");
-      const state = await driver.appendUpload(id, 4, chunks(["two ", "three"]), ignore);
+      const state = await appendUpload(driver, id, 4, chunks(["two ", "three"]), ignore);
       expect(state.size).toBe(13);
       expect(await driver.statUpload(id)).toEqual(state);
       expect(new TextDecoder().decode(await gather(driver.readUpload(id)))).toBe("one two three");
@@ -46,7 +50,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     async run(driver) {
       const { id, revision } = await uploadSample(driver, "one");
       expect((await driver.statUpload(id))?.revision).toBe(revision);
-      const appended = await driver.appendUpload(id, 3, chunks(["two"]), ignore);
+      const appended = await appendUpload(driver, id, 3, chunks(["two"]), ignore);
       expect(appended.revision).not.toBe(revision);
     },
   },
@@ -56,7 +60,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
       const id = createUploadId();
       await driver.createUpload(id);
       let seen = "";
-      await driver.appendUpload(id, 0, chunks(["a", "bc", "", "d"]), (piece) => {
+      await appendUpload(driver, id, 0, chunks(["a", "bc", "", "d"]), (piece) => {
         seen += new TextDecoder().decode(piece);
       });
       expect(seen).toBe("abcd");
@@ -74,7 +78,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
         return last;
       };
       const parts = Array.from({ length: 20 }, () => randomBytes(1 << 20));
-      const { size } = await driver.appendUpload(id, 0, chunks(parts), slowTap);
+      const { size } = await appendUpload(driver, id, 0, chunks(parts), slowTap);
       expect(size).toBe(20 << 20);
       expect(`sha256:${hash.hex()}`).toBe(digestOf(Buffer.concat(parts)));
     },
@@ -89,9 +93,9 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
         const id = createUploadId();
         await driver.createUpload(id);
         const failing = turn % 2 === 0 ? fail : async () => fail();
-        const append = driver.appendUpload(id, 0, chunks(["a"]), failing);
+        const append = appendUpload(driver, id, 0, chunks(["a"]), failing);
         await expect(append).rejects.toThrow("tap failed");
-        await driver.discardUpload(id);
+        await discardUpload(driver, id);
       }
       await publishSample(driver, "after so many failures");
     },
@@ -101,12 +105,12 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     async run(driver) {
       const { id } = await uploadSample(driver, "begun ");
       const failure = new Error("the client went away");
-      const broken = driver.appendUpload(id, 6, chunks(["half ", "way "], failure), ignore);
+      const broken = appendUpload(driver, id, 6, chunks(["half ", "way "], failure), ignore);
       await expect(broken).rejects.toBe(failure);
       expect((await driver.statUpload(id))?.size).toBe(15);
-      const { revision } = await driver.appendUpload(id, 15, chunks(["done"]), ignore);
+      const { revision } = await appendUpload(driver, id, 15, chunks(["done"]), ignore);
       const digest = digestOf("begun half way done");
-      await driver.publishUpload(id, digest, revision);
+      await publishUpload(driver, id, digest, revision);
       expect(await textOf(await driver.open(digest, 19))).toBe("begun half way done");
     },
   },
@@ -118,15 +122,16 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
       await driver.createUpload(id);
       const middle = 3_000_001;
       const sizes = [1, 65_536, 524_288, 17, 1_500_000, 65_535];
-      await driver.appendUpload(id, 0, chunks(pieces(content.subarray(0, middle), sizes)), ignore);
-      const state = await driver.appendUpload(
+      await appendUpload(driver, id, 0, chunks(pieces(content.subarray(0, middle), sizes)), ignore);
+      const state = await appendUpload(
+        driver,
         id,
         middle,
         chunks(pieces(content.subarray(middle), sizes)),
         ignore,
       );
       expect(digestOf(await gather(driver.readUpload(id)))).toBe(digestOf(content));
-      await driver.publishUpload(id, digestOf(content), state.revision);
+      await publishUpload(driver, id, digestOf(content), state.revision);
       const stored = await bytesOf(await driver.open(digestOf(content), content.byteLength));
       expect(digestOf(stored)).toBe(digestOf(content));
     },
@@ -141,10 +146,10 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
         expect(await driver.statUpload(id)).toEqual({ size: 5_500_000, revision });
       }
       const rest = chunks([content.subarray(5_500_000)]);
-      const state = await driver.appendUpload(id, 5_500_000, rest, ignore);
+      const state = await appendUpload(driver, id, 5_500_000, rest, ignore);
       expect(state.size).toBe(content.byteLength);
       expect(digestOf(await gather(driver.readUpload(id)))).toBe(digestOf(content));
-      await driver.publishUpload(id, digestOf(content), state.revision);
+      await publishUpload(driver, id, digestOf(content), state.revision);
       const stored = await bytesOf(await driver.open(digestOf(content), content.byteLength));
       expect(digestOf(stored)).toBe(digestOf(content));
     },
@@ -154,28 +159,28 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     async run(driver) {
       const content = sampleBytes(11_000_000);
       const { id } = await uploadSample(driver, content.subarray(0, 5_600_000));
-      await driver.appendUpload(id, 5_600_000, chunks([content.subarray(5_600_000)]), ignore);
+      await appendUpload(driver, id, 5_600_000, chunks([content.subarray(5_600_000)]), ignore);
       for (const size of [11_000_000, 10_900_000, 10_485_760, 5_700_000, 1_000, 0]) {
-        expect((await driver.truncateUpload(id, size)).size).toBe(size);
+        expect((await truncateUpload(driver, id, size)).size).toBe(size);
         const other = sampleBytes(6_000_000, size + 2);
-        const appended = await driver.appendUpload(id, size, chunks([other]), ignore);
+        const appended = await appendUpload(driver, id, size, chunks([other]), ignore);
         expect(appended.size).toBe(size + 6_000_000);
-        const cut = await driver.truncateUpload(id, size);
+        const cut = await truncateUpload(driver, id, size);
         expect(await driver.statUpload(id)).toEqual(cut);
         expect(cut.revision).not.toBe(appended.revision);
         expect(digestOf(await gather(driver.readUpload(id)))).toBe(digestOf(content.subarray(0, size)));
       }
-      const { revision } = await driver.appendUpload(id, 0, chunks(["all new"]), ignore);
-      await driver.publishUpload(id, digestOf("all new"), revision);
+      const { revision } = await appendUpload(driver, id, 0, chunks(["all new"]), ignore);
+      await publishUpload(driver, id, digestOf("all new"), revision);
       expect(await textOf(await driver.open(digestOf("all new"), 7))).toBe("all new");
     },
   },
   {
     name: "refuses to truncate a missing or a shorter upload",
     async run(driver) {
-      await expect(driver.truncateUpload(UNKNOWN, 0)).rejects.toBeInstanceOf(StorageError);
+      await expect(truncateUpload(driver, UNKNOWN, 0)).rejects.toBeInstanceOf(StorageError);
       const { id, revision } = await uploadSample(driver, "four");
-      await expect(driver.truncateUpload(id, 5)).rejects.toBeInstanceOf(StorageError);
+      await expect(truncateUpload(driver, id, 5)).rejects.toBeInstanceOf(StorageError);
       expect(await driver.statUpload(id)).toEqual({ size: 4, revision });
     },
   },
@@ -184,8 +189,8 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     async run(driver) {
       const id = createUploadId();
       await driver.createUpload(id);
-      const state = await driver.appendUpload(id, 0, reusedBuffer(), ignore);
-      await driver.publishUpload(id, digestOf("aabbcc"), state.revision);
+      const state = await appendUpload(driver, id, 0, reusedBuffer(), ignore);
+      await publishUpload(driver, id, digestOf("aabbcc"), state.revision);
       expect(await textOf(await driver.open(digestOf("aabbcc"), 6))).toBe("aabbcc");
     },
   },
@@ -203,11 +208,11 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
   {
     name: "refuses to append to, read or publish a missing upload",
     async run(driver) {
-      await expect(driver.appendUpload(UNKNOWN, 0, chunks(["a"]), ignore)).rejects.toBeInstanceOf(
+      await expect(appendUpload(driver, UNKNOWN, 0, chunks(["a"]), ignore)).rejects.toBeInstanceOf(
         StorageError,
       );
       await expect(gather(driver.readUpload(UNKNOWN))).rejects.toBeInstanceOf(StorageError);
-      await expect(driver.publishUpload(UNKNOWN, digestOf("a"), "1")).rejects.toBeInstanceOf(StorageError);
+      await expect(publishUpload(driver, UNKNOWN, digestOf("a"), "1")).rejects.toBeInstanceOf(StorageError);
       expect(await driver.stat(digestOf("a"))).toBeUndefined();
     },
   },
@@ -215,10 +220,10 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
     name: "drops an upload with its bytes, and does nothing the second time",
     async run(driver) {
       const { id, revision } = await uploadSample(driver, "dropped");
-      await driver.discardUpload(id);
-      await driver.discardUpload(id);
+      await discardUpload(driver, id);
+      await discardUpload(driver, id);
       expect(await driver.statUpload(id)).toBeUndefined();
-      await expect(driver.publishUpload(id, digestOf("dropped"), revision)).rejects.toBeInstanceOf(
+      await expect(publishUpload(driver, id, digestOf("dropped"), revision)).rejects.toBeInstanceOf(
         StorageError,
       );
       expect(await driver.stat(digestOf("dropped"))).toBeUndefined();
@@ -231,7 +236,7 @@ export const UPLOAD_CASES: readonly ContractCase<ContentDriver>[] = [
       const first = await uploadSample(driver, "first");
       const second = await uploadSample(driver, "");
       const ended = await uploadSample(driver, "ended");
-      await driver.publishUpload(ended.id, digestOf("ended"), ended.revision);
+      await publishUpload(driver, ended.id, digestOf("ended"), ended.revision);
       const uploads = await Array.fromAsync(driver.listUploads());
       expect(uploads.map(({ id }) => id).sort()).toEqual([first.id, second.id].sort());
       expect(uploads.map(({ size }) => size).sort()).toEqual([0, 5]);

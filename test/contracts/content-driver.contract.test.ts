@@ -4,13 +4,13 @@ import type { ByteSource } from "../../src/bytes/byte-source.ts";
 import {
   type ContentDriver,
   createUploadId,
-  type UploadId,
+  type UploadLock,
   type UploadState,
 } from "../../src/content/content-driver.ts";
 import { MemoryDriver } from "../../src/content/memory-driver.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { CONTENT_DRIVER_CASES } from "./content-driver.contract.ts";
-import { chunks } from "./content-driver-samples.ts";
+import { appendUpload, chunks } from "./content-driver-samples.ts";
 
 /** Whether a driver passes the named case of the contract. */
 async function passes(name: string, create: () => ContentDriver): Promise<boolean> {
@@ -27,16 +27,17 @@ const BOUNDS = { maxBytes: 64 << 20 };
 
 class WritesInPlace extends MemoryDriver {
   #lookedAt: (() => void) | undefined;
-  override async publishUpload(id: UploadId, digest: Digest, revision: string): Promise<void> {
-    const [half] = await Array.fromAsync(this.readUpload(id));
+  override async publishUpload(lock: UploadLock, digest: Digest, revision: string): Promise<void> {
+    const [half] = await Array.fromAsync(this.readUpload(lock.id));
     const partial = createUploadId();
     await this.createUpload(partial);
-    const state = await this.appendUpload(partial, 0, chunks([half?.subarray(0, 2) ?? ""]), () => {});
-    await super.publishUpload(partial, digest, state.revision);
+    const state = await appendUpload(this, partial, 0, chunks([half?.subarray(0, 2) ?? ""]), () => {});
+    using held = this.lockUpload(partial) as UploadLock;
+    await super.publishUpload(held, digest, state.revision);
     await new Promise<void>((resolve) => {
       this.#lookedAt = resolve;
     });
-    await super.publishUpload(id, digest, revision);
+    await super.publishUpload(lock, digest, revision);
   }
 
   override async stat(digest: Digest) {
@@ -55,7 +56,7 @@ class EndsShort extends MemoryDriver {
 
 class SwallowsTheSourcesError extends MemoryDriver {
   override async appendUpload(
-    id: UploadId,
+    lock: UploadLock,
     offset: number,
     source: ByteSource,
     tap: (chunk: Uint8Array) => void,
@@ -67,26 +68,26 @@ class SwallowsTheSourcesError extends MemoryDriver {
         // This is the fault of this driver: a broken source looks like one that ended.
       }
     };
-    return super.appendUpload(id, offset, tolerant(), tap);
+    return super.appendUpload(lock, offset, tolerant(), tap);
   }
 }
 
 class KeepsTheSourcesBuffers extends MemoryDriver {
   override async appendUpload(
-    id: UploadId,
+    lock: UploadLock,
     offset: number,
     source: ByteSource,
     tap: (chunk: Uint8Array) => void,
   ): Promise<UploadState> {
     const held = await Array.fromAsync(source);
-    return super.appendUpload(id, offset, chunks(held), tap);
+    return super.appendUpload(lock, offset, chunks(held), tap);
   }
 }
 
 class PublishesWhateverIsThere extends MemoryDriver {
-  override async publishUpload(id: UploadId, digest: Digest): Promise<void> {
-    const state = await this.statUpload(id);
-    await super.publishUpload(id, digest, state?.revision ?? "");
+  override async publishUpload(lock: UploadLock, digest: Digest): Promise<void> {
+    const state = await this.statUpload(lock.id);
+    await super.publishUpload(lock, digest, state?.revision ?? "");
   }
 }
 

@@ -46,6 +46,37 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
+    name: "keeps what an upload becomes, once it is sealed in its own repository",
+    async run({ store, other }) {
+      const upload = { id: uploadId("u-1"), repository: REPOSITORY, startedAt: new Date(1_700_000_000_123) };
+      const sealed = {
+        blob: { digest: sampleDigest("blob"), size: 7 },
+        digest: sampleDigest("name", "sha512"),
+      };
+      const seal = { ...sealed, id: upload.id, repository: REPOSITORY };
+      expect(await store.uploads.sealUpload(seal)).toBe(false);
+      await store.uploads.addUpload(upload);
+      expect(await store.uploads.sealUpload({ ...seal, repository: ELSEWHERE })).toBe(false);
+      expect(await other.uploads.findUpload(REPOSITORY, upload.id)).toEqual(upload);
+      expect(await store.uploads.sealUpload(seal)).toBe(true);
+      expect(await other.uploads.findUpload(REPOSITORY, upload.id)).toEqual({ ...upload, sealed });
+    },
+  },
+  {
+    name: "finds the blob of an upload that was finished, under each of its digests",
+    async run({ store, other }) {
+      const id = uploadId("u-1");
+      const blob = { digest: sampleDigest("blob"), size: 7 };
+      const digests = [blob.digest, sampleDigest("blob", "sha512")];
+      await store.uploads.addUpload({ id, repository: REPOSITORY, startedAt: new Date() });
+      expect(await store.uploads.findFinished(REPOSITORY, blob.digest)).toBeUndefined();
+      await store.uploads.finishUpload({ id, repository: REPOSITORY, blob, digests });
+      for (const digest of digests)
+        expect(await other.uploads.findFinished(REPOSITORY, digest)).toEqual(blob);
+      expect(await store.uploads.findFinished(ELSEWHERE, blob.digest)).toBeUndefined();
+    },
+  },
+  {
     name: "lets exactly one of a finish and a removal at the same time succeed",
     async run({ store, other }) {
       for (let round = 0; round < 25; round += 1) {

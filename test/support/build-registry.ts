@@ -55,7 +55,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
   const blobs = new BlobStore(driver);
   const provider = new SmallBlobCache(blobs, { maxBlobBytes: 64 << 10, maxBytes: 1 << 20 });
   const manifestThread = new ManifestThread();
-  const { manifests } = new Registry({
+  const { manifests, commits } = new Registry({
     metadata,
     links: metadata.links,
     provider,
@@ -65,7 +65,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     manifestThread,
     log,
   });
-  const store = new LocalRegistry(blobs, provider, metadata.links, manifests);
+  const store = new LocalRegistry(commits, provider, metadata.links, manifests);
   const runner = new CommandRunner({
     environment: options.path === undefined ? process.env : { PATH: options.path },
     log,

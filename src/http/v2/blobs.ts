@@ -40,14 +40,19 @@ function sendWhole(context: V2Context, blob: BlobDescriptor, digest: Digest): Aw
     status: 200,
     headers: preparedHeaders(digest, blob).whole,
     body,
-    file: fileOf(blobs, body, blob),
+    file: fileOf(blobs, body, blob, blob.size),
   }));
 }
 
 /** The stored file behind a body. */
-function fileOf(blobs: LinkedBlobs, body: ByteBody, blob: BlobDescriptor): StoredFile | undefined {
+function fileOf(
+  blobs: LinkedBlobs,
+  body: ByteBody,
+  blob: BlobDescriptor,
+  sentBytes: number,
+): StoredFile | undefined {
   if (!(body instanceof Blob)) return undefined;
-  return { digest: blob.digest, isWhole: () => blobs.holds(blob) };
+  return { digest: blob.digest, sentBytes, isWhole: () => blobs.holds(blob) };
 }
 
 function serveBlob(context: V2Context, blob: BlobDescriptor, digest: Digest): Awaitable<Reply> {
@@ -76,7 +81,7 @@ async function getRanges(context: V2Context, blob: BlobDescriptor, digest: Diges
   headers["content-length"] = String(only.end - only.start);
   headers["content-range"] = contentRange(only, blob.size);
   const body = await blobs.open(blob, only);
-  return { status: 206, headers, body, file: fileOf(blobs, body, blob) };
+  return { status: 206, headers, body, file: fileOf(blobs, body, blob, only.end - only.start) };
 }
 
 /** The ranges that a `Range` header asks for; `undefined` if the whole blob should be sent. */
@@ -122,7 +127,7 @@ async function wholeInSpiteOfRange(
   if (blob.size === 0) return emptyReply(200, headers);
   const isList = request.headers.get("range")?.includes(",");
   const body = isList ? await blobs.open(blob, whole) : streamOf(blobs.read(blob, whole));
-  return { status: 200, headers, body, file: fileOf(blobs, body, blob) };
+  return { status: 200, headers, body, file: fileOf(blobs, body, blob, blob.size) };
 }
 
 /**

@@ -29,7 +29,7 @@ export async function startUpload(context: V2Context, name: RepositoryName): Pro
   const digest = query.get("digest");
   if (digest !== null && mount === null) {
     const claimed = parseDigest(digest);
-    await registry.uploads.putWhole(name, context.body.chunks, claimed, algorithmOf(claimed));
+    await registry.commits.putWhole(name, context.body.chunks, claimed, algorithmOf(claimed));
     return created(name, claimed);
   }
   return accepted(name, await registry.uploads.start(name, parseAlgorithm(query.get("digest-algorithm"))));
@@ -58,7 +58,7 @@ export async function putUpload(context: V2Context, name: RepositoryName, id: st
   const source = body.isEmpty ? undefined : body.chunks;
   if (source === undefined) context.connection.pause();
   const mayPull = registry.access.allows(caller, "pull", name);
-  await registry.uploads.finish(name, parseUploadId(id), { source, digest, claim, mayPull });
+  await registry.commits.finish(name, parseUploadId(id), { source, digest, claim, mayPull });
   return created(name, digest);
 }
 

@@ -1,11 +1,16 @@
 import { RegistryError } from "../../oci/registry-error.ts";
 import { parseRepositoryName, type RepositoryName } from "../../oci/repository-name.ts";
-import type { RequestContext } from "../request-context.ts";
+import type { Caller } from "../../registry/access-policy.ts";
+import type { ManifestPulls } from "../../registry/manifest-pulls.ts";
+import type { Registry } from "../../registry/registry.ts";
+import type { RequestBody } from "../bodies/request-body.ts";
+import type { Connection, RequestContext } from "../request-context.ts";
 import { queryOf } from "../request-head.ts";
 import type { Call, Router } from "../router.ts";
 import { ENDPOINTS, type Endpoint, type Endpoints } from "./endpoints.ts";
+import type { ManifestReceiver } from "./manifest-receiver.ts";
 import { PREFIX, parseRoute, type Route } from "./route.ts";
-import type { V2Context, V2Services } from "./v2-context.ts";
+import type { V2Context, V2Limits, V2Services } from "./v2-context.ts";
 
 /** The distribution API, below `/v2/`. */
 export class V2Router implements Router {
@@ -26,8 +31,9 @@ export class V2Router implements Router {
     const { action, handle } = this.#endpoint(route, method);
     const repository = "name" in route ? parseRepositoryName(route.name) : ("" as RepositoryName);
     return {
-      needs: action && { action, repository },
-      handle: (context) => handle(this.#contextOf(context), route as never, repository),
+      action,
+      repository,
+      handle: (context) => handle(new V2Request(context, this.#services), route as never, repository),
     };
   }
 
@@ -44,21 +50,34 @@ export class V2Router implements Router {
       detail: { allow: allow.join(", ") },
     });
   }
+}
 
-  #contextOf({ request, body, caller, connection }: RequestContext): V2Context {
-    const { registry, pulls, receiver, limits } = this.#services;
-    return {
-      request,
-      body,
-      caller,
-      connection,
-      registry,
-      pulls,
-      receiver,
-      limits,
-      get query() {
-        return queryOf(request.url);
-      },
-    };
+/** A request with what its handler works with. A class, because most requests are small and never ask for the query. */
+class V2Request implements V2Context {
+  readonly request: Request;
+  readonly body: RequestBody;
+  readonly caller: Caller;
+  readonly connection: Connection;
+  readonly registry: Registry;
+  readonly pulls: ManifestPulls;
+  readonly receiver: ManifestReceiver;
+  readonly limits: V2Limits;
+
+  constructor(
+    { request, body, caller, connection }: RequestContext,
+    { registry, pulls, receiver, limits }: V2Services,
+  ) {
+    this.request = request;
+    this.body = body;
+    this.caller = caller;
+    this.connection = connection;
+    this.registry = registry;
+    this.pulls = pulls;
+    this.receiver = receiver;
+    this.limits = limits;
+  }
+
+  get query(): string {
+    return queryOf(this.request.url);
   }
 }

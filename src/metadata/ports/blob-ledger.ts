@@ -5,6 +5,12 @@ import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { PageRequest } from "./page-request.ts";
 
+/** Durably stored content, and the digests under which a repository links it. */
+export interface NewLink {
+  readonly blob: BlobDescriptor;
+  readonly digests: readonly Digest[];
+}
+
 /** The links from repositories to blobs. Digests can have any algorithm. */
 export interface BlobLinks {
   /** The blob that `repository` links under `digest`. */
@@ -15,6 +21,9 @@ export interface BlobLinks {
    * transaction.
    */
   linkBlob(repository: RepositoryName, blob: BlobDescriptor, digests: readonly Digest[]): Promise<void>;
+
+  /** Links several blobs like {@link linkBlob}, all of them or none, in one durable transaction. */
+  linkBlobs(repository: RepositoryName, links: readonly NewLink[]): Promise<void>;
 
   /** Removes the repository's links to the blob under all its digests; false if there are none. */
   unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean>;

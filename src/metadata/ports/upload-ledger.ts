@@ -9,6 +9,15 @@ export interface UploadRecord {
   readonly id: UploadId;
   readonly repository: RepositoryName;
   readonly startedAt: Date;
+  /** What the upload becomes, once its bytes are verified; its bytes may be published by now. */
+  readonly sealed?: SealedUpload | undefined;
+}
+
+/** The blob that an upload becomes. */
+export interface SealedUpload {
+  readonly blob: BlobDescriptor;
+  /** The digest that the client claimed. */
+  readonly digest: Digest;
 }
 
 /** An upload session that became a blob. */
@@ -26,6 +35,10 @@ export interface UploadLedger {
   addUpload(upload: UploadRecord): Promise<void>;
   /** The session, if it was opened in this repository. */
   findUpload(repository: RepositoryName, id: UploadId): Promise<UploadRecord | undefined>;
+  /**
+   * Records what the upload becomes; false if the repository has no such session. Survives a restart of the process.
+   */
+  sealUpload(upload: Pick<UploadRecord, "id" | "repository"> & SealedUpload): Promise<boolean>;
   /** Removes a session; false if there is none. */
   removeUpload(id: UploadId): Promise<boolean>;
 
@@ -35,6 +48,9 @@ export interface UploadLedger {
    * exactly one succeeds.
    */
   finishUpload(upload: FinishedUpload): Promise<boolean>;
+
+  /** The blob that the repository links. Resolves only once the link survives a power cut. */
+  findFinished(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined>;
 
   /** At most `limit` sessions that started before `startedBefore`. */
   listStaleUploads(startedBefore: Date, limit: number): Promise<readonly UploadRecord[]>;

@@ -21,7 +21,11 @@ export const SCENARIOS: readonly PowerCutScenario[] = [
   {
     name: "cached-writes",
     states: 1_000,
-    options: { ...LOAD, ends: ["SIGKILL"], variables: { SLIPWAY_CONTENT_DIRECT_WRITES: "false" } },
+    options: {
+      ...LOAD,
+      ends: ["SIGKILL"],
+      variables: { SLIPWAY_CONTENT_DRIVER: "filesystem", SLIPWAY_CONTENT_DIRECT_WRITES: "false" },
+    },
   },
   {
     name: "checkpoints",

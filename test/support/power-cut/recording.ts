@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Random } from "../random.ts";
@@ -46,7 +46,7 @@ export async function record(folder: string, options: RecordingOptions): Promise
   const shared: TestDescriptor[] = [];
   for (const [run, end] of options.ends.entries()) {
     const log = logs[run] as string;
-    const program = traced([process.execPath, join(ROOT, "src/cli/main.ts")], log, options.inject?.[run]);
+    const program = traced(programOf(options), log, options.inject?.[run]);
     const server = await startServerProcess(join(disk, DATA), variablesOf(options), [], program);
     const clients = Array.from(
       { length: options.clients },
@@ -67,13 +67,25 @@ export async function record(folder: string, options: RecordingOptions): Promise
   return { disk, events, history };
 }
 
+function programOf({ checkpointPages }: RecordingOptions): readonly string[] {
+  if (checkpointPages === undefined) return [process.execPath, join(ROOT, "src/cli/main.ts")];
+  return [
+    process.execPath,
+    join(import.meta.dir, "../programs/small-checkpoints.ts"),
+    String(checkpointPages),
+  ];
+}
+
 function variablesOf({ variables }: RecordingOptions): Readonly<Record<string, string>> {
   return { SLIPWAY_BUILDER_ENABLED: "false", ...variables };
 }
 
-/** Ends the server, not strace, which then ends by itself. */
+/** Ends the server, not strace, which then ends by itself. A server that lost its storage has perhaps ended already. */
 async function endTraced(strace: ServerProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-  const children = readFileSync(`/proc/${strace.pid}/task/${strace.pid}/children`, "utf8").trim().split(" ");
-  for (const child of children) process.kill(Number(child), signal);
+  const children = `/proc/${strace.pid}/task/${strace.pid}/children`;
+  const found = await Bun.file(children)
+    .text()
+    .catch(() => "");
+  for (const child of found.trim().split(" ").filter(Boolean)) process.kill(Number(child), signal);
   await strace.exited;
 }
