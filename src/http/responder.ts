@@ -41,12 +41,11 @@ export class Responder {
     if (file !== undefined) {
       LOOP_TURNS.spend(Math.min(file.sentBytes, SENT_AT_ONCE_BYTES) / SENT_BYTES_PER_MS);
     }
-    const body =
-      this.#observer === undefined ? this.#watched(reply, arrival) : this.#observed(reply, arrival);
-    return new Response(body as Exclude<typeof body, Uint8Array> | Uint8Array<ArrayBuffer>, {
-      status,
-      headers,
-    });
+    const body = (
+      this.#observer === undefined ? this.#watched(reply, arrival) : this.#observed(reply, arrival)
+    ) as Exclude<Reply["body"], Uint8Array> | Uint8Array<ArrayBuffer>;
+    // Bun is a tenth faster when it is not told the status that it would choose anyway.
+    return status === 200 ? new Response(body, { headers }) : new Response(body, { status, headers });
   }
 
   #watched({ body, file }: Reply, { request }: Arrival): Reply["body"] {
