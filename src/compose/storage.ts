@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { KeyedLock } from "../concurrency/keyed-lock.ts";
@@ -97,7 +98,8 @@ export async function openLocks(
   if (metadata.engine === "postgres") return opened.use(new PostgresLocks(metadata.url));
   // Content in memory belongs to one process.
   if (content.driver === "memory") return new KeyedLock();
-  return await FolderLocks.open(`${sqlitePath(metadata.path, data)}-locks`);
+  // Processes that reach the file by different paths must see the same locks.
+  return await FolderLocks.open(`${await realpath(sqlitePath(metadata.path, data))}-locks`);
 }
 
 /** The file of the metadata; `undefined` if it is not in a file. */

@@ -28,11 +28,19 @@ export class ErrorMapper {
       this.#failures.storageFailed(storage, place);
       return errorReply(storage.error) ?? internalError();
     }
-    if (request.signal.aborted || (error instanceof Error && error.name === "AbortError")) {
+    if (isAbort(error)) {
       this.#failures.clientWentAway(place);
     } else {
       this.#failures.requestFailed(error, place);
     }
     return internalError();
   }
+}
+
+/** Whether the error, or what caused it, is that the client disconnected. Anything else is a failure, even then. */
+function isAbort(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.name === "AbortError") return true;
+  }
+  return false;
 }

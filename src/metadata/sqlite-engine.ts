@@ -1,4 +1,4 @@
-import { open as openFile } from "node:fs/promises";
+import { open as openFile, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { makeDurableFolder } from "../files/durable-folder.ts";
@@ -39,12 +39,14 @@ export async function openSqliteEngine(path: string, options: SqliteOptions = {}
 }
 
 async function open(
-  path: string,
+  name: string,
   { onWarning = process.emitWarning, checkpointPages: pages = CHECKPOINT_PAGES }: SqliteOptions,
 ): Promise<SqlEngine> {
-  await makeDurableFolder(dirname(path));
+  await makeDurableFolder(dirname(name));
   // SQLite gives its other files the same mode.
-  await (await openFile(path, "a", 0o600)).close();
+  await (await openFile(name, "a", 0o600)).close();
+  // SQLite follows a symbolic link, and keeps its other files beside the file itself.
+  const path = await realpath(name);
   const writer = openWriter(path);
   let reader: SqliteConnection | undefined;
   try {
