@@ -145,7 +145,9 @@ const Cache = z.discriminatedUnion("driver", [
 const Registry = z.strictObject({
   deletes: z.boolean().default(true).describe("Allows clients to delete blobs, manifests and tags"),
   sparseManifests: z.boolean().default(false).describe("Accepts manifests that name missing content"),
-  uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe("Removes unfinished uploads older than this"),
+  uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe(
+    "Removes unfinished uploads that got no bytes for this long",
+  ),
   smallBlobCacheBytes: bytes(32 * MEBIBYTE).describe(
     "Memory for a cache of small blobs, such as image configs; 0 disables it",
   ),

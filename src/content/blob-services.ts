@@ -130,4 +130,10 @@ export interface BlobUpload {
    * working on the upload for a few seconds, the bytes stay, and this throws `upload-busy`.
    */
   cancel(): Promise<void>;
+
+  /**
+   * Drops the upload's bytes, then calls `endSession`, unless the bytes have changed since `unchangedSince` or a request is
+   * working on the upload. Resolves to whether it did.
+   */
+  expire(unchangedSince: Date, endSession: () => Promise<unknown>): Promise<boolean>;
 }

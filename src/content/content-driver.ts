@@ -114,6 +114,9 @@ export interface ContentDriver extends AsyncDisposable {
   /** The state of an upload; `undefined` if there is none. */
   statUpload(id: UploadId): Promise<UploadState | undefined>;
 
+  /** When the upload's bytes last changed; `undefined` if there is no such upload. */
+  uploadChangedAt(id: UploadId): Promise<Date | undefined>;
+
   /**
    * Takes the upload's lock: `busy` if another holder has it, `undefined` if there is no such upload. A driver that cannot
    * tell gives a lock in both cases; then whoever uses it keeps requests apart.

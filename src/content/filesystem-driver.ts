@@ -101,6 +101,10 @@ export class FilesystemDriver implements ContentDriver {
     return this.#uploads.stat(id);
   }
 
+  uploadChangedAt(id: UploadId): Promise<Date | undefined> {
+    return this.#uploads.changedAt(id);
+  }
+
   lockUpload(id: UploadId): UploadLock | "busy" | undefined {
     return this.#uploads.lock(id);
   }

@@ -69,6 +69,17 @@ export class FilesystemUploads {
     });
   }
 
+  /** See {@link ContentDriver.uploadChangedAt}. */
+  async changedAt(id: UploadId): Promise<Date | undefined> {
+    return reportingFailure(this.#driver, "stat upload", id, async () => {
+      // A process that died can leave a folder without a file.
+      const found =
+        (await stat(this.#path(id)).catch(absent)) ??
+        (await stat(join(this.#root, uploadFolder(id))).catch(absent));
+      return found?.mtime;
+    });
+  }
+
   /** Locks the upload's folder; see {@link ContentDriver.lockUpload}. */
   lock(id: UploadId): UploadLock | "busy" | undefined {
     const path = join(this.#root, uploadFolder(id));

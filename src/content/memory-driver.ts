@@ -86,6 +86,10 @@ export class MemoryDriver implements ContentDriver {
     return upload && stateOf(upload);
   }
 
+  async uploadChangedAt(id: UploadId): Promise<Date | undefined> {
+    return this.#uploads.get(id)?.modifiedAt;
+  }
+
   lockUpload(id: UploadId): UploadLock | "busy" | undefined {
     if (this.#locked.has(id)) return "busy";
     if (!this.#uploads.has(id)) return undefined;

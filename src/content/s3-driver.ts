@@ -156,6 +156,10 @@ export class S3Driver implements ContentDriver {
     return state && this.#rememberState(state);
   }
 
+  async uploadChangedAt(id: UploadId): Promise<Date | undefined> {
+    return (await readUploadState(this.#bucket, id))?.modifiedAt;
+  }
+
   /** A bucket has no locks: the locks of {@link BlobStoreOptions} keep requests apart. */
   lockUpload(id: UploadId): UploadLock {
     return new UploadLock(id, () => {});

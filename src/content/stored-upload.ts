@@ -3,7 +3,7 @@ import type { DigestAlgorithm } from "../bytes/content-hash.ts";
 import { InterruptibleSource } from "../bytes/interruptible-source.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import { algorithmOf, CANONICAL_ALGORITHM } from "../oci/digest.ts";
-import { RegistryError } from "../oci/registry-error.ts";
+import { type Fault, RegistryError } from "../oci/registry-error.ts";
 import type { BlobClaim, BlobDescriptor, BlobUpload, CommitRecord, LastChunk } from "./blob-services.ts";
 import type { ContentDriver, UploadId, UploadLock, UploadState } from "./content-driver.ts";
 import type { HashThread } from "./hash-thread.ts";
@@ -17,6 +17,9 @@ export interface UploadContext {
   readonly hashes: UploadHashes;
   readonly hashThread: HashThread | undefined;
 }
+
+/** The faults of an upload that another request works on, or ended. */
+const IN_USE: ReadonlySet<Fault> = new Set<Fault>(["upload-busy", "upload-unknown", "upload-cancelled"]);
 
 /**
  * An upload whose bytes are in a driver.
@@ -83,6 +86,24 @@ export class StoredUpload implements BlobUpload {
 
   cancel(): Promise<void> {
     return this.#context.turns.end(this.id, () => this.#end());
+  }
+
+  async expire(unchangedSince: Date, endSession: () => Promise<unknown>): Promise<boolean> {
+    const { driver, turns } = this.#context;
+    if (turns.find(this.id) !== undefined) return false;
+    try {
+      return await this.#inTurn(async (lock) => {
+        // Read it now: a request that held the upload until a moment ago may have changed it.
+        const changedAt = await driver.uploadChangedAt(this.id);
+        if (changedAt !== undefined && changedAt >= unchangedSince) return false;
+        await this.#drop(lock);
+        await endSession();
+        return true;
+      });
+    } catch (error) {
+      if (error instanceof RegistryError && IN_USE.has(error.fault)) return false;
+      throw error;
+    }
   }
 
   async #append(lock: UploadLock, source: ByteSource, state: UploadState): Promise<UploadState> {

@@ -91,11 +91,15 @@ export class SqlUploads implements UploadLedger {
     return this.#engine.transaction((session) => findLink(session, repository, digest), { durable: true });
   }
 
-  async listStaleUploads(startedBefore: Date, limit: number): Promise<readonly UploadRecord[]> {
+  async listStaleUploads(
+    startedBefore: Date,
+    limit: number,
+    after?: Pick<UploadRecord, "id" | "startedAt">,
+  ): Promise<readonly UploadRecord[]> {
     const rows = await this.#engine.query<UploadRow>(
       `SELECT ${COLUMNS} FROM uploads
-       WHERE started_at < $1 ORDER BY started_at, id LIMIT $2`,
-      [startedBefore.getTime(), limit],
+       WHERE started_at < $1 AND (started_at, id) > ($2, $3) ORDER BY started_at, id LIMIT $4`,
+      [startedBefore.getTime(), after?.startedAt.getTime() ?? -1, after?.id ?? "", limit],
     );
     return rows.map(uploadRecord);
   }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from "bun:test";
 import { join } from "node:path";
 import { type TemporaryFolder, temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { BlobStore } from "../content/blob-store.ts";
+import type { UploadId } from "../content/content-driver.ts";
 import { FilesystemDriver } from "../content/filesystem-driver.ts";
 import { FolderLocks } from "../metadata/folder-locks.ts";
 import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
@@ -81,3 +82,48 @@ it("drops expired sessions once, without failures, when two processes do so at o
     await driver[Symbol.asyncDispose]();
   }
 });
+
+it("keeps an old session whose bytes changed a moment ago, and one that a request is working on", async () => {
+  const old = new Date(Date.now() - 7 * 86_400_000);
+  const begin = async () => {
+    const upload = await store.create();
+    await metadata.uploads.addUpload({ id: upload.id, repository: REPOSITORY, startedAt: old });
+    return upload;
+  };
+  const changed = await begin();
+  await uploads.append(REPOSITORY, changed.id, sourceOf("acknowledged"));
+  expect(await uploads.purge(EARLIER, fail, NEVER)).toBe(0);
+  expect((await uploads.status(REPOSITORY, changed.id)).size).toBe(12);
+  const begun = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const dripping = await begin();
+  const appending = uploads.append(
+    REPOSITORY,
+    dripping.id,
+    (async function* () {
+      yield new TextEncoder().encode("drip ");
+      begun.resolve();
+      await released.promise;
+      yield new TextEncoder().encode("drop");
+    })(),
+  );
+  await begun.promise;
+  // Everything is old enough, but only the first one is nobody's.
+  expect(await uploads.purge(later(), fail, NEVER)).toBe(1);
+  released.resolve();
+  expect((await appending).size).toBe(9);
+  expect(await uploads.purge(later(), fail, NEVER)).toBe(1);
+});
+
+it("ends old sessions whose upload is gone, however many there are", async () => {
+  const startedAt = new Date(Date.now() - 7 * 86_400_000);
+  const id = (index: number) => `gone-${String(index).padStart(4, "0")}` as UploadId;
+  for (let index = 0; index < 250; index += 1)
+    await metadata.uploads.addUpload({ id: id(index), repository: REPOSITORY, startedAt });
+  expect(await uploads.purge(EARLIER, fail, NEVER)).toBe(250);
+  expect(await metadata.uploads.findUpload(REPOSITORY, id(0))).toBeUndefined();
+});
+
+async function* sourceOf(text: string): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(text);
+}

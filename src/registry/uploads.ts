@@ -2,7 +2,7 @@ import type { ByteSource } from "../bytes/byte-source.ts";
 import type { DigestAlgorithm } from "../bytes/content-hash.ts";
 import type { BlobIngester, BlobUpload } from "../content/blob-services.ts";
 import type { UploadId } from "../content/content-driver.ts";
-import type { UploadLedger } from "../metadata/ports/upload-ledger.ts";
+import type { UploadLedger, UploadRecord } from "../metadata/ports/upload-ledger.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { storageFailure } from "../oci/storage-error.ts";
 import { type AppendClaim, claimed } from "./append-claim.ts";
@@ -22,7 +22,7 @@ export interface UploadsParts {
   readonly ledger: UploadLedger;
 }
 
-/** Stale sessions to drop at a time. */
+/** Stale sessions to look at a time. */
 const PURGE_BATCH = 100;
 
 /**
@@ -97,39 +97,45 @@ export class Uploads {
   }
 
   /**
-   * Drops every session started before `startedBefore`, and every upload without a session that has not changed since
-   * then, which killed processes leave behind. Resolves to their number. Passes failures to `onFailure`; the next call
-   * retries them.
+   * Drops every upload that has not changed since `unchangedSince`, with its session if it has one, and every session of
+   * that age whose upload is gone. Leaves uploads alone that a request works on. Resolves to their number. Passes failures
+   * to `onFailure`; the next call retries them.
    *
    * @throws the signal's reason soon after it is aborted
    */
   async purge(
-    startedBefore: Date,
+    unchangedSince: Date,
     onFailure: (error: unknown) => void,
     signal: AbortSignal,
   ): Promise<number> {
-    const drop = async (id: UploadId) => {
-      const upload = await this.#ingester.resume(id);
-      await upload?.cancel().catch(onFailure);
-    };
     let purged = 0;
-    for (let stale = PURGE_BATCH; stale === PURGE_BATCH; purged += stale) {
-      const sessions = await this.#ledger.listStaleUploads(startedBefore, PURGE_BATCH);
-      for (const { id } of sessions) {
-        signal.throwIfAborted();
-        await this.#endSession(id);
-        await drop(id);
-      }
-      stale = sessions.length;
-    }
-    // A session is older than its upload, so the session of an upload this old is gone by now.
     for await (const { id, modifiedAt } of this.#ingester.listUploads()) {
       signal.throwIfAborted();
-      if (modifiedAt >= startedBefore) continue;
-      await drop(id);
-      purged += 1;
+      if (modifiedAt >= unchangedSince) continue;
+      const upload = this.#ingester.uploadOf(id);
+      const isDropped = await upload
+        .expire(unchangedSince, () => this.#ledger.removeUpload(id))
+        .catch(onFailure);
+      if (isDropped === true) purged += 1;
     }
-    return purged;
+    return purged + (await this.#endEmptySessions(unchangedSince, signal));
+  }
+
+  /** Ends sessions whose upload is gone: a process died in between, or the blob was published and never linked. */
+  async #endEmptySessions(startedBefore: Date, signal: AbortSignal): Promise<number> {
+    let ended = 0;
+    let after: UploadRecord | undefined;
+    for (let isMore = true; isMore; ) {
+      const sessions = await this.#ledger.listStaleUploads(startedBefore, PURGE_BATCH, after);
+      for (const { id } of sessions) {
+        signal.throwIfAborted();
+        const isEmpty = (await this.#ingester.resume(id)) === undefined;
+        if (isEmpty && (await this.#ledger.removeUpload(id))) ended += 1;
+      }
+      after = sessions.at(-1);
+      isMore = sessions.length === PURGE_BATCH;
+    }
+    return ended;
   }
 
   /**

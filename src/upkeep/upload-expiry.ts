@@ -7,7 +7,7 @@ const INTERVAL_MS = 3_600_000;
 
 const FAILURE = "could not drop expired uploads";
 
-/** Drops upload sessions older than `expirySeconds`, at the start and every hour. */
+/** Drops upload sessions that have not changed for `expirySeconds`, at the start and every hour. */
 export function uploadExpiry(uploads: Uploads, expirySeconds: number, log: Logger): Job {
   return {
     name: "upload-expiry",

@@ -106,6 +106,7 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
       const before = new Date(Date.UTC(2020, 0, 4));
       expect(await store.uploads.listStaleUploads(before, 100)).toEqual(uploads.slice(0, 3));
       expect(await store.uploads.listStaleUploads(before, 2)).toEqual(uploads.slice(0, 2));
+      expect(await store.uploads.listStaleUploads(before, 2, uploads[1])).toEqual(uploads.slice(2, 3));
     },
   },
   {

@@ -52,6 +52,10 @@ export interface UploadLedger {
   /** The blob that the repository links. Resolves only once the link survives a power cut. */
   findFinished(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined>;
 
-  /** At most `limit` sessions that started before `startedBefore`. */
-  listStaleUploads(startedBefore: Date, limit: number): Promise<readonly UploadRecord[]>;
+  /** At most `limit` sessions that started before `startedBefore`, in order, from the one behind `after` on. */
+  listStaleUploads(
+    startedBefore: Date,
+    limit: number,
+    after?: Pick<UploadRecord, "id" | "startedAt">,
+  ): Promise<readonly UploadRecord[]>;
 }
