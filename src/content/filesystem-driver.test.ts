@@ -1,4 +1,5 @@
 import { describe, expect, it } from "bun:test";
+import { spawn } from "node:child_process";
 import { mkdir, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { contentDriverContract } from "../../test/contracts/content-driver.contract.ts";
@@ -259,4 +260,20 @@ describe("FilesystemDriver on a failing disk", () => {
     expect(synced.slice(1).sort()).toEqual(folders.slice(0, 2).sort());
     expect(await bytesOf(await driver.open(digest, 7))).toHaveLength(7);
   });
+});
+
+it("releases an upload's lock although processes are being started", async () => {
+  await using store = await createStore();
+  const { id } = await uploadSample(store.driver, "content");
+  const children: Promise<number>[] = [];
+  for (let round = 0; round < 60; round += 1) {
+    const lock = store.driver.lockUpload(id) as UploadLock;
+    expect(lock.id).toBe(id);
+    const started = new Promise<number>((resolve) => {
+      spawn("true", { stdio: "ignore" }).once("exit", (code) => resolve(code ?? 0));
+    });
+    children.push(started);
+    lock[Symbol.dispose]();
+  }
+  await Promise.all(children);
 });

@@ -5,6 +5,7 @@ import { absent, isAbsent } from "./system-error.ts";
 
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NON_BLOCKING = 4;
+const LOCK_RELEASE = 8;
 
 const LIBRARIES: readonly string[] =
   process.platform === "darwin"
@@ -75,6 +76,8 @@ export class FolderLock implements Disposable {
 
   /** Releases the lock. */
   [Symbol.dispose](): void {
+    // Closing is not enough: a child process has a copy of the descriptor until it starts its program.
+    flock(this.#descriptor, LOCK_RELEASE);
     closeSync(this.#descriptor);
   }
 }
