@@ -1,9 +1,8 @@
 import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
-import { absent } from "../../files/system-error.ts";
-import { isRunning } from "../process/process-names.ts";
+import { FolderLock } from "../../files/file-lock.ts";
 import type { DebianPackage } from "./debian-package.ts";
 
 interface PooledFile {
@@ -22,8 +21,6 @@ export interface FetchedPackages extends AsyncDisposable {
 /** Downloads the given packages into a folder. File names do not matter. */
 export type Download = (packages: readonly DebianPackage[], folder: string) => Promise<void>;
 
-const ABANDONED_AFTER_MS = 24 * 3600_000;
-
 /** Downloaded package files, by SHA-256. Builds share a file; it is removed when the last of them releases it. */
 export class PackagePool {
   readonly #root: string;
@@ -31,7 +28,7 @@ export class PackagePool {
   readonly #folder = onceSuccessful(() => this.#open());
   #sequence = 0;
 
-  /** Keeps files in a separate folder below `root`. Removes folders of dead processes after a day. */
+  /** Keeps files in a separate folder below `root`. Removes those of dead processes. */
   constructor(root: string) {
     this.#root = root;
   }
@@ -102,18 +99,12 @@ export class PackagePool {
 
   async #open(): Promise<string> {
     await mkdir(this.#root, { recursive: true });
-    for (const name of await readdir(this.#root)) await this.#removeAbandoned(name);
-    return mkdtemp(join(this.#root, `${process.pid}-`));
-  }
-
-  async #removeAbandoned(name: string): Promise<void> {
-    const folder = join(this.#root, name);
-    const mtimeMs = await modifiedAt(folder);
-    // Another process may have removed it.
-    if (mtimeMs === undefined) return;
-    // Process ids are reused, and containers may share them, so the age counts too.
-    if (Date.now() - mtimeMs < ABANDONED_AFTER_MS || isRunning(Number.parseInt(name, 10))) return;
-    await rm(folder, { recursive: true, force: true });
+    for (const name of await readdir(this.#root)) await removeAbandoned(join(this.#root, name));
+    for (;;) {
+      const folder = await mkdtemp(join(this.#root, "pool-"));
+      // Held until this process ends. Fails if a process that is starting took the new folder for an abandoned one.
+      if (FolderLock.tryAcquire(folder) instanceof FolderLock) return folder;
+    }
   }
 
   async #download(
@@ -165,9 +156,12 @@ class HeldPackages implements FetchedPackages {
   }
 }
 
-/** When a file was last modified, in milliseconds since the epoch; `undefined` if it does not exist. */
-async function modifiedAt(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(absent))?.mtimeMs;
+/** Removes a folder that no running process has locked. */
+async function removeAbandoned(folder: string): Promise<void> {
+  const lock = FolderLock.tryAcquire(folder);
+  if (!(lock instanceof FolderLock)) return;
+  using _held = lock;
+  await rm(folder, { recursive: true, force: true });
 }
 
 async function sha256Of(file: string): Promise<string> {
