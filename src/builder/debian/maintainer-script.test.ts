@@ -64,6 +64,15 @@ echo adduser --system shown
     expect(alternatives).toEqual([]);
   });
 
+  it("can hold a program in another language, whose loops are not the shell's", () => {
+    const { users } = readMaintainerScript(`
+awk '{ for (i in x) print i }
+  for (i in x) { n[i]++ }'
+adduser --system svc
+`);
+    expect(users.map(({ name }) => name)).toEqual(["svc"]);
+  });
+
   it("may hold any text at all", () => {
     const word = fc.constantFrom(
       "adduser",
@@ -84,6 +93,10 @@ echo adduser --system shown
       "\\\n",
       "addgroup",
       "1",
+      "(i",
+      "[",
+      "*",
+      "${",
     );
     fc.assert(
       fc.property(

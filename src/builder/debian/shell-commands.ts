@@ -1,6 +1,7 @@
 type Variables = ReadonlyMap<string, string>;
 
 const MAX_LOOP_VALUES = 64;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PLAIN_ASSIGNMENT = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/;
 
 /** The simple commands of a script whose words are all known, unquoted. */
@@ -16,7 +17,7 @@ export function* literalCommands(script: string): Generator<readonly string[]> {
         assign(variables, assignment[1], assignment[2] ?? "");
         continue;
       }
-      if (words[0] === "for" && words[1] !== undefined && words[2] === "in") {
+      if (words[0] === "for" && words[1] !== undefined && VARIABLE.test(words[1]) && words[2] === "in") {
         loops.set(words[1], words.slice(3, 3 + MAX_LOOP_VALUES));
         continue;
       }
