@@ -15,6 +15,11 @@ export const SOAK_SUITES: readonly SoakSuite[] = [
   program("fuzz", "valid, mutated, conditional and slow requests; every answer is checked", "fuzz/run.ts"),
   program("chaos", "clients of a cluster whose processes are killed and hung", "chaos/run.ts"),
   program("crash", "clients of one server that is killed again and again", "crash/run.ts"),
+  program(
+    "faults",
+    "a server that is killed, or whose disk fails, at any of its system calls",
+    "faults/run.ts",
+  ),
   program("power-cut", "what a power cut at any moment leaves of what was acknowledged", "power-cut/run.ts"),
   {
     name: "load",

@@ -32,6 +32,8 @@ export interface Recording {
 }
 
 const ROOT = join(import.meta.dir, "../../..");
+/** What starts the server of this checkout. */
+export const SERVER: readonly string[] = [process.execPath, join(ROOT, "src/cli/main.ts")];
 /** Where the data folder is below the disk: the server makes both folders. */
 export const DATA = "srv/data";
 
@@ -68,7 +70,7 @@ export async function record(folder: string, options: RecordingOptions): Promise
 }
 
 function programOf({ checkpointPages }: RecordingOptions): readonly string[] {
-  if (checkpointPages === undefined) return [process.execPath, join(ROOT, "src/cli/main.ts")];
+  if (checkpointPages === undefined) return SERVER;
   return [
     process.execPath,
     join(import.meta.dir, "../programs/small-checkpoints.ts"),
@@ -81,7 +83,7 @@ function variablesOf({ variables }: RecordingOptions): Readonly<Record<string, s
 }
 
 /** Ends the server, not strace, which then ends by itself. A server that lost its storage has perhaps ended already. */
-async function endTraced(strace: ServerProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+export async function endTraced(strace: ServerProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
   const children = `/proc/${strace.pid}/task/${strace.pid}/children`;
   const found = await Bun.file(children)
     .text()
