@@ -2,6 +2,7 @@ import type { ByteSource } from "../bytes/byte-source.ts";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { SingleFlight } from "../concurrency/single-flight.ts";
 import type { BuildLedger, CachedLayer } from "../metadata/ports/build-ledger.ts";
+import type { Digest } from "../oci/digest.ts";
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
@@ -69,8 +70,15 @@ export class LayerBuilder {
       diffId: compressed.diffId(),
       facts: content.facts(),
     };
-    await this.#ledger.putLayer(layer);
+    await this.#ledger.putLayer(layer, await this.#findLost(order.key));
     return layer;
+  }
+
+  /** The blob of the key's cache entry, if it can no longer be served. */
+  async #findLost(key: string): Promise<Digest | undefined> {
+    const entry = (await this.#ledger.findLayers([key])).get(key);
+    if (entry === undefined || (await this.#registry.holds(entry.descriptor))) return undefined;
+    return entry.descriptor.digest;
   }
 }
 

@@ -48,14 +48,20 @@ export class SqlBuilds implements BuildLedger {
     return found;
   }
 
-  async putLayer({ key, descriptor, diffId, facts }: CachedLayer): Promise<void> {
+  async putLayer({ key, descriptor, diffId, facts }: CachedLayer, lost?: Digest): Promise<void> {
     await this.#engine.transaction(
       (session) =>
         session.query(
           `INSERT INTO layer_cache (key, digest, descriptor, diff_id, facts, created_at)
            VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT (key) DO NOTHING`,
-          [key, descriptor.digest, JSON.stringify(descriptor), diffId, facts, Date.now()],
+           ON CONFLICT (key) DO UPDATE SET
+             digest = excluded.digest,
+             descriptor = excluded.descriptor,
+             diff_id = excluded.diff_id,
+             facts = excluded.facts,
+             created_at = excluded.created_at
+           WHERE layer_cache.digest = $7`,
+          [key, descriptor.digest, JSON.stringify(descriptor), diffId, facts, Date.now(), lost ?? ""],
         ),
       { durable: true },
     );

@@ -144,6 +144,17 @@ export const LEDGER_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
+    name: "replaces the cached layer whose blob is lost, and no other",
+    async run({ store, other }) {
+      const [first, later] = [sampleLayer("key"), { ...sampleLayer("other"), key: "key" }];
+      await store.builds.putLayer(first);
+      await store.builds.putLayer(later, sampleDigest("another"));
+      expect((await other.builds.findLayers(["key"])).get("key")).toEqual(first);
+      await store.builds.putLayer(later, first.descriptor.digest);
+      expect((await other.builds.findLayers(["key"])).get("key")).toEqual(later);
+    },
+  },
+  {
     name: "keeps facts of sources by kind and key: adding keeps an existing fact, putting replaces it",
     async run({ store, other }) {
       const numbered = Array.from({ length: 70 }, (_, index) => [`key ${index}`, `fact ${index}`] as const);

@@ -28,8 +28,11 @@ export interface BuiltImage {
 export interface BuildLedger {
   /** The cached layers among `keys`, by key. */
   findLayers(keys: readonly string[]): Promise<ReadonlyMap<string, CachedLayer>>;
-  /** Records a layer whose blob is durably stored. Keeps an existing entry of the same key. */
-  putLayer(layer: CachedLayer): Promise<void>;
+  /**
+   * Records a layer whose blob is durably stored. Keeps an existing entry of the same key, unless that has the blob `lost`,
+   * which can no longer be served.
+   */
+  putLayer(layer: CachedLayer, lost?: Digest): Promise<void>;
   /** The last image built for this name. */
   findBuiltImage(repository: RepositoryName, tag: Tag): Promise<BuiltImage | undefined>;
   /** An image that was built from this lock. */
