@@ -44,6 +44,9 @@ function sendWhole(context: V2Context, blob: BlobDescriptor, digest: Digest): Aw
   }));
 }
 
+/** Less is sent at once, from memory or not, so nothing about the file matters. */
+const MIN_FILE_BYTES = 128 * 1024;
+
 /** The stored file behind a body. */
 function fileOf(
   blobs: LinkedBlobs,
@@ -51,7 +54,7 @@ function fileOf(
   blob: BlobDescriptor,
   sentBytes: number,
 ): StoredFile | undefined {
-  if (!(body instanceof Blob)) return undefined;
+  if (sentBytes < MIN_FILE_BYTES || !(body instanceof Blob)) return undefined;
   return { digest: blob.digest, sentBytes, isWhole: () => blobs.holds(blob) };
 }
 
