@@ -1,5 +1,4 @@
-import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
-import type { BuildRegistry } from "../../test/support/build-registry.ts";
+import { expect, it, setDefaultTimeout } from "bun:test";
 import { describeWith } from "../../test/support/requirements.ts";
 import {
   digestOfImage,
@@ -8,9 +7,8 @@ import {
   type Layer,
   layersOf,
   lockOf,
-  openSmallDistribution,
-  type SmallDistribution,
   SOMEBODY,
+  shareSmallDistribution,
 } from "../../test/support/small-distribution.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import type { BuildProgress } from "./build-progress.ts";
@@ -19,18 +17,11 @@ import type { BuildProgress } from "./build-progress.ts";
 setDefaultTimeout(120_000);
 
 describeWith("images built with apt", HAS_APT, "no apt", () => {
-  let distribution: SmallDistribution;
-  let registry: BuildRegistry;
+  const shared = shareSmallDistribution();
   const name = (text: string) => parseRepositoryName(text);
 
-  beforeAll(async () => {
-    distribution = await openSmallDistribution();
-    registry = distribution.registry;
-  });
-  afterAll(() => distribution[Symbol.asyncDispose]());
-
   it("are the same when built from nothing elsewhere, once for all who ask meanwhile", async () => {
-    await using other = await distribution.open("two");
+    await using other = await shared.distribution.open("two");
     const events: BuildProgress[] = [];
     const tell = (event: BuildProgress): void => void events.push(event);
     const leaver = new AbortController();
@@ -44,14 +35,16 @@ describeWith("images built with apt", HAS_APT, "no apt", () => {
     leaver.abort(new Error("gone"));
     await expect(leaving).rejects.toThrow("gone");
     await staying;
-    expect(await digestOfImage(other, "apt/git/curl")).toBe(await digestOfImage(registry, "apt/curl/git"));
+    expect(await digestOfImage(other, "apt/git/curl")).toBe(
+      await digestOfImage(shared.registry, "apt/curl/git"),
+    );
     expect(events.filter((event) => event.kind === "image-done")).toHaveLength(1);
   });
 
   it("share at least nine tenths of what they have in common with a related image", async () => {
-    await registry.builder.ensure(name("apt/curl/git/jq"), LATEST, SOMEBODY);
-    const first = await layersOf(registry, "apt/curl/git");
-    const second = new Set((await layersOf(registry, "apt/curl/git/jq")).map((layer) => layer.digest));
+    await shared.registry.builder.ensure(name("apt/curl/git/jq"), LATEST, SOMEBODY);
+    const first = await layersOf(shared.registry, "apt/curl/git");
+    const second = new Set((await layersOf(shared.registry, "apt/curl/git/jq")).map((layer) => layer.digest));
     const sum = (layers: readonly Layer[]): number => layers.reduce((total, layer) => total + layer.size, 0);
     // Everything in the first image is in the second one as well.
     expect(sum(first.filter((layer) => second.has(layer.digest))) / sum(first)).toBeGreaterThan(0.9);
@@ -59,15 +52,15 @@ describeWith("images built with apt", HAS_APT, "no apt", () => {
   });
 
   it("are resolved again when they are old, and stay when nothing changed", async () => {
-    await using impatient = await distribution.open("one", { refreshSeconds: 0 });
+    await using impatient = await shared.distribution.open("one", { refreshSeconds: 0 });
     const events: BuildProgress[] = [];
     await impatient.builder.ensure(name("apt/curl/git"), LATEST, SOMEBODY, (event) => events.push(event));
     expect(events.at(-1)).toMatchObject({ kind: "image-done", outcome: "unchanged" });
   });
 
   it("hold the essential packages, those for every image, and what the named ones need", async () => {
-    await registry.builder.ensure(name("apt/jq"), LATEST, SOMEBODY);
-    const { closure } = await lockOf(registry, "apt/jq");
+    await shared.registry.builder.ensure(name("apt/jq"), LATEST, SOMEBODY);
+    const { closure } = await lockOf(shared.registry, "apt/jq");
     expect(closure.map((one) => one.name)).toEqual(["certificates", "jq", "libjq", "shell"]);
   });
 });

@@ -1,5 +1,4 @@
-import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
-import type { BuildRegistry } from "../../test/support/build-registry.ts";
+import { expect, it, setDefaultTimeout } from "bun:test";
 import { describeWith } from "../../test/support/requirements.ts";
 import {
   beforeEachPush,
@@ -9,9 +8,8 @@ import {
   HAS_APT,
   LATEST,
   lockOf,
-  openSmallDistribution,
-  type SmallDistribution,
   SOMEBODY,
+  shareSmallDistribution,
 } from "../../test/support/small-distribution.ts";
 import { MediaType } from "../oci/media-types.ts";
 import { RegistryError } from "../oci/registry-error.ts";
@@ -22,51 +20,48 @@ import type { BuildProgress } from "./build-progress.ts";
 setDefaultTimeout(120_000);
 
 describeWith("images built with apt, when they are published", HAS_APT, "no apt", () => {
-  let distribution: SmallDistribution;
-  let registry: BuildRegistry;
+  const shared = shareSmallDistribution();
   const name = (text: string) => parseRepositoryName(text);
   const ownArchitecture = process.arch === "arm64" ? "arm64" : "amd64";
 
-  beforeAll(async () => {
-    distribution = await openSmallDistribution();
-    registry = distribution.registry;
-  });
-  afterAll(() => distribution[Symbol.asyncDispose]());
-
   it("are the same under a name that orders the packages otherwise, and no layer is made for it", async () => {
     const events: BuildProgress[] = [];
-    await registry.builder.ensure(name("apt/git/curl"), LATEST, SOMEBODY, (event) => events.push(event));
-    expect(await digestOfImage(registry, "apt/git/curl")).toBe(await digestOfImage(registry, "apt/curl/git"));
+    await shared.registry.builder.ensure(name("apt/git/curl"), LATEST, SOMEBODY, (event) =>
+      events.push(event),
+    );
+    expect(await digestOfImage(shared.registry, "apt/git/curl")).toBe(
+      await digestOfImage(shared.registry, "apt/curl/git"),
+    );
     expect(events.map((event) => event.kind)).toEqual(["resolve-started", "resolve-done", "image-done"]);
   });
 
   it("carry their lock as a referrer", async () => {
-    expect((await lockOf(registry, "apt/curl/git")).packages).toEqual(["curl", "git"]);
+    expect((await lockOf(shared.registry, "apt/curl/git")).packages).toEqual(["curl", "git"]);
   });
 
   it("never replace what a client pushes while they are built", async () => {
     const contested = name(`apt/${ownArchitecture}/curl/git`);
-    await using slow = await distribution.open("one", {
+    await using slow = await shared.distribution.open("one", {
       change: beforeEachPush(async () => {
-        await registry.store.pushManifest(contested, EMPTY_INDEX);
+        await shared.registry.store.pushManifest(contested, EMPTY_INDEX);
       }),
     });
     await slow.builder.ensure(contested, LATEST, SOMEBODY);
-    expect((await registry.store.findManifest(contested, LATEST))?.mediaType).toBe(MediaType.ociIndex);
-    expect(await registry.metadata.builds.findBuiltImage(contested, LATEST)).toBeUndefined();
+    expect((await shared.registry.store.findManifest(contested, LATEST))?.mediaType).toBe(MediaType.ociIndex);
+    expect(await shared.registry.metadata.builds.findBuiltImage(contested, LATEST)).toBeUndefined();
   });
 
   it("whose build was interrupted do not exist, and are built at the next request", async () => {
     const broken = name(`apt/${ownArchitecture}/git/curl`);
-    await using failing = await distribution.open("one", {
+    await using failing = await shared.distribution.open("one", {
       change: beforeEachPush(async ({ bytes }) => {
         if (new TextDecoder().decode(bytes).includes(MediaType.slipwayLock))
           throw new RegistryError("build-failed", "broken off");
       }),
     });
     expect((await faultOf(failing.builder.ensure(broken, LATEST, SOMEBODY))).fault).toBe("build-failed");
-    expect(await digestOfImage(registry, broken)).toBeUndefined();
-    await registry.builder.ensure(broken, LATEST, SOMEBODY);
-    expect(await registry.metadata.builds.findBuiltImage(broken, LATEST)).toBeDefined();
+    expect(await digestOfImage(shared.registry, broken)).toBeUndefined();
+    await shared.registry.builder.ensure(broken, LATEST, SOMEBODY);
+    expect(await shared.registry.metadata.builds.findBuiltImage(broken, LATEST)).toBeDefined();
   });
 });

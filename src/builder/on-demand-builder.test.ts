@@ -1,15 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it, setDefaultTimeout } from "bun:test";
+import { describe, expect, it, setDefaultTimeout } from "bun:test";
 import { join } from "node:path";
-import { type BuildRegistry, openBuildRegistry } from "../../test/support/build-registry.ts";
+import { openBuildRegistry } from "../../test/support/build-registry.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import {
   digestOfImage,
   faultOf,
   HAS_APT,
   LATEST,
-  openSmallDistribution,
-  type SmallDistribution,
   SOMEBODY,
+  shareSmallDistribution,
 } from "../../test/support/small-distribution.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
@@ -33,42 +32,38 @@ describe("a host without apt", () => {
 });
 
 describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
-  let distribution: SmallDistribution;
-  let registry: BuildRegistry;
+  const shared = shareSmallDistribution();
   const name = (text: string) => parseRepositoryName(text);
 
-  beforeAll(async () => {
-    distribution = await openSmallDistribution();
-    registry = distribution.registry;
-  });
-  afterAll(() => distribution[Symbol.asyncDispose]());
-
   it("are there the second time without a package manager being started", async () => {
-    const { startedCount } = registry.runner;
-    await registry.builder.ensure(name("apt/curl/git"), LATEST, SOMEBODY);
-    expect(registry.runner.startedCount).toBe(startedCount);
+    const { startedCount } = shared.registry.runner;
+    await shared.registry.builder.ensure(name("apt/curl/git"), LATEST, SOMEBODY);
+    expect(shared.registry.runner.startedCount).toBe(startedCount);
   });
 
   it("that cannot be built say why", async () => {
     const unknown = await faultOf(
-      registry.builder.ensure(name("apt/curl/nosuchpkg-a/nosuchpkg-b"), LATEST, SOMEBODY),
+      shared.registry.builder.ensure(name("apt/curl/nosuchpkg-a/nosuchpkg-b"), LATEST, SOMEBODY),
     );
     expect(unknown.fault).toBe("package-unknown");
     expect(unknown.detail).toEqual({ packages: ["nosuchpkg-a", "nosuchpkg-b"] });
     // apt would read `curl+` as "install curl".
-    expect((await faultOf(registry.builder.ensure(name("apt/curl_plus"), LATEST, SOMEBODY))).fault).toBe(
-      "package-unknown",
-    );
+    expect(
+      (await faultOf(shared.registry.builder.ensure(name("apt/curl_plus"), LATEST, SOMEBODY))).fault,
+    ).toBe("package-unknown");
     const conflict = await faultOf(
-      registry.builder.ensure(name("apt/one-mailer/another-mailer"), LATEST, SOMEBODY),
+      shared.registry.builder.ensure(name("apt/one-mailer/another-mailer"), LATEST, SOMEBODY),
     );
     expect(conflict.fault).toBe("package-conflict");
     expect(JSON.stringify(conflict.detail)).toContain("Conflicts: mailer");
-    expect(JSON.stringify(conflict.detail)).not.toContain(distribution.path);
+    expect(JSON.stringify(conflict.detail)).not.toContain(shared.distribution.path);
   });
 
   it("stay when they cannot be resolved again", async () => {
-    await using helpless = await distribution.open("one", { path: distribution.path, refreshSeconds: 0 });
+    await using helpless = await shared.distribution.open("one", {
+      path: shared.distribution.path,
+      refreshSeconds: 0,
+    });
     const digest = await digestOfImage(helpless, "apt/curl/git");
     await helpless.builder.ensure(name("apt/curl/git"), LATEST, SOMEBODY);
     expect(await digestOfImage(helpless, "apt/curl/git")).toBe(digest ?? "none");
@@ -76,7 +71,7 @@ describeWith("images built with this machine's apt", HAS_APT, "no apt", () => {
 
   it("leave no package files behind", async () => {
     const left = await Array.fromAsync(
-      new Bun.Glob("pool/**/*").scan({ cwd: join(distribution.path, "apt"), onlyFiles: true }),
+      new Bun.Glob("pool/**/*").scan({ cwd: join(shared.distribution.path, "apt"), onlyFiles: true }),
     );
     expect(left).toEqual([]);
   });

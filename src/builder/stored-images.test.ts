@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
+import { beforeAll, expect, it, setDefaultTimeout } from "bun:test";
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { BuildRegistry } from "../../test/support/build-registry.ts";
 import { delegating } from "../../test/support/delegating.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import {
@@ -10,9 +9,8 @@ import {
   HAS_APT,
   LATEST,
   layersOf,
-  openSmallDistribution,
-  type SmallDistribution,
   SOMEBODY,
+  shareSmallDistribution,
 } from "../../test/support/small-distribution.ts";
 import { blobKey } from "../content/blob-paths.ts";
 import { parseDigest } from "../oci/digest.ts";
@@ -23,29 +21,25 @@ import { parseRepositoryName } from "../oci/repository-name.ts";
 setDefaultTimeout(120_000);
 
 describeWith("images built with apt, once they are stored", HAS_APT, "no apt", () => {
-  let distribution: SmallDistribution;
-  let registry: BuildRegistry;
+  const shared = shareSmallDistribution();
   const name = (text: string) => parseRepositoryName(text);
 
   beforeAll(async () => {
-    distribution = await openSmallDistribution();
-    registry = distribution.registry;
-    await registry.builder.ensure(name("apt/git/curl"), LATEST, SOMEBODY);
+    await shared.registry.builder.ensure(name("apt/git/curl"), LATEST, SOMEBODY);
   });
-  afterAll(() => distribution[Symbol.asyncDispose]());
 
   it("never replace what a client pushed under such a name", async () => {
     const pushed = name("apt/pushed");
-    await registry.store.pushManifest(pushed, EMPTY_INDEX);
-    const { startedCount } = registry.runner;
-    await registry.builder.ensure(pushed, LATEST, SOMEBODY);
-    expect(registry.runner.startedCount).toBe(startedCount);
-    expect((await registry.store.findManifest(pushed, LATEST))?.mediaType).toBe(MediaType.ociIndex);
+    await shared.registry.store.pushManifest(pushed, EMPTY_INDEX);
+    const { startedCount } = shared.registry.runner;
+    await shared.registry.builder.ensure(pushed, LATEST, SOMEBODY);
+    expect(shared.registry.runner.startedCount).toBe(startedCount);
+    expect((await shared.registry.store.findManifest(pushed, LATEST))?.mediaType).toBe(MediaType.ociIndex);
   });
 
   it("check only once for a build where a client pushed", async () => {
     let lookCount = 0;
-    await using counting = await distribution.open("one", {
+    await using counting = await shared.distribution.open("one", {
       change: ({ ledger }) => ({
         ledger: delegating(ledger, {
           findBuiltImage(repository, tag) {
@@ -56,32 +50,34 @@ describeWith("images built with apt, once they are stored", HAS_APT, "no apt", (
       }),
     });
     const pushed = name("apt/pushed/once");
-    await registry.store.pushManifest(pushed, EMPTY_INDEX);
+    await shared.registry.store.pushManifest(pushed, EMPTY_INDEX);
     for (let pull = 0; pull < 3; pull += 1) await counting.builder.ensure(pushed, LATEST, SOMEBODY);
     expect(lookCount).toBe(1);
   });
 
   it("are complete again after a refresh when a client deleted a part", async () => {
     const damaged = name("apt/git/curl");
-    const [layer] = await layersOf(registry, damaged);
+    const [layer] = await layersOf(shared.registry, damaged);
     const digest = parseDigest(layer?.digest ?? "");
-    expect(await registry.metadata.links.unlinkBlob(damaged, digest)).toBe(true);
-    await using impatient = await distribution.open("one", { refreshSeconds: 0 });
+    expect(await shared.registry.metadata.links.unlinkBlob(damaged, digest)).toBe(true);
+    await using impatient = await shared.distribution.open("one", { refreshSeconds: 0 });
     await impatient.builder.ensure(damaged, LATEST, SOMEBODY);
-    expect(await registry.metadata.links.findLinkedBlob(damaged, digest)).toBeDefined();
-    expect(await digestOfImage(registry, damaged)).toBe(await digestOfImage(registry, "apt/curl/git"));
+    expect(await shared.registry.metadata.links.findLinkedBlob(damaged, digest)).toBeDefined();
+    expect(await digestOfImage(shared.registry, damaged)).toBe(
+      await digestOfImage(shared.registry, "apt/curl/git"),
+    );
   });
 
   it("are built again at once when the file of a layer is lost, in the image and in the layer cache", async () => {
     const damaged = name("apt/git/curl");
-    const before = await digestOfImage(registry, damaged);
-    const [layer] = await layersOf(registry, damaged);
+    const before = await digestOfImage(shared.registry, damaged);
+    const [layer] = await layersOf(shared.registry, damaged);
     const digest = parseDigest(layer?.digest ?? "");
-    const file = join(distribution.path, "one", "content", blobKey(digest));
+    const file = join(shared.distribution.path, "one", "content", blobKey(digest));
     await rm(file);
-    await using restarted = await distribution.open("one");
+    await using restarted = await shared.distribution.open("one");
     await restarted.builder.ensure(damaged, LATEST, SOMEBODY);
     expect((await stat(file)).size).toBe(layer?.size ?? -1);
-    expect(await digestOfImage(registry, damaged)).toBe(before ?? "none");
+    expect(await digestOfImage(shared.registry, damaged)).toBe(before ?? "none");
   });
 });

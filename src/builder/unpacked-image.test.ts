@@ -1,17 +1,15 @@
-import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
+import { expect, it, setDefaultTimeout } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { BuildRegistry } from "../../test/support/build-registry.ts";
 import { installed, mustRun } from "../../test/support/command.ts";
 import type { TestPackage } from "../../test/support/debian-repository.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import {
   HAS_APT,
   LATEST,
-  openSmallDistribution,
   PACKAGES,
-  type SmallDistribution,
   SOMEBODY,
+  shareSmallDistribution,
 } from "../../test/support/small-distribution.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import { writeOciLayout } from "./oci-layout.ts";
@@ -48,24 +46,19 @@ async function viewer(): Promise<TestPackage> {
 setDefaultTimeout(120_000);
 
 describeWith("images built with apt", HAS_APT, "no apt", () => {
-  let distribution: SmallDistribution;
-  let registry: BuildRegistry;
+  const shared = shareSmallDistribution();
   const name = (text: string) => parseRepositoryName(text);
-
-  beforeAll(async () => {
-    distribution = await openSmallDistribution();
-    registry = distribution.registry;
-  });
-  afterAll(() => distribution[Symbol.asyncDispose]());
 
   describeWith("unpacked", CAN_UNPACK, "no umoci, dpkg or ldconfig, or not root", () => {
     it("are what dpkg and ldconfig would have made", async () => {
-      await distribution.repository.publish([...PACKAGES, await viewer()]);
-      await using later = await distribution.open("one", { aptState: join(distribution.path, "later-apt") });
+      await shared.distribution.repository.publish([...PACKAGES, await viewer()]);
+      await using later = await shared.distribution.open("one", {
+        aptState: join(shared.distribution.path, "later-apt"),
+      });
       await later.builder.ensure(name("apt/curl/viewer"), LATEST, SOMEBODY);
-      const layout = join(distribution.path, "layout");
-      await writeOciLayout(registry.store, name("apt/curl/viewer"), LATEST, layout);
-      const bundle = join(distribution.path, "bundle");
+      const layout = join(shared.distribution.path, "layout");
+      await writeOciLayout(shared.registry.store, name("apt/curl/viewer"), LATEST, layout);
+      const bundle = join(shared.distribution.path, "bundle");
       await mustRun(["umoci", "unpack", "--rootless", "--image", `${layout}:latest`, bundle]);
       const root = join(bundle, "rootfs");
       const dpkg = (...options: readonly string[]) => mustRun(["dpkg", `--root=${root}`, ...options]);

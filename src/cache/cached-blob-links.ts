@@ -2,13 +2,13 @@ import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
-import type { BlobLinks, NewLink } from "../metadata/ports/blob-ledger.ts";
-import type { PageRequest } from "../metadata/ports/page-request.ts";
+import type { BlobLinks } from "../metadata/ports/blob-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import { CacheCounters, type CacheCounts } from "./cache-counters.ts";
 import { Circuit, type CircuitOptions } from "./circuit.ts";
 import type { DescriptorCache } from "./descriptor-cache.ts";
+import { LinksInFront } from "./links-in-front.ts";
 
 const DEFAULT_CIRCUIT: CircuitOptions = { deadlineMs: 50, probeIntervalMs: 500 };
 /** How long startup waits for the cache, in milliseconds. */
@@ -31,8 +31,7 @@ const LOG_INTERVAL_MS = 10_000;
  * - If a clear fails, the repository becomes a pending clear. The cache is not used again until everything it
  *   knows of that repository is cleared.
  */
-export class CachedBlobLinks implements BlobLinks, Disposable {
-  readonly #authority: BlobLinks;
+export class CachedBlobLinks extends LinksInFront implements Disposable {
   readonly #cache: DescriptorCache;
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -49,7 +48,7 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
     circuit = DEFAULT_CIRCUIT,
     clock: Clock = SYSTEM_CLOCK,
   ) {
-    this.#authority = authority;
+    super(authority);
     this.#cache = cache;
     this.#log = log;
     this.#clock = clock;
@@ -74,7 +73,7 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
   findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined> {
     if (this.#circuit.isOpen) {
       this.#counters.count("bypasses");
-      return this.#authority.findLinkedBlob(repository, digest);
+      return this.authority.findLinkedBlob(repository, digest);
     }
     const cached = this.#lookUp(repository, digest);
     if (cached === undefined || cached instanceof Promise) {
@@ -89,29 +88,14 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
     return this.#clear(repository, new Set([digest]));
   }
 
-  linkBlob(repository: RepositoryName, blob: BlobDescriptor, digests: readonly Digest[]): Promise<void> {
-    return this.#authority.linkBlob(repository, blob, digests);
-  }
-
-  linkBlobs(repository: RepositoryName, links: readonly NewLink[]): Promise<void> {
-    return this.#authority.linkBlobs(repository, links);
-  }
-
   async unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    const blob = await this.#authority.findLinkedBlob(repository, digest);
+    const blob = await this.authority.findLinkedBlob(repository, digest);
     const digests = new Set([digest, blob?.digest ?? digest]);
     await this.#clear(repository, digests);
-    const wasUnlinked = await this.#authority.unlinkBlob(repository, digest);
+    const wasUnlinked = await this.authority.unlinkBlob(repository, digest);
     // Clear even if there was no link: an earlier delete may have died before it could clear.
     await this.#clear(repository, digests);
     return wasUnlinked;
-  }
-
-  listRepositoriesLinking(
-    digest: Digest,
-    page: PageRequest<RepositoryName>,
-  ): Promise<readonly RepositoryName[]> {
-    return this.#authority.listRepositoriesLinking(digest, page);
   }
 
   /** Stops probing. The caller closes the cache. */
@@ -142,7 +126,7 @@ export class CachedBlobLinks implements BlobLinks, Disposable {
     }
     this.#counters.count("misses");
     const ticket = await this.#circuit.orElse(() => this.#cache.prepareFill(repository), undefined, deadline);
-    const found = await this.#authority.findLinkedBlob(repository, digest);
+    const found = await this.authority.findLinkedBlob(repository, digest);
     if (found !== undefined && ticket !== undefined) {
       // Do not wait: the caller has its answer, and the circuit limits how long a fill takes.
       void this.#fill(() => this.#cache.fill(repository, digest, found, ticket));

@@ -2,11 +2,11 @@ import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import type { Awaitable } from "../concurrency/awaitable.ts";
 import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { Logger } from "../log.ts";
-import type { BlobLinks, NewLink, UnlinkLog } from "../metadata/ports/blob-ledger.ts";
-import type { PageRequest } from "../metadata/ports/page-request.ts";
+import type { BlobLinks, UnlinkLog } from "../metadata/ports/blob-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { CachedBlobLinks } from "./cached-blob-links.ts";
+import { LinksInFront } from "./links-in-front.ts";
 import { MemoryDescriptorCache } from "./memory-descriptor-cache.ts";
 import { UnlinkFeed, type UnlinkListener } from "./unlink-feed.ts";
 
@@ -34,8 +34,7 @@ const LOG_INTERVAL_MS = 10_000;
  * down, an instance hung, or the deleting instance died. Each delete waits for the {@link UnlinkFeed}; other requests
  * do not.
  */
-export class ClusterBlobLinks implements BlobLinks, Disposable {
-  readonly #authority: BlobLinks;
+export class ClusterBlobLinks extends LinksInFront implements Disposable {
   readonly #shared: CachedBlobLinks | undefined;
   readonly #feed: UnlinkFeed;
   readonly #clock: Clock;
@@ -43,7 +42,7 @@ export class ClusterBlobLinks implements BlobLinks, Disposable {
   #loggedAt = Number.NEGATIVE_INFINITY;
 
   constructor({ authority, unlinks, shared, maxEntries, log, clock = SYSTEM_CLOCK }: ClusterBlobLinksParts) {
-    this.#authority = authority;
+    super(authority);
     this.#shared = shared;
     this.#clock = clock;
     this.#near = new MemoryDescriptorCache({ maxEntries });
@@ -62,31 +61,16 @@ export class ClusterBlobLinks implements BlobLinks, Disposable {
   }
 
   findLinkedBlob(repository: RepositoryName, digest: Digest): Awaitable<BlobDescriptor | undefined> {
-    if (!this.#feed.isCurrent()) return this.#authority.findLinkedBlob(repository, digest);
+    if (!this.#feed.isCurrent()) return this.authority.findLinkedBlob(repository, digest);
     const near = this.#near.find(repository, digest);
     return near === undefined || near instanceof Promise ? this.#findAndRemember(repository, digest) : near;
   }
 
-  linkBlob(repository: RepositoryName, blob: BlobDescriptor, digests: readonly Digest[]): Promise<void> {
-    return this.#authority.linkBlob(repository, blob, digests);
-  }
-
-  linkBlobs(repository: RepositoryName, links: readonly NewLink[]): Promise<void> {
-    return this.#authority.linkBlobs(repository, links);
-  }
-
   async unlinkBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    const wasUnlinked = await (this.#shared ?? this.#authority).unlinkBlob(repository, digest);
+    const wasUnlinked = await (this.#shared ?? this.authority).unlinkBlob(repository, digest);
     // Clear even if there was no link: an earlier delete may have died a moment ago.
     await this.#feed.waitForAllInstances();
     return wasUnlinked;
-  }
-
-  listRepositoriesLinking(
-    digest: Digest,
-    page: PageRequest<RepositoryName>,
-  ): Promise<readonly RepositoryName[]> {
-    return this.#authority.listRepositoriesLinking(digest, page);
   }
 
   /** Stops following the log. The caller closes the parts. */
@@ -97,7 +81,7 @@ export class ClusterBlobLinks implements BlobLinks, Disposable {
   async #findAndRemember(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
     const near = this.#near;
     const ticket = await near.prepareFill();
-    const found = await (this.#shared ?? this.#authority).findLinkedBlob(repository, digest);
+    const found = await (this.#shared ?? this.authority).findLinkedBlob(repository, digest);
     if (found !== undefined) await near.fill(repository, digest, found, ticket);
     return found;
   }

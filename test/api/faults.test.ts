@@ -1,6 +1,6 @@
 import { expect, it } from "bun:test";
-import { canTrace } from "../support/power-cut/disk-calls.ts";
-import { nameOf, parseFault, runWithFault } from "../support/power-cut/fault-run.ts";
+import { canTrace } from "../support/crashes/disk-calls.ts";
+import { nameOf, parseFault, runWithFault } from "../support/crashes/fault-run.ts";
 import { describeWith } from "../support/requirements.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 

@@ -1,7 +1,7 @@
 import { expect, it } from "bun:test";
-import { canTrace } from "../support/power-cut/disk-calls.ts";
-import { drawCuts, tryPowerCuts } from "../support/power-cut/power-cuts.ts";
-import { type RecordingOptions, record } from "../support/power-cut/recording.ts";
+import { canTrace } from "../support/crashes/disk-calls.ts";
+import { drawCuts, tryPowerCuts } from "../support/crashes/power-cuts.ts";
+import { type RecordingOptions, record } from "../support/crashes/recording.ts";
 import { describeWith } from "../support/requirements.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 

@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { OnDemandParts } from "../../src/builder/on-demand-builder.ts";
@@ -131,7 +132,7 @@ export interface SmallDistribution extends AsyncDisposable {
 }
 
 /** Publishes {@link PACKAGES} and builds the first image. */
-export async function openSmallDistribution(): Promise<SmallDistribution> {
+async function openSmallDistribution(): Promise<SmallDistribution> {
   const folder = await temporaryFolder("apt-images");
   const repository = await createDebianRepository(folder.path);
   await repository.publish(PACKAGES);
@@ -155,6 +156,33 @@ export async function openSmallDistribution(): Promise<SmallDistribution> {
     async [Symbol.asyncDispose]() {
       await registry[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The small distribution of a test file, while its tests run. */
+export interface SharedDistribution {
+  readonly distribution: SmallDistribution;
+  readonly registry: BuildRegistry;
+}
+
+/** Opens the small distribution for the tests of the `describe` around this call. */
+export function shareSmallDistribution(): SharedDistribution {
+  let opened: SmallDistribution | undefined;
+  const distribution = () => {
+    if (opened === undefined) throw new Error("the distribution is open only while tests run");
+    return opened;
+  };
+  beforeAll(async () => {
+    opened = await openSmallDistribution();
+  });
+  afterAll(() => opened?.[Symbol.asyncDispose]());
+  return {
+    get distribution() {
+      return distribution();
+    },
+    get registry() {
+      return distribution().registry;
     },
   };
 }

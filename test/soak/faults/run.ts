@@ -1,7 +1,7 @@
 // The soak suite `faults`: a server that is killed, or whose disk fails, at the Nth call of some kind. See USAGE.
 import { Checks } from "../../support/checks.ts";
-import { canTrace } from "../../support/power-cut/disk-calls.ts";
-import { type Fault, nameOf, parseFault, runWithFault } from "../../support/power-cut/fault-run.ts";
+import { canTrace } from "../../support/crashes/disk-calls.ts";
+import { type Fault, nameOf, parseFault, runWithFault } from "../../support/crashes/fault-run.ts";
 import { Random } from "../../support/random.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { parseSuiteArguments } from "../arguments.ts";

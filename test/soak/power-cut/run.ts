@@ -1,15 +1,15 @@
 // The soak suite `power-cut`: what a power cut at any moment leaves of a recorded run. See USAGE.
 import { join } from "node:path";
 import { Checks } from "../../support/checks.ts";
-import { canTrace } from "../../support/power-cut/disk-calls.ts";
+import { canTrace } from "../../support/crashes/disk-calls.ts";
 import {
   drawCuts,
   type PowerCut,
   type PowerCutResult,
   parseCut,
   tryPowerCuts,
-} from "../../support/power-cut/power-cuts.ts";
-import { type Recording, record } from "../../support/power-cut/recording.ts";
+} from "../../support/crashes/power-cuts.ts";
+import { type Recording, record } from "../../support/crashes/recording.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { parseSuiteArguments } from "../arguments.ts";
 import { SCENARIOS, SYNC_CLASSES } from "./scenarios.ts";

@@ -1,4 +1,4 @@
-import type { RecordingOptions } from "../../support/power-cut/recording.ts";
+import type { RecordingOptions } from "../../support/crashes/recording.ts";
 
 /** A run of the server to record, and how many states to try. */
 export interface PowerCutScenario {
