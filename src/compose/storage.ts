@@ -1,6 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { KeyedLock } from "../concurrency/keyed-lock.ts";
 import type { WorkLocks } from "../concurrency/work-locks.ts";
 import type { Config } from "../config/schema.ts";
@@ -12,13 +12,15 @@ import { HashThread } from "../content/hash-thread.ts";
 import { MemoryDriver } from "../content/memory-driver.ts";
 import { S3Driver, type S3DriverOptions } from "../content/s3-driver.ts";
 import { SmallBlobCache } from "../content/small-blob-cache.ts";
+import { makeDurableFolder } from "../files/durable-folder.ts";
 import type { Logger } from "../log.ts";
 import { FolderLocks } from "../metadata/folder-locks.ts";
 import { openPostgresEngine } from "../metadata/postgres-engine.ts";
 import { PostgresLocks } from "../metadata/postgres-locks.ts";
+import { SpaceReserve } from "../metadata/space-reserve.ts";
 import type { SqlEngine } from "../metadata/sql-engine.ts";
 import { openMetadataStore } from "../metadata/sql-metadata-store.ts";
-import { openSqliteEngine } from "../metadata/sqlite-engine.ts";
+import { openSqliteEngine, type SqliteOptions } from "../metadata/sqlite-engine.ts";
 import { storageFailure } from "../oci/storage-error.ts";
 import { refuseMissingContent, refuseNewMetadata } from "../registry/whole-data.ts";
 
@@ -44,10 +46,12 @@ export async function openStores(
   log: Logger,
   { acceptDataLoss = false, checkpointPages }: StoreOptions,
 ) {
-  const driver = opened.use(await openDriver(config, data));
+  const metadataLog = log.child({ area: "metadata" });
+  const reserve = await openReserve(config, data, metadataLog);
+  const driver = opened.use(await openDriver(config, data, reserve));
   // Content in memory is always lost with a restart.
   const mayRefuse = !acceptDataLoss && config.content.driver !== "memory";
-  const engine = await openEngine(config, data, log.child({ area: "metadata" }), checkpointPages);
+  const engine = await openEngine(config, data, metadataLog, { checkpointPages, reserve });
   const metadata = opened.use(
     await openMetadataStore(engine, {
       manifestCacheBytes: config.registry.manifestCacheBytes,
@@ -58,11 +62,29 @@ export async function openStores(
   return { engine, metadata, driver };
 }
 
+/** Space for deletes on a full disk, beside the metadata's file if there is one. */
+async function openReserve(
+  { metadata }: Config,
+  data: string,
+  log: Logger,
+): Promise<SpaceReserve | undefined> {
+  if (metadata.engine !== "sqlite") return undefined;
+  const path = sqlitePath(metadata.path, data);
+  await makeDurableFolder(dirname(path));
+  const reserve = SpaceReserve.open(`${path}-reserve`, metadata.reserveBytes);
+  if (metadata.reserveBytes > 0 && !reserve.isKept)
+    log.warn(
+      { bytes: metadata.reserveBytes },
+      "there is no space to keep for deletes; free some space, then restart",
+    );
+  return reserve;
+}
+
 async function openEngine(
   { metadata }: Config,
   data: string,
   log: Logger,
-  checkpointPages: number | undefined,
+  options: Pick<SqliteOptions, "checkpointPages" | "reserve">,
 ): Promise<SqlEngine> {
   const onWarning = (error: Error) => {
     const failure = storageFailure(error);
@@ -70,7 +92,7 @@ async function openEngine(
   };
   switch (metadata.engine) {
     case "sqlite":
-      return await openSqliteEngine(sqlitePath(metadata.path, data), { onWarning, checkpointPages });
+      return await openSqliteEngine(sqlitePath(metadata.path, data), { onWarning, ...options });
     case "postgres":
       return await openPostgresEngine(metadata.url, metadata);
   }
@@ -111,12 +133,17 @@ function sqlitePath(path: string | undefined, data: string): string {
   return resolve(path ?? join(data, "metadata.sqlite"));
 }
 
-async function openDriver({ content }: Config, data: string): Promise<ContentDriver> {
+async function openDriver(
+  { content }: Config,
+  data: string,
+  reserve: SpaceReserve | undefined,
+): Promise<ContentDriver> {
   switch (content.driver) {
     case "filesystem":
       return await FilesystemDriver.open({
         root: resolve(content.root ?? join(data, "content")),
         directWrites: content.directWrites,
+        requireSpace: reserve && (() => reserve.check()),
       });
     case "memory":
       return new MemoryDriver({ maxBytes: content.maxBytes });

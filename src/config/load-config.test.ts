@@ -53,6 +53,20 @@ describe("loadConfig", () => {
     expect(config.data).toBe("42");
   });
 
+  it("takes a variable of the default driver without its name", () => {
+    const { config } = loadConfig({
+      SLIPWAY_CONTENT_ROOT: "/srv/blobs",
+      SLIPWAY_METADATA_PATH: "/srv/metadata.sqlite",
+      SLIPWAY_CACHE_MAX_ENTRIES: "7",
+    });
+    expect(config.content).toMatchObject({ driver: "filesystem", root: "/srv/blobs" });
+    expect(config.metadata).toMatchObject({ engine: "sqlite", path: "/srv/metadata.sqlite" });
+    expect(config.cache).toEqual({ driver: "memory", maxEntries: 7 });
+    expect(problemsOf(() => loadConfig({ SLIPWAY_CONTENT_BUCKET: "b" }))).toEqual([
+      "content.bucket: is not a known setting",
+    ]);
+  });
+
   it("lists every problem at once, each by its path", () => {
     const path = file("http: { port: 70000, hots: x }\nlog: { level: loud }\nsurprise: 1");
     const problems = problemsOf(() => loadConfig({ SLIPWAY_HTTP_PROT: "1" }, path)).join("\n");

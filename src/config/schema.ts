@@ -53,7 +53,7 @@ const Log = z.strictObject({
 
 const Content = z.discriminatedUnion("driver", [
   z.strictObject({
-    driver: z.literal("filesystem").describe("Stores blobs in a folder"),
+    driver: z.literal("filesystem").default("filesystem").describe("Stores blobs in a folder"),
     root: z.string().min(1).optional().describe("Folder for blobs; default `content` in the data folder"),
     directWrites: z
       .boolean()
@@ -101,12 +101,18 @@ const Content = z.discriminatedUnion("driver", [
 
 const Metadata = z.discriminatedUnion("engine", [
   z.strictObject({
-    engine: z.literal("sqlite").describe("Stores metadata in one file"),
+    engine: z.literal("sqlite").default("sqlite").describe("Stores metadata in one file"),
     path: z
       .string()
       .min(1)
       .optional()
       .describe("Metadata file; default `metadata.sqlite` in the data folder"),
+    reserveBytes: z
+      .int()
+      .min(0)
+      .max(1024 * MEBIBYTE)
+      .default(16 * MEBIBYTE)
+      .describe("Disk space to keep beside the metadata file, so that deletes work when the disk is full"),
   }),
   z.strictObject({
     engine: z
@@ -123,7 +129,7 @@ const Metadata = z.discriminatedUnion("engine", [
 
 const Cache = z.discriminatedUnion("driver", [
   z.strictObject({
-    driver: z.literal("memory").describe("Caches descriptors in this process"),
+    driver: z.literal("memory").default("memory").describe("Caches descriptors in this process"),
     maxEntries: z.int().min(1).default(100_000).describe("Maximum descriptors to cache"),
   }),
   z.strictObject({
@@ -221,9 +227,9 @@ export const ConfigSchema = z.strictObject({
   data: z.string().min(1).default("./data").describe("Folder for all data"),
   http: Http.prefault({}),
   log: Log.prefault({}),
-  content: Content.prefault({ driver: "filesystem" }),
-  metadata: Metadata.prefault({ engine: "sqlite" }),
-  cache: Cache.prefault({ driver: "memory" }),
+  content: Content.prefault({}),
+  metadata: Metadata.prefault({}),
+  cache: Cache.prefault({}),
   registry: Registry.prefault({}),
   builder: Builder.prefault({}),
 });

@@ -26,7 +26,7 @@ function collect(schema: z.ZodType, path: readonly string[], only: string | unde
     const key = inner.def.discriminator;
     return inner.options.flatMap((option) => {
       const shape = (option as z.ZodObject).shape as Readonly<Record<string, z.ZodType>>;
-      const literal = shape[key] as z.ZodLiteral;
+      const literal = unwrap(shape[key] as z.ZodType) as z.ZodLiteral;
       return collect(option as z.ZodType, path, `${key}: ${String(literal.value)}`);
     });
   }

@@ -12,6 +12,8 @@ export interface FileAppenderParts {
   readonly buffers: GatherBuffers;
   readonly tap: Tap;
   readonly syncData: SyncData;
+  /** Called before each write; throws if nothing may be written. */
+  readonly requireSpace: () => void;
 }
 
 /**
@@ -28,10 +30,11 @@ export class FileAppender {
   #buffer: Uint8Array | undefined;
   #filled = 0;
 
-  constructor({ file, position, buffers, tap, syncData }: FileAppenderParts) {
+  constructor({ file, position, buffers, tap, syncData, requireSpace }: FileAppenderParts) {
     this.#buffers = buffers;
     this.#flush = new EarlyFlush(file, syncData);
     const write = async (bytes: Uint8Array, at: number) => {
+      requireSpace();
       const count = await file.write(bytes, at);
       this.#flush.afterWrite();
       return count;

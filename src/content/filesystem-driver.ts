@@ -32,6 +32,8 @@ export interface FilesystemDriverOptions {
   readonly sync?: DiskSync;
   /** Whether large writes bypass the system's page cache if the file system can; default true. */
   readonly directWrites?: boolean;
+  /** Called before bytes are written; throws if the disk's last space is kept for something else. */
+  readonly requireSpace?: (() => void) | undefined;
 }
 
 interface DiskSync {
@@ -50,11 +52,12 @@ export class FilesystemDriver implements ContentDriver {
   readonly #blobs: FilesystemBlobs;
   readonly #uploads: FilesystemUploads;
 
-  private constructor(folder: RootFolder, sync: DiskSync, directWrites: boolean) {
+  private constructor(folder: RootFolder, sync: DiskSync, options: FilesystemDriverOptions) {
+    const { directWrites = true, requireSpace = () => {} } = options;
     this.#root = folder;
     const root = folder.path;
     this.#blobs = new FilesystemBlobs(NAME, root, new DurableFolders(root, sync.folder));
-    this.#uploads = new FilesystemUploads(NAME, root, { syncData: sync.data, directWrites });
+    this.#uploads = new FilesystemUploads(NAME, root, { syncData: sync.data, directWrites, requireSpace });
   }
 
   /**
@@ -68,7 +71,7 @@ export class FilesystemDriver implements ContentDriver {
     return reportingFailure(NAME, "open", root, async () => {
       await makeDurableFolder(join(root, UPLOADS_PREFIX), sync.folder);
       await requireLocks(join(root, UPLOADS_PREFIX));
-      return new FilesystemDriver(new RootFolder(NAME, root), sync, options.directWrites ?? true);
+      return new FilesystemDriver(new RootFolder(NAME, root), sync, options);
     });
   }
 

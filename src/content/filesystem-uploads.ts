@@ -32,6 +32,8 @@ export interface FilesystemUploadsParts {
   readonly syncData: SyncData;
   /** Whether large writes bypass the system's page cache if the file system can. */
   readonly directWrites: boolean;
+  /** Throws if nothing may be written, because the disk's last space is kept for something else. */
+  readonly requireSpace: () => void;
 }
 
 /** The uploads of the filesystem driver: one growing file for each. */
@@ -40,18 +42,22 @@ export class FilesystemUploads {
   readonly #root: string;
   readonly #syncData: SyncData;
   readonly #directWrites: DirectWrites;
+  readonly #requireSpace: () => void;
   readonly #largeBuffers = new SharedBuffers(LARGE_BUFFERS, MAX_LARGE_APPENDS);
 
-  constructor(driver: string, root: string, { syncData, directWrites }: FilesystemUploadsParts) {
+  constructor(driver: string, root: string, parts: FilesystemUploadsParts) {
+    const { syncData, directWrites, requireSpace } = parts;
     this.#directWrites = new DirectWrites(directWrites);
     this.#driver = driver;
     this.#root = root;
     this.#syncData = syncData;
+    this.#requireSpace = requireSpace;
   }
 
   /** Starts an upload; rejects if the id is in use. */
   async create(id: UploadId): Promise<void> {
     await reportingFailure(this.#driver, "create upload", id, async () => {
+      this.#requireSpace();
       await mkdir(join(this.#root, uploadFolder(id)), { mode: 0o700 }).catch((error: unknown) => {
         if (!isAbsent(error)) throw error;
         throw new StorageError(this.#driver, "create upload", id, error, "gone");
@@ -99,8 +105,8 @@ export class FilesystemUploads {
     using buffers = this.#largeBuffers.enter() ?? privateBuffers(SMALL_BUFFERS);
     // A writer that died may have left bytes that it never reported.
     await report(() => file.handle.truncate(offset));
-    const syncData = this.#syncData;
-    const appender = new FileAppender({ file, position: offset, buffers, tap, syncData });
+    const [syncData, requireSpace] = [this.#syncData, this.#requireSpace];
+    const appender = new FileAppender({ file, position: offset, buffers, tap, syncData, requireSpace });
     try {
       for await (const chunk of source) {
         const written = appender.write(chunk);

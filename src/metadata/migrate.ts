@@ -44,7 +44,8 @@ export async function migrate(
         await session.query("UPDATE schema_version SET version = $1", [migrations.length]);
       }
     },
-    { durable: true },
+    // So that a server can start on a full disk.
+    { durable: true, usesReserve: true },
   );
 }
 

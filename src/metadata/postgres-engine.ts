@@ -1,7 +1,7 @@
 import { SQL } from "bun";
 import { retrying } from "../concurrency/retrying.ts";
 import { databaseName, isConnectionLost, isRolledBackByServer, postgresFailure } from "./postgres-errors.ts";
-import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
+import type { SqlEngine, SqlRow, SqlSession, SqlValue, TransactionOptions } from "./sql-engine.ts";
 
 /** How a PostgreSQL engine is tuned. */
 export interface PostgresEngineOptions {
@@ -66,10 +66,7 @@ class PostgresEngine implements SqlEngine {
     }
   }
 
-  async transaction<T>(
-    work: (session: SqlSession) => Promise<T>,
-    options: { readonly durable: boolean },
-  ): Promise<T> {
+  async transaction<T>(work: (session: SqlSession) => Promise<T>, options: TransactionOptions): Promise<T> {
     try {
       return await this.#transact(work, options);
     } catch (error) {
@@ -77,10 +74,7 @@ class PostgresEngine implements SqlEngine {
     }
   }
 
-  #transact<T>(
-    work: (session: SqlSession) => Promise<T>,
-    { durable }: { readonly durable: boolean },
-  ): Promise<T> {
+  #transact<T>(work: (session: SqlSession) => Promise<T>, { durable }: TransactionOptions): Promise<T> {
     let isCommitting = false;
     const attempt = () => {
       isCommitting = false;

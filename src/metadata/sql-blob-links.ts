@@ -55,7 +55,7 @@ export class SqlBlobLinks implements BlobLinks {
         await recordUnlink(session, repository, blob?.digest ?? first.digest);
         return true;
       },
-      { durable: true },
+      { durable: true, usesReserve: true },
     );
   }
 

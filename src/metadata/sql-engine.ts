@@ -10,6 +10,14 @@ export interface SqlSession {
   query<Row = SqlRow>(sql: string, parameters?: readonly SqlValue[]): Promise<readonly Row[]>;
 }
 
+/** What a transaction needs of the disk. */
+export interface TransactionOptions {
+  /** Whether to resolve only once the commit survives a power cut. */
+  readonly durable: boolean;
+  /** Whether it may use the space that is kept for when the disk is full: for deletes, which make room. */
+  readonly usesReserve?: boolean;
+}
+
 /**
  * The database behind the metadata. Two engines run the same statements.
  *
@@ -24,15 +32,10 @@ export interface SqlEngine extends SqlSession, AsyncDisposable {
    *
    * On SQLite, no other writer runs at the same time. On PostgreSQL, no other writer that changed the same rows does,
    * and each statement sees everything committed before it: so change a row first, then decide by the data it guards.
-   * `work` can run again if another transaction or a lost connection rolled it back, so it must have no effect except
-   * through `session` and must open no other transaction.
-   *
-   * With `durable`, the promise resolves once the commit survives a power cut.
+   * `work` can run again if another transaction, a lost connection or a full disk rolled it back, so it must have no
+   * effect except through `session` and must open no other transaction.
    */
-  transaction<T>(
-    work: (session: SqlSession) => Promise<T>,
-    options: { readonly durable: boolean },
-  ): Promise<T>;
+  transaction<T>(work: (session: SqlSession) => Promise<T>, options: TransactionOptions): Promise<T>;
 
   /**
    * A number that changes whenever any process commits a change; `undefined` if the engine cannot tell, so that

@@ -133,7 +133,7 @@ export class SqlManifests implements ManifestLedger {
         (await lockRepository(session, repository)) &&
         (await mayRemove(session, repository, reference, condition)) &&
         (await remove(session)),
-      { durable: true },
+      { durable: true, usesReserve: true },
     );
   }
 }

@@ -66,7 +66,7 @@ export class SqlUploads implements UploadLedger {
   async removeUpload(id: UploadId): Promise<boolean> {
     const removed = await this.#engine.transaction(
       (session) => session.query("DELETE FROM uploads WHERE id = $1 RETURNING id", [id]),
-      { durable: false },
+      { durable: false, usesReserve: true },
     );
     return removed.length > 0;
   }

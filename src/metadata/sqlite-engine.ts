@@ -2,7 +2,9 @@ import { open as openFile, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { makeDurableFolder } from "../files/durable-folder.ts";
-import type { SqlEngine, SqlRow, SqlSession, SqlValue } from "./sql-engine.ts";
+import { StorageError } from "../oci/storage-error.ts";
+import type { SpaceReserve } from "./space-reserve.ts";
+import type { SqlEngine, SqlRow, SqlSession, SqlValue, TransactionOptions } from "./sql-engine.ts";
 import { CHECKPOINT_PAGES, CheckpointSchedule } from "./sqlite-checkpoint-schedule.ts";
 import { openReader, openWriter, type SqliteConnection } from "./sqlite-connection.ts";
 import { sqliteFailure } from "./sqlite-errors.ts";
@@ -21,6 +23,8 @@ export interface SqliteOptions {
   readonly onWarning?: (error: Error) => void;
   /** Pages of 4 KiB in the log that start a checkpoint. */
   readonly checkpointPages?: number | undefined;
+  /** Space for deletes on a full disk. */
+  readonly reserve?: SpaceReserve | undefined;
 }
 
 /**
@@ -34,13 +38,16 @@ export async function openSqliteEngine(path: string, options: SqliteOptions = {}
   try {
     return await open(path, options);
   } catch (error) {
-    throw sqliteFailure("open", path, error);
+    const failure = sqliteFailure("open", path, error);
+    // A full disk must not prevent a start, because the server is needed to make room.
+    if (isFull(failure) && options.reserve?.release()) return await openSqliteEngine(path, options);
+    throw failure;
   }
 }
 
 async function open(
   name: string,
-  { onWarning = process.emitWarning, checkpointPages: pages = CHECKPOINT_PAGES }: SqliteOptions,
+  { onWarning = process.emitWarning, checkpointPages: pages = CHECKPOINT_PAGES, reserve }: SqliteOptions,
 ): Promise<SqlEngine> {
   await makeDurableFolder(dirname(name));
   // SQLite gives its other files the same mode.
@@ -54,7 +61,7 @@ async function open(
     const files = new SqliteFiles(path);
     const log = await WriteAheadLog.open(path);
     const checkpoints = new CheckpointSchedule({ path, writer, log, pages, onWarning });
-    return new SqliteEngine({ path, files, writer, reader, log, checkpoints });
+    return new SqliteEngine({ path, files, writer, reader, log, checkpoints, reserve });
   } catch (error) {
     reader?.close();
     writer.close();
@@ -70,6 +77,7 @@ interface EngineParts {
   readonly reader: SqliteConnection;
   readonly log: WriteAheadLog;
   readonly checkpoints: CheckpointSchedule;
+  readonly reserve: SpaceReserve | undefined;
 }
 
 class SqliteEngine implements SqlEngine {
@@ -80,18 +88,20 @@ class SqliteEngine implements SqlEngine {
   readonly #reader: SqliteConnection;
   readonly #log: WriteAheadLog;
   readonly #checkpoints: CheckpointSchedule;
+  readonly #reserve: SpaceReserve | undefined;
   readonly #writing = new Semaphore({ places: 1 });
   #closing: Promise<void> | undefined;
   #epoch: number | undefined;
   #epochReadAt = 0;
 
-  constructor({ path, files, writer, reader, log, checkpoints }: EngineParts) {
+  constructor({ path, files, writer, reader, log, checkpoints, reserve }: EngineParts) {
     this.#path = path;
     this.#files = files;
     this.#writer = writer;
     this.#reader = reader;
     this.#log = log;
     this.#checkpoints = checkpoints;
+    this.#reserve = reserve;
   }
 
   async query<Row = SqlRow>(sql: string, parameters: readonly SqlValue[] = []): Promise<readonly Row[]> {
@@ -104,10 +114,13 @@ class SqliteEngine implements SqlEngine {
 
   async transaction<T>(
     work: (session: SqlSession) => Promise<T>,
-    { durable }: { readonly durable: boolean },
+    { durable, usesReserve = false }: TransactionOptions,
   ): Promise<T> {
     try {
-      const result = await this.#writing.run(() => this.#commit(work));
+      if (!usesReserve) this.#reserve?.check();
+      const result = await this.#writing.run(() =>
+        usesReserve ? this.#commitWithReserve(work) : this.#commit(work),
+      );
       // Even if nothing changed: `work` may have seen another process's commit that is not synced yet.
       if (durable) await this.#log.synced();
       // Check last, so that nothing lost until now is acknowledged.
@@ -149,6 +162,16 @@ class SqliteEngine implements SqlEngine {
     return this.#closing;
   }
 
+  /** Commits, and makes room first if the disk is full. */
+  async #commitWithReserve<T>(work: (session: SqlSession) => Promise<T>): Promise<T> {
+    try {
+      return await this.#commit(work);
+    } catch (error) {
+      if (!isFull(sqliteFailure("write", this.#path, error)) || !this.#reserve?.release()) throw error;
+      return await this.#commit(work);
+    }
+  }
+
   async #commit<T>(work: (session: SqlSession) => Promise<T>): Promise<T> {
     const writer = this.#writer;
     await writer.begin();
@@ -187,4 +210,8 @@ class SqliteEngine implements SqlEngine {
       return false;
     }
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof StorageError && error.condition === "full";
 }

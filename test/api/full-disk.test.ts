@@ -2,12 +2,14 @@ import { expect, it } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { createLogger } from "../../src/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
+import { MediaType } from "../../src/oci/media-types.ts";
 import { RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 import { describeWith } from "../support/requirements.ts";
 import { canMount, type SmallFileSystem, smallFileSystem } from "../support/small-file-system.ts";
 
 const NAME = "full/disk";
+const EMPTY_INDEX = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] });
 
 interface FullDisk extends AsyncDisposable {
   readonly disk: SmallFileSystem;
@@ -15,9 +17,11 @@ interface FullDisk extends AsyncDisposable {
   readonly client: RegistryClient;
 }
 
-async function registryOnSmallDisk(mebibytes = 8): Promise<FullDisk> {
+/** `reserveBytes`: space for deletes */
+async function registryOnSmallDisk({ mebibytes = 8, reserveBytes = 0 } = {}): Promise<FullDisk> {
   const disk = await smallFileSystem(mebibytes);
-  const server = await startRegistry({ data: disk.path, log: createLogger("silent") });
+  const metadata = { reserveBytes };
+  const server = await startRegistry({ data: disk.path, metadata, log: createLogger("silent") });
   return {
     disk,
     server,
@@ -86,8 +90,38 @@ describeWith("on a file system of a few MiB", canMount(), "only root may mount o
     expect((await client.call("DELETE", `/v2/${NAME}/manifests/kept`)).status).toBe(202);
   });
 
+  it("deletes with the space that is kept for that, which no push can use", async () => {
+    await using full = await registryOnSmallDisk({ mebibytes: 16, reserveBytes: 1 << 20 });
+    const { client, disk, server } = full;
+    const names = Array.from({ length: 20 }, (_, index) => `${NAME}/${index}`);
+    for (const name of names) await client.pushManifest(name, await client.makeImage(name), "latest");
+    const open = await client.start(NAME);
+    const blob = randomBytes(3 << 20);
+    const refuseAll = async () => {
+      await expectFull(await client.call("POST", `/v2/${NAME}/blobs/uploads/`));
+      await expectFull(await client.call("PATCH", open, { body: blob }));
+      await expectFull(await client.call("PUT", `${open}?digest=${digestOf(blob)}`, { body: blob }));
+      await expectFull(await client.putManifest(NAME, "index", EMPTY_INDEX, MediaType.ociIndex));
+    };
+    await fillUp(full);
+    await refuseAll();
+    const remove = async (path: string) => expect((await client.call("DELETE", path)).status).toBe(202);
+    for (const [index, name] of names.entries()) {
+      await remove(`/v2/${name}/manifests/latest`);
+      if (index % 8 === 0) await refuseAll();
+      if (index !== 10) continue;
+      await server.restart();
+      // The restart may have emptied the log, so there may be room for pushes now.
+      disk.fill();
+    }
+    disk.free();
+    await server.restart();
+    await client.pushBlob(NAME, blob);
+    expect((await client.putManifest(NAME, "index", EMPTY_INDEX, MediaType.ociIndex)).status).toBe(201);
+  }, 60_000);
+
   it("answers a push that is larger than what is left, and keeps nothing of it", async () => {
-    await using full = await registryOnSmallDisk(16);
+    await using full = await registryOnSmallDisk({ mebibytes: 16 });
     const { client, disk } = full;
     const large = randomBytes(20 << 20);
     const path = `/v2/${NAME}/blobs/uploads/?digest=${digestOf(large)}`;

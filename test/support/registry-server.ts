@@ -23,6 +23,7 @@ export interface RegistryServerOptions {
   readonly http?: Readonly<Record<string, unknown>>;
   readonly registry?: Readonly<Record<string, unknown>>;
   readonly content?: Readonly<Record<string, unknown>>;
+  readonly metadata?: Readonly<Record<string, unknown>>;
   /** Its data folder, which the caller removes and other servers may share; by default a temporary one. */
   readonly data?: string;
   /** How long requests for one upload wait for each other; by default longer than any test. */
@@ -41,7 +42,8 @@ export async function startRegistry(options: RegistryServerOptions = {}): Promis
   const config = ConfigSchema.parse({
     data: options.data ?? folder.path,
     builder: { enabled: false },
-    ...(options.content === undefined ? {} : { content: options.content }),
+    content: options.content ?? {},
+    metadata: options.metadata ?? { reserveBytes: 64 << 10 },
     registry: options.registry ?? {},
     http: { ...NO_MEMORY_TARGET, ...options.http, port: 0 },
   });

@@ -27,7 +27,7 @@ export interface FaultResult {
 }
 
 const CLIENTS = 3;
-const VARIABLES = { SLIPWAY_BUILDER_ENABLED: "false" };
+const VARIABLES = { SLIPWAY_BUILDER_ENABLED: "false", SLIPWAY_METADATA_RESERVE_BYTES: "65536" };
 
 /** The name of a fault, such as `pwrite64:ENOSPC:40`, which {@link parseFault} reads. */
 export function nameOf({ calls, outcome, at }: Fault): string {

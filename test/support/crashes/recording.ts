@@ -79,7 +79,7 @@ function programOf({ checkpointPages }: RecordingOptions): readonly string[] {
 }
 
 function variablesOf({ variables }: RecordingOptions): Readonly<Record<string, string>> {
-  return { SLIPWAY_BUILDER_ENABLED: "false", ...variables };
+  return { SLIPWAY_BUILDER_ENABLED: "false", SLIPWAY_METADATA_RESERVE_BYTES: "0", ...variables };
 }
 
 /** Ends the server, not strace, which then ends by itself. A server that lost its storage has perhaps ended already. */
