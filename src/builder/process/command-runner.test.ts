@@ -1,6 +1,5 @@
 import { describe, expect, it, setDefaultTimeout } from "bun:test";
-import { readFileSync } from "node:fs";
-import { eventually } from "../../../test/support/eventually.ts";
+import { haveEnded } from "../../../test/support/running-processes.ts";
 import { createLogger } from "../../log.ts";
 import { CommandError, CommandRunner } from "./command-runner.ts";
 
@@ -29,22 +28,6 @@ async function linesUntilStopped(runner: CommandRunner, script: string): Promise
   const running = runner.run(["sh", "-c", script], { ...TIMEOUT, signal: abort.signal, onLine });
   await expect(running).rejects.toThrow("gone");
   return lines;
-}
-
-/** Resolves once none of the processes runs any more. */
-async function haveEnded(pids: readonly number[]): Promise<void> {
-  await eventually(() => !pids.some(isRunning));
-}
-
-/** Whether a process runs. One that has ended can keep its id until its parent reads its exit status. */
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch (cause) {
-    // No such process, unless the system has no /proc.
-    return (cause as NodeJS.ErrnoException).code === "ENOENT" && process.platform !== "linux";
-  }
 }
 
 describe("a command", () => {

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import type { Logger } from "../../log.ts";
+import { OrphanGuard } from "./orphan-guard.ts";
 import { groupStopper } from "./process-group.ts";
 
 /** Options to run a command. */
@@ -54,12 +55,14 @@ const INHERITED = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_pr
 /**
  * Starts commands with a minimal environment, each in a process group of its own.
  *
- * Reads both outputs at the same time, so that a command never blocks on one of them.
+ * Reads both outputs at the same time, so that a command never blocks on one of them. Commands end with this process,
+ * even if it is killed.
  */
 export class CommandRunner {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #log: Logger;
   readonly #graceMs: number;
+  readonly #guard: OrphanGuard;
   #startedCount = 0;
 
   /**
@@ -74,6 +77,7 @@ export class CommandRunner {
     this.#environment = minimalEnvironment(options.environment);
     this.#log = options.log;
     this.#graceMs = options.graceMs ?? GRACE_MS;
+    this.#guard = new OrphanGuard((program) => this.find(program));
   }
 
   /** Number of commands started by this object. */
@@ -93,7 +97,7 @@ export class CommandRunner {
    * @throws the reason of `options.signal`
    */
   async run(command: readonly string[], options: CommandOptions): Promise<CommandResult> {
-    const { child, ended, stop } = this.#start(command, options);
+    const { child, ended, stop } = await this.#start(command, options);
     const [stdout, stderr, exitCode] = await Promise.all([
       options.onLine === undefined ? readAll(child.stdout, stop) : readLines(child.stdout, options.onLine),
       readTail(child.stderr),
@@ -110,7 +114,7 @@ export class CommandRunner {
    * @throws {CommandError} as {@link run}, and if the command fails
    */
   async *stream(command: readonly string[], options: CommandOptions): AsyncGenerator<Uint8Array> {
-    const { child, ended, stop } = this.#start(command, options);
+    const { child, ended, stop } = await this.#start(command, options);
     const complaint = readTail(child.stderr);
     // Awaited below, unless the consumer stops early.
     ended.catch(() => {});
@@ -127,10 +131,14 @@ export class CommandRunner {
     }
   }
 
-  #start(command: readonly string[], options: CommandOptions): Running {
+  async #start(command: readonly string[], options: CommandOptions): Promise<Running> {
+    await this.#guard.ready();
     options.signal?.throwIfAborted();
-    const [program, ...parameters] = command;
-    if (program === undefined) throw new CommandError("no command given");
+    const [name] = command;
+    if (name === undefined) throw new CommandError("no command given");
+    if (this.find(name) === undefined)
+      throw new CommandError(`${name} cannot be started: there is no such program`);
+    const [program = name, ...parameters] = this.#guard.prepare(command);
     this.#startedCount += 1;
     this.#log.debug({ command }, "command started");
     const child = spawn(program, parameters, {
@@ -139,8 +147,9 @@ export class CommandRunner {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
+    this.#guard.watch(child);
     const stop = groupStopper(child, this.#graceMs);
-    return { child, ended: waitForEnd(child, program, options, stop), stop };
+    return { child, ended: waitForEnd(child, name, options, stop), stop };
   }
 }
 
