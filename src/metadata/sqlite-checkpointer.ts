@@ -16,13 +16,13 @@ export class CheckpointError extends Error {
 /** Runs checkpoints of one SQLite file in a separate thread. The first checkpoint starts it. */
 export class SqliteCheckpointer {
   readonly #request: CheckpointRequest;
-  readonly #thread = new WorkerClient<CheckpointRequest, CheckpointAnswer>({
-    start: () => new Worker(new URL("./sqlite-checkpoint-worker.ts", import.meta.url)),
-  });
+  readonly #thread: WorkerClient<CheckpointRequest, CheckpointAnswer>;
   #running: Promise<void> | undefined;
 
-  constructor(request: CheckpointRequest) {
+  /** `start` replaces the thread, so that tests can make it fail. */
+  constructor(request: CheckpointRequest, start = startCheckpointThread) {
     this.#request = request;
+    this.#thread = new WorkerClient({ start });
   }
 
   /**
@@ -54,4 +54,9 @@ export class SqliteCheckpointer {
     }));
     if (failure !== undefined) throw new CheckpointError(failure.code, failure.message);
   }
+}
+
+/** Starts the thread that runs checkpoints. */
+export function startCheckpointThread(): Worker {
+  return new Worker(new URL("./sqlite-checkpoint-worker.ts", import.meta.url));
 }

@@ -6,8 +6,8 @@ import pino from "pino";
 import { blobKey } from "../../src/content/blob-paths.ts";
 import { createLogger } from "../../src/log.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
-import { MediaType } from "../../src/oci/media-types.ts";
-import { errorCodes, RegistryClient, type TestDescriptor } from "../support/registry-client.ts";
+import { ABSENCE_CHECKS } from "../support/absent-blob.ts";
+import { RegistryClient, type TestDescriptor } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 
 let server: RegistryServer;
@@ -33,41 +33,6 @@ const DAMAGES: Readonly<Record<string, (file: string) => Promise<unknown>>> = {
   },
 };
 
-/** The requests that must not find the blob, each with a check of its answer. */
-const REQUESTS: Readonly<Record<string, (repository: string, blob: TestDescriptor) => Promise<void>>> = {
-  HEAD: async (repository, { digest }) =>
-    expect((await client.call("HEAD", `/v2/${repository}/blobs/${digest}`)).status).toBe(404),
-  GET: (repository, { digest }) => expectUnknown(repository, digest, {}),
-  "GET of a range": (repository, { digest }) => expectUnknown(repository, digest, { range: "bytes=0-9" }),
-  "GET of several ranges": (repository, { digest }) =>
-    expectUnknown(repository, digest, { range: "bytes=0-1,3-4" }),
-  "GET of a range beyond the end": (repository, { digest }) =>
-    expectUnknown(repository, digest, { range: "bytes=999999999-" }),
-  "GET of what the client has": (repository, { digest }) =>
-    expectUnknown(repository, digest, { "if-none-match": `"${digest}"` }),
-  mount: async (repository, { digest }) => {
-    for (const query of [`?mount=${digest}&from=${repository}`, `?mount=${digest}`]) {
-      const mounted = await client.call("POST", `/v2/other/mount/blobs/uploads/${query}`);
-      expect(mounted.status).toBe(202);
-    }
-  },
-  "push of a manifest": async (repository, layer) => {
-    const config = await client.pushBlob(repository, "{}", MediaType.ociConfig);
-    const image = { schemaVersion: 2, mediaType: MediaType.ociManifest, config, layers: [layer] };
-    const pushed = await client.putManifest(repository, "latest", JSON.stringify(image));
-    expect([pushed.status, await errorCodes(pushed)]).toEqual([400, ["MANIFEST_BLOB_UNKNOWN"]]);
-  },
-};
-
-async function expectUnknown(
-  repository: string,
-  digest: Digest,
-  headers: Readonly<Record<string, string>>,
-): Promise<void> {
-  const response = await client.call("GET", `/v2/${repository}/blobs/${digest}`, { headers });
-  expect([response.status, await errorCodes(response)]).toEqual([404, ["BLOB_UNKNOWN"]]);
-}
-
 const fileOf = (digest: Digest) => join(server.data, "content", blobKey(digest));
 
 /** Pushes a blob and reads it, so that every cache has it. */
@@ -91,7 +56,7 @@ async function expectServed(repository: string, digest: Digest, content: Buffer)
 }
 
 describe.each(Object.keys(DAMAGES))("a blob whose file was %s", (damage) => {
-  it.each(Object.keys(REQUESTS))(
+  it.each(Object.keys(ABSENCE_CHECKS))(
     "is absent from the first %s on, until it is pushed again",
     async (first) => {
       for (const size of SIZES) {
@@ -99,7 +64,8 @@ describe.each(Object.keys(DAMAGES))("a blob whose file was %s", (damage) => {
         const content = randomBytes(size);
         const blob = await pushWarm(repository, content);
         await DAMAGES[damage]?.(fileOf(blob.digest));
-        for (const name of [first, "HEAD", "GET", "mount"]) await REQUESTS[name]?.(repository, blob);
+        for (const name of [first, "HEAD", "GET", "mount"])
+          await ABSENCE_CHECKS[name]?.(client, repository, blob);
         await client.pushBlob(repository, content);
         await expectServed(repository, blob.digest, content);
       }
