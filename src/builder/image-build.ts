@@ -1,13 +1,13 @@
 import type { CachedLayer } from "../metadata/ports/build-ledger.ts";
 import type { ImageLayer } from "./image-assembly.ts";
 import { type LayerBuilder, type LayerOrder, layerKey } from "./layer-builder.ts";
-import type { Part, Resolution, StepContext } from "./package-source.ts";
-import type { LayerPlan } from "./plan/layer-plan.ts";
+import type { DerivedLayer, Part, Resolution, StepContext } from "./package-source.ts";
+import type { LayerPlan, PartGroups } from "./plan/layer-plan.ts";
 
 /** How the parts of an image become layers. */
 export interface LayerRules {
   readonly plan: LayerPlan;
-  /** Maximum layers of an image, 2 to 120. */
+  /** Maximum layers of an image, 4 to 120. */
   readonly budget: number;
 }
 
@@ -16,13 +16,15 @@ interface PlannedLayer {
   readonly key: string;
 }
 
-/** The layers of an image, lowest first, and the facts behind its last layer and settings. */
+/** The layers of an image, lowest first, and the facts behind its settings. */
 export interface BuiltLayers {
   readonly layers: readonly ImageLayer[];
-  /** Facts of the layers below the last one, in order. */
+  /** Facts of the layers of the image's parts, in order. */
   readonly facts: readonly string[];
 }
 
+/** The share of the budget for base parts, if the plan mixes them with others. */
+const BASE_SHARE = 1 / 4;
 const NAMES_SHOWN = 6;
 
 /**
@@ -34,37 +36,67 @@ export async function buildLayers(
   formatVersion: string,
   resolution: Resolution,
   builder: LayerBuilder,
-  { plan, budget }: LayerRules,
+  rules: LayerRules,
   context: StepContext,
 ): Promise<BuiltLayers> {
-  const { parts, lastLayer } = resolution;
-  // One layer of the budget is for the last one.
-  const planned = plan.plan(parts, budget - 1).map((group) => ({
+  const { parts, derivedLayers } = resolution;
+  const groups = groupParts(parts, derivedLayers, rules);
+  const planned = groups.map((group) => ({
     parts: group,
     key: layerKey(
       formatVersion,
       group.map((part) => part.contentKey),
     ),
   }));
-  const lastKey = layerKey(formatVersion, ["top", ...lastLayer.inputs]);
-  const cached = await builder.findCached([lastKey, ...planned.map(({ key }) => key)]);
-  const layerCount = planned.length + 1;
+  const derived = derivedLayers.map((layer) => ({ layer, key: layerKey(formatVersion, layer.inputs) }));
+  const cached = await builder.findCached([...derived, ...planned].map(({ key }) => key));
+  const layerCount = planned.length + derived.length;
   context.progress({ kind: "plan-done", layerCount, cachedLayerCount: cached.size });
   const partLayers = await getPartLayers(resolution, builder, planned, cached, context);
-  const facts = partLayers.map((layer) => layer.facts);
-  const make = (shared: AbortSignal) => lastLayer.make(facts, shared);
-  const last =
-    cached.get(lastKey) ?? (await buildOne(builder, { key: lastKey, make }, planned.length, [], context));
-  return {
-    facts,
-    layers: [
-      ...partLayers.map((layer, index) => ({
-        layer,
-        createdBy: description(planned[index]?.parts ?? []),
-      })),
-      { layer: last, createdBy: `slipway: ${lastLayer.description}` },
-    ],
-  };
+  const described = partLayers.map((layer, index) => ({
+    layer,
+    createdBy: description(planned[index]?.parts ?? []),
+  }));
+  const baseCount = groups.findLastIndex((group) => group.every(({ base }) => base)) + 1;
+  const layers = [...described.slice(0, baseCount)];
+  const rest = described.slice(baseCount);
+  for (const [index, { layer, key }] of derived.entries()) {
+    if (layer.above === "all") layers.push(...rest.splice(0));
+    const below = layers.map((one) => builder.below(one.layer));
+    const make = (shared: AbortSignal) => layer.make(below, { ...context, signal: shared });
+    const built =
+      cached.get(key) ?? (await buildOne(builder, { key, make }, planned.length + index, [], context));
+    layers.push({ layer: built, createdBy: `slipway: ${layer.description}` });
+  }
+  return { facts: partLayers.map((layer) => layer.facts), layers };
+}
+
+/** Groups the parts. If a layer lies on the base parts alone, their groups come first and hold no other parts. */
+function groupParts(
+  parts: readonly Part[],
+  derivedLayers: readonly DerivedLayer[],
+  { plan, budget }: LayerRules,
+): PartGroups<Part> {
+  const groupBudget = budget - derivedLayers.length;
+  const groups = plan.plan(parts, groupBudget);
+  if (!derivedLayers.some(({ above }) => above === "base") || isSeparate(groups)) return groups;
+  const base = plan.plan(
+    parts.filter((part) => part.base),
+    Math.max(1, Math.floor(groupBudget * BASE_SHARE)),
+  );
+  const others = parts.filter((part) => !part.base);
+  return [...base, ...plan.plan(others, groupBudget - base.length)];
+}
+
+/** Whether the groups of base parts come first, and no group has base parts and others. */
+function isSeparate(groups: PartGroups<Part>): boolean {
+  let base = true;
+  return groups.every((group) => {
+    const isBase = group.every((part) => part.base);
+    const isInOrder = base || !isBase;
+    base = isBase;
+    return isInOrder && (isBase || !group.some((part) => part.base));
+  });
 }
 
 async function buildOne(

@@ -1,4 +1,4 @@
-import type { ByteSource } from "../bytes/byte-source.ts";
+import { type ByteSource, bodyChunks } from "../bytes/byte-source.ts";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { SingleFlight } from "../concurrency/single-flight.ts";
 import type { BuildLedger, CachedLayer } from "../metadata/ports/build-ledger.ts";
@@ -7,8 +7,8 @@ import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
-import { COMPRESSOR_IDENTITY, compressArchive } from "./layer-compression.ts";
-import type { LayerContent } from "./package-source.ts";
+import { COMPRESSOR_IDENTITY, compressArchive, decompressArchive } from "./layer-compression.ts";
+import type { LayerBelow, LayerContent } from "./package-source.ts";
 
 /** A layer to take from the cache or to make. */
 export interface LayerOrder {
@@ -58,6 +58,15 @@ export class LayerBuilder {
         return this.#make(order, shared);
       }, shared),
     );
+  }
+
+  /** A cached layer, for the layers above it. */
+  below({ diffId, descriptor, facts }: CachedLayer): LayerBelow {
+    return {
+      diffId,
+      facts,
+      open: () => decompressArchive(this.#registry.open(descriptor).then(bodyChunks), diffId),
+    };
   }
 
   async #make(order: LayerOrder, signal: AbortSignal): Promise<CachedLayer> {

@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { digestOf } from "../oci/digest.ts";
 import { GzipThreads } from "./gzip-threads.ts";
-import { compressArchive } from "./layer-compression.ts";
+import { compressArchive, decompressArchive } from "./layer-compression.ts";
 
 async function* chunksOf(bytes: Uint8Array, size: number): ByteSource {
   for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
@@ -35,9 +35,26 @@ describe("layer compression", () => {
         expect(one.bytes.equals(other.bytes)).toBe(true);
         expect(one.diffId).toBe(digestOf(bytes));
         expect(gunzipSync(one.bytes).equals(bytes)).toBe(true);
+        const again = decompressArchive(Promise.resolve(chunksOf(one.bytes, size)), one.diffId);
+        expect(Buffer.concat(await Array.fromAsync(again)).equals(bytes)).toBe(true);
       }),
       { numRuns: 20 },
     );
+  });
+
+  it("is not undone if the bytes are damaged, cut short, or those of another layer", async () => {
+    const { bytes, diffId } = await compressed(chunksOf(Buffer.alloc(3 << 20, "some text, "), 1 << 20));
+    const flipped = Buffer.from(bytes);
+    flipped[flipped.byteLength >> 1] = (flipped[flipped.byteLength >> 1] ?? 0) ^ 1;
+    for (const [source, digest] of [
+      [flipped, diffId],
+      [bytes.subarray(0, -9), diffId],
+      [new Uint8Array(0), diffId],
+      [bytes, digestOf("another")],
+    ] as const) {
+      const read = Array.fromAsync(decompressArchive(Promise.resolve(chunksOf(source, 50_000)), digest));
+      await expect(read).rejects.toThrow();
+    }
   });
 
   it("is read by gzip itself, from nothing to several blocks", async () => {

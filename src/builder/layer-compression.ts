@@ -1,3 +1,5 @@
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import { GZIP } from "./gzip-settings.ts";
@@ -44,6 +46,31 @@ export function compressArchive(archive: ByteSource, gzip: Pick<GzipThreads, "co
       return diffId;
     },
   };
+}
+
+/**
+ * The archive that {@link compressArchive} compressed. Fails at its end unless it has the digest `diffId`.
+ *
+ * Decompresses outside the main thread.
+ */
+export async function* decompressArchive(
+  compressed: Promise<ByteSource>,
+  diffId: Digest,
+): AsyncGenerator<Uint8Array> {
+  const hash = new Bun.CryptoHasher("sha256");
+  const gunzip = createGunzip();
+  const fed = pipeline(await compressed, gunzip);
+  fed.catch(() => {});
+  try {
+    for await (const chunk of gunzip) {
+      hash.update(chunk as Uint8Array);
+      yield chunk as Uint8Array;
+    }
+    await fed;
+  } finally {
+    gunzip.destroy();
+  }
+  if (`sha256:${hash.digest("hex")}` !== diffId) throw new Error(`the layer ${diffId} is damaged`);
 }
 
 /** The same promise, whose rejection is never unhandled: if the archive breaks, nothing awaits it any more. */

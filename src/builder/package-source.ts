@@ -1,5 +1,6 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Platform } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Tag } from "../oci/reference.ts";
 import type { ProgressListener } from "./build-progress.ts";
 import type { PackageCatalog } from "./package-catalog.ts";
@@ -72,7 +73,7 @@ export interface StepContext {
 export interface LayerContent {
   /** The uncompressed archive; can be iterated once. */
   readonly archive: ByteSource;
-  /** What the last layer and the settings need to know about this layer; complete after the archive has ended. */
+  /** What derived layers and the settings need to know about this layer; complete after the archive has ended. */
   facts(): string;
 }
 
@@ -98,14 +99,26 @@ export interface ImageSettings {
   readonly command?: readonly string[] | undefined;
 }
 
-/** The last layer of an image, with what belongs to no single part. */
-export interface LastLayer {
-  /** Everything that its bytes depend on besides the source's format. */
+/** A stored layer, as layers above it see it. */
+export interface LayerBelow {
+  /** Digest of its uncompressed archive. */
+  readonly diffId: Digest;
+  /** See {@link LayerContent.facts}. */
+  readonly facts: string;
+  /** Its uncompressed archive. Fails unless that has the digest. */
+  open(): ByteSource;
+}
+
+/** A layer with what belongs to no single part. It is made from the layers below it. */
+export interface DerivedLayer {
+  /** Whether it lies on the layers of the base parts, or on all layers. */
+  readonly above: "base" | "all";
+  /** Everything that its bytes depend on besides the source's format. Differs between the derived layers of an image. */
   readonly inputs: readonly string[];
   /** A description of its content, for people. */
   readonly description: string;
-  /** Makes it from the facts of the layers below it, in order. */
-  make(facts: readonly string[], signal: AbortSignal): LayerContent;
+  /** Makes it from the layers below it, lowest first. */
+  make(below: readonly LayerBelow[], context: StepContext): LayerContent;
 }
 
 /**
@@ -124,7 +137,8 @@ export interface Resolution extends AsyncDisposable {
   readonly lockInputs: Readonly<Record<string, unknown>>;
   /** What is in the image, in one line. */
   readonly description: string;
-  readonly lastLayer: LastLayer;
+  /** Those above the base parts come first. The last one lies on all layers. */
+  readonly derivedLayers: readonly DerivedLayer[];
   /** How popular the source's packages are, if it is configured to provide that. */
   readonly popularity?: Popularity | undefined;
 
@@ -136,7 +150,7 @@ export interface Resolution extends AsyncDisposable {
    */
   hold(parts: readonly Part[], context: StepContext): Promise<HeldParts>;
 
-  /** The image's settings, from the facts of the layers below the last one, in order. */
+  /** The image's settings, from the facts of the layers of its parts, in order. */
   settings(facts: readonly string[]): ImageSettings;
 }
 

@@ -1,5 +1,6 @@
 import { expect, it, setDefaultTimeout } from "bun:test";
 import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { installed, mustRun } from "../../test/support/command.ts";
 import type { TestPackage } from "../../test/support/debian-repository.ts";
@@ -65,6 +66,9 @@ describeWith("images built with apt", HAS_APT, "no apt", () => {
       expect(await dpkg("--list")).toMatch(/^ii +curl /m);
       expect(await dpkg("--audit")).toBe("");
       expect(await dpkg("--verify")).toBe("");
+      // Whoever removes or configures the package later needs its scripts.
+      const { mode } = await stat(join(root, "var/lib/dpkg/info/viewer.postinst"));
+      expect(mode & 0o777).toBe(0o755);
       const pager = await mustRun(["update-alternatives", "--root", root, "--query", "pager"]);
       expect(pager).toContain("Value: /usr/bin/viewer\n");
       const libraries = async () =>

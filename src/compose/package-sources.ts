@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { AptSource } from "../builder/apt/apt-source.ts";
+import { factsFinisher } from "../builder/debian/facts-finisher.ts";
 import {
   type NixOriginOptions,
   type NixSetOptions,
@@ -48,7 +49,7 @@ function createAptSources(
     refreshListsSeconds: apt.listMaxAgeSeconds,
     sourcesFile: apt.sourcesFile && resolve(apt.sourcesFile),
   };
-  return [new AptSource(options, runner, log)];
+  return [new AptSource(options, { runner, finisher: factsFinisher, log })];
 }
 
 /** The Nix package sets that the configuration names. */

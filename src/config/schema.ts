@@ -178,7 +178,7 @@ const Apt = z.strictObject({
 
 const Builder = z.strictObject({
   enabled: z.boolean().default(true).describe("Builds images on demand"),
-  maxLayers: z.int().min(2).max(120).default(94).describe("Maximum layers in an image"),
+  maxLayers: z.int().min(4).max(120).default(94).describe("Maximum layers in an image"),
   plan: z
     .enum(["size", "nixery"])
     .default("size")

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "bun:test";
 import {
   type HeldParts,
+  type LayerBelow,
   type LayerContent,
   type PackageRequest,
   type PackageSource,
@@ -44,31 +45,44 @@ function resolve(source: PackageSource, ...names: readonly string[]): Promise<Re
   return source.resolve(read(source, ...names), stepContext());
 }
 
-async function digestOfLayer({ archive }: LayerContent): Promise<Digest> {
-  return digestOf(Buffer.concat(await Array.fromAsync(archive)));
+async function digestOfLayer(layer: LayerContent): Promise<Digest> {
+  return (await storedLayer(layer)).diffId;
+}
+
+/** A layer as those above it see it. */
+async function storedLayer({ archive, facts }: LayerContent): Promise<LayerBelow> {
+  const bytes = Buffer.concat(await Array.fromAsync(archive));
+  async function* open() {
+    yield bytes;
+  }
+  return { diffId: digestOf(bytes), facts: facts(), open };
 }
 
 /** Digests of layers, one for each part, and the facts, last layer and settings. */
 async function layersOf(resolution: Resolution, held: HeldParts, signal = new AbortController().signal) {
-  const digests: Digest[] = [];
-  const facts: string[] = [];
-  for (const part of resolution.parts) {
-    const layer = held.layer([part], signal);
-    digests.push(await digestOfLayer(layer));
-    facts.push(layer.facts());
+  const stored: { readonly layer: LayerBelow; readonly base: boolean }[] = [];
+  for (const part of resolution.parts)
+    stored.push({ layer: await storedLayer(held.layer([part], signal)), base: part.base });
+  const facts = stored.map(({ layer }) => layer.facts);
+  const digests = stored.map(({ layer }) => layer.diffId);
+  const derived: Digest[] = [];
+  for (const { above, make } of resolution.derivedLayers) {
+    const below = stored.filter(({ base }) => base || above === "all").map(({ layer }) => layer);
+    const layer = await storedLayer(make(below, stepContext(signal)));
+    derived.push(layer.diffId);
+    stored.push({ layer, base: true });
   }
-  return {
-    digests,
-    facts,
-    last: await digestOfLayer(resolution.lastLayer.make(facts, signal)),
-    settings: resolution.settings(facts),
-  };
+  return { digests, facts, derived, settings: resolution.settings(facts) };
 }
 
 async function imageOf(source: PackageSource, ...names: readonly string[]) {
   await using resolution = await resolve(source, ...names);
   await using held = await resolution.hold(resolution.parts, stepContext());
   return await layersOf(resolution, held);
+}
+
+function inputsOf({ derivedLayers }: Resolution) {
+  return derivedLayers.map(({ inputs }) => inputs);
 }
 
 function holding(parts: readonly Part[], name: string): readonly Part[] {
@@ -158,12 +172,13 @@ const PACKAGE_SOURCE_CASES: readonly SourceCase[] = [
         expect(other.packages).toEqual(one.packages);
         expect(other.parts).toEqual(one.parts);
         expect(JSON.stringify(other.lockInputs)).toBe(JSON.stringify(one.lockInputs));
-        expect(other.lastLayer.inputs).toEqual(one.lastLayer.inputs);
+        expect(inputsOf(other)).toEqual(inputsOf(one));
         expect(other.description).toBe(one.description);
       }
       await using less = await resolve(source, needing);
       expect(JSON.stringify(less.lockInputs)).not.toBe(JSON.stringify(one.lockInputs));
-      expect(less.lastLayer.inputs).not.toEqual(one.lastLayer.inputs);
+      expect(inputsOf(less).at(-1)).not.toEqual(inputsOf(one).at(-1));
+      expect(one.derivedLayers.at(-1)?.above).toBe("all");
     },
   },
   {

@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { AptSource } from "../../src/builder/apt/apt-source.ts";
+import { factsFinisher } from "../../src/builder/debian/facts-finisher.ts";
+import type { ImageFinisher } from "../../src/builder/debian/image-finisher.ts";
 import { GzipThreads } from "../../src/builder/gzip-threads.ts";
 import {
   OnDemandBuilder,
@@ -35,6 +37,7 @@ export interface BuildRegistryOptions extends Partial<OnDemandOptions> {
   readonly data: string;
   /** Folder of apt's lists; shared between registries to fetch them once. */
   readonly aptState: string;
+  readonly finisher?: ImageFinisher;
   readonly essential?: boolean;
   /** Packages in every image besides the essential ones; none by default. */
   readonly include?: readonly string[];
@@ -78,8 +81,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
       refreshListsSeconds: 86_400,
       ...(options.sourcesFile === undefined ? {} : { sourcesFile: options.sourcesFile }),
     },
-    runner,
-    log,
+    { runner, finisher: options.finisher ?? factsFinisher, log },
   );
   const gzip = new GzipThreads(2);
   const parts: OnDemandParts = {

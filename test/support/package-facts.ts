@@ -14,6 +14,9 @@ export function packageFacts(name: string, more: Partial<PackageFacts> = {}): Pa
     folders: [],
     mergedFolders: [],
     newestModification: 0,
+    hasPreinst: false,
+    triggers: "",
+    parentFolders: [],
     ...more,
   };
 }

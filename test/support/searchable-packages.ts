@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { AptSource } from "../../src/builder/apt/apt-source.ts";
+import { factsFinisher } from "../../src/builder/debian/facts-finisher.ts";
 import type { CatalogSnapshot, PackageCatalog } from "../../src/builder/package-catalog.ts";
 import { PackageIndex } from "../../src/builder/package-index.ts";
 import type { PackageSource } from "../../src/builder/package-source.ts";
@@ -64,7 +65,11 @@ async function addSource(folder: string, name: string): Promise<SearchableSource
     refreshListsSeconds: 0,
     sourcesFile: repository.sourcesFile,
   };
-  const apt = new AptSource(options, new CommandRunner({ environment: process.env, log }), log);
+  const apt = new AptSource(options, {
+    runner: new CommandRunner({ environment: process.env, log }),
+    finisher: factsFinisher,
+    log,
+  });
   let reads = 0;
   const searchable = {
     source: named(name, apt, (snapshot) => ({

@@ -6,6 +6,7 @@ import { describeWith } from "../../../test/support/requirements.ts";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { createLogger } from "../../log.ts";
 import type { IndexedPackage } from "../../metadata/ports/package-index-ledger.ts";
+import { factsFinisher } from "../debian/facts-finisher.ts";
 import type { CatalogSnapshot, PackageCatalog } from "../package-catalog.ts";
 import { CommandRunner } from "../process/command-runner.ts";
 import { AptSource } from "./apt-source.ts";
@@ -26,7 +27,11 @@ function openCatalog(folder: string, { sourcesFile }: DebianRepository, state: s
     refreshListsSeconds: 0,
     sourcesFile,
   };
-  return new AptSource(options, new CommandRunner({ environment: process.env, log }), log).catalog(AMD64);
+  return new AptSource(options, {
+    runner: new CommandRunner({ environment: process.env, log }),
+    finisher: factsFinisher,
+    log,
+  }).catalog(AMD64);
 }
 
 /** The packages that a catalog knows after a refresh. */

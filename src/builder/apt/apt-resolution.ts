@@ -1,9 +1,10 @@
+import type { ImageFinisher } from "../debian/image-finisher.ts";
 import { createPackageLayer } from "../debian/package-layer.ts";
-import { createTopLayer, imageSettings } from "../debian/top-layer.ts";
+import { imageSettings } from "../debian/top-layer.ts";
 import type {
+  DerivedLayer,
   HeldParts,
   ImageSettings,
-  LastLayer,
   LayerContent,
   PackageRequest,
   Part,
@@ -21,13 +22,20 @@ export type FetchPackages = (
   context: StepContext,
 ) => Promise<FetchedPackages>;
 
+/** The parts that an {@link AptResolution} works with. */
+export interface AptResolutionParts {
+  readonly fetch: FetchPackages;
+  readonly runner: CommandRunner;
+  readonly finisher: ImageFinisher;
+}
+
 /** The Debian packages of an image. */
 export class AptResolution implements Resolution {
   readonly packages: readonly string[];
   readonly parts: readonly Part[];
   readonly lockInputs: Readonly<Record<string, unknown>>;
   readonly description: string;
-  readonly lastLayer: LastLayer;
+  readonly derivedLayers: readonly DerivedLayer[];
   readonly #packages: ReadonlyMap<string, DebianPackage>;
   readonly #fetch: FetchPackages;
   readonly #runner: CommandRunner;
@@ -36,18 +44,14 @@ export class AptResolution implements Resolution {
   constructor(
     { packages, platform }: PackageRequest,
     closure: readonly DebianPackage[],
-    fetch: FetchPackages,
-    runner: CommandRunner,
+    { fetch, runner, finisher }: AptResolutionParts,
   ) {
     this.packages = packages;
     this.parts = closure.map(partOf);
-    this.lockInputs = { closure: closure.map(lockEntryOf) };
+    const { mode, formatVersion } = finisher;
+    this.lockInputs = { finisher: { mode, formatVersion }, closure: closure.map(lockEntryOf) };
     this.description = `Debian packages: ${packages.join(" ")}`;
-    this.lastLayer = {
-      inputs: [platform.architecture, ...closure.map(({ sha256 }) => sha256).toSorted()],
-      description: "accounts, links, loader cache, package status",
-      make: (facts) => createTopLayer(platform, facts),
-    };
+    this.derivedLayers = finisher.layers(platform, closure);
     this.#packages = new Map(closure.map((one) => [one.name, one]));
     this.#fetch = fetch;
     this.#runner = runner;

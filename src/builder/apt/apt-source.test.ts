@@ -16,6 +16,7 @@ import { describeWith } from "../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { createLogger } from "../../log.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
+import { factsFinisher } from "../debian/facts-finisher.ts";
 import { CommandRunner } from "../process/command-runner.ts";
 import { AptSource } from "./apt-source.ts";
 
@@ -56,7 +57,7 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
       refreshListsSeconds: 86_400,
       sourcesFile,
     };
-    return new AptSource(options, runner, log);
+    return new AptSource(options, { runner, finisher: factsFinisher, log });
   };
   /** The names of a closure, or the fault and the packages that it names. */
   const resolve = async (...packages: readonly string[]): Promise<readonly string[]> => {
@@ -172,8 +173,7 @@ describeWith("a small repository with files", HAS_APT, "no apt", () => {
           refreshListsSeconds: 86_400,
           sourcesFile,
         },
-        new CommandRunner({ environment: process.env, log }),
-        log,
+        { runner: new CommandRunner({ environment: process.env, log }), finisher: factsFinisher, log },
       );
     subject = {
       source: open("apt"),

@@ -3,6 +3,7 @@ import type { Logger } from "../../log.ts";
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Tag } from "../../oci/reference.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
+import type { ImageFinisher } from "../debian/image-finisher.ts";
 import type { PackageCatalog } from "../package-catalog.ts";
 import type {
   PackageRequest,
@@ -42,6 +43,13 @@ export interface AptSourceOptions {
   readonly extraConfiguration?: string;
 }
 
+/** The parts that an {@link AptSource} works with. */
+export interface AptSourceParts {
+  readonly runner: CommandRunner;
+  readonly finisher: ImageFinisher;
+  readonly log: Logger;
+}
+
 /** apt's state for one architecture. */
 interface Archive {
   readonly workspace: AptWorkspace;
@@ -56,17 +64,19 @@ const VERSION_TIMEOUT_MS = 10_000;
 /** Debian packages from the host's apt, which resolves, verifies signatures and downloads. */
 export class AptSource implements PackageSource {
   readonly name = "apt";
-  readonly formatVersion = "apt-1";
+  readonly formatVersion = "apt-2";
   readonly example = "apt/curl/git";
   readonly #options: AptSourceOptions;
   readonly #runner: CommandRunner;
+  readonly #finisher: ImageFinisher;
   readonly #log: Logger;
   readonly #pool: PackagePool;
   readonly #archives = new Map<string, Archive>();
   readonly #bases = new Map<string, { readonly revision: number; readonly names: ReadonlySet<string> }>();
 
-  constructor(options: AptSourceOptions, runner: CommandRunner, log: Logger) {
+  constructor(options: AptSourceOptions, { runner, finisher, log }: AptSourceParts) {
     this.#options = options;
+    this.#finisher = finisher;
     this.#runner = runner;
     this.#log = log;
     this.#pool = new PackagePool(join(options.stateFolder, "pool"));
@@ -123,7 +133,7 @@ export class AptSource implements PackageSource {
     context.progress({ kind: "resolve-done", packageCount: closure.length, sizeBytes });
     const fetch = (packages: readonly DebianPackage[], step: StepContext) =>
       this.#fetch(workspace, packages, step);
-    return new AptResolution(request, closure, fetch, this.#runner);
+    return new AptResolution(request, closure, { fetch, runner: this.#runner, finisher: this.#finisher });
   }
 
   catalog(platform: Platform): PackageCatalog {

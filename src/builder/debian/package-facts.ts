@@ -39,6 +39,12 @@ const PackageFactsSchema = z.object({
   mergedFolders: z.array(z.string()),
   /** Newest modification of its files, in milliseconds since the epoch. */
   newestModification: z.number(),
+  /** Whether it has a script to run before it is unpacked. */
+  hasPreinst: z.boolean(),
+  /** The triggers that it declares (deb-triggers(5)); empty if none. */
+  triggers: z.string(),
+  /** The folders that hold its files and folders, by their path in the image. */
+  parentFolders: z.array(z.string()),
 });
 
 /** The facts of a package that the image's last layer needs, so that its files are not read again. */

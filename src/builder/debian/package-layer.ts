@@ -7,16 +7,15 @@ import type { CommandRunner } from "../process/command-runner.ts";
 import { drained } from "../process/drained.ts";
 import { parseStanzas } from "./control-stanza.ts";
 import { formatFacts, type PackageFacts } from "./package-facts.ts";
-import { type ControlFiles, PackageObserver } from "./package-observer.ts";
+import { type ControlFile, type ControlFiles, PackageObserver } from "./package-observer.ts";
 import { cleanTreePath, mergedLinkTarget, mergedPath } from "./tree-path.ts";
 
 type Entry = ExtractEvents["entry"][1];
 
 const UNPACK_TIMEOUT_MS = 30 * 60_000;
 const MAX_CONTROL_FILE_BYTES = 16 << 20;
-/** Control files that dpkg keeps in its records of a package. */
-const KEPT_CONTROL_FILES = ["conffiles", "md5sums"];
-
+/** Names of control files; others could lead out of dpkg's folder. */
+const CONTROL_FILE = /^[a-z0-9][a-z0-9+.-]*$/;
 /**
  * The layer with the content of .deb files, in order, and dpkg's records of them.
  *
@@ -138,28 +137,30 @@ async function addRecords(
 ): Promise<void> {
   const prefix = `var/lib/dpkg/info/${recordName(control)}`;
   const list = Buffer.from(`${packagedPaths.join("\n")}\n`);
-  const kept = KEPT_CONTROL_FILES.map((name) => [name, control.get(name)] as const);
-  for (const [name, bytes] of [...kept, ["list", list] as const].toSorted()) {
-    if (bytes !== undefined) await layer.addFile(`${prefix}.${name}`, bytes, modifiedAt);
-  }
+  // dpkg keeps all of them but the stanza, which is in its status.
+  const kept = [...control].filter(([name]) => CONTROL_FILE.test(name) && name !== "control");
+  const files = [...kept, ["list", { bytes: list, mode: 0o644 }] as const];
+  for (const [name, { bytes, mode }] of files.toSorted(([left], [right]) => (left < right ? -1 : 1)))
+    await layer.addFile(`${prefix}.${name}`, bytes, modifiedAt, mode);
 }
 
 /** The name of a package's records in dpkg: with the architecture if several can be installed side by side. */
 function recordName(control: ControlFiles): string {
-  const [stanza] = parseStanzas(Buffer.from(control.get("control") ?? []).toString("utf8"));
+  const [stanza] = parseStanzas(Buffer.from(control.get("control")?.bytes ?? []).toString("utf8"));
   const name = stanza?.get("package");
   if (name === undefined) throw new Error("a package has no name");
   return stanza?.get("multi-arch") === "same" ? `${name}:${stanza.get("architecture")}` : name;
 }
 
 async function readControl(tar: ByteSource): Promise<ControlFiles> {
-  const files = new Map<string, Uint8Array>();
+  const files = new Map<string, ControlFile>();
   for await (const entry of tarEntries(tar)) {
     const size = entry.header.size ?? 0;
     if (size > MAX_CONTROL_FILE_BYTES) throw new Error("a package contains a control file that is too large");
     const chunks: Uint8Array[] = [];
     for await (const chunk of entry as AsyncIterable<Uint8Array>) chunks.push(chunk);
-    files.set(cleanTreePath(entry.header.name), Buffer.concat(chunks));
+    const mode = (entry.header.mode ?? 0o644) & 0o777;
+    files.set(cleanTreePath(entry.header.name), { bytes: Buffer.concat(chunks), mode });
   }
   return files;
 }

@@ -6,7 +6,14 @@ import type { PackageFacts } from "./package-facts.ts";
 import { MERGED_FOLDERS, mergedPath } from "./tree-path.ts";
 
 /** The control files of a package to read, by name. */
-export type ControlFiles = ReadonlyMap<string, Uint8Array>;
+export type ControlFiles = ReadonlyMap<string, ControlFile>;
+
+/** One file of a package's control archive. */
+export interface ControlFile {
+  readonly bytes: Uint8Array;
+  /** Permission bits, at most 0o777. */
+  readonly mode: number;
+}
 
 const MAX_TEXT_BYTES = 1 << 18;
 const LIBRARY = /^(?:lib[^/]*|ld-[^/]*|ld)\.so(?:\.[^/]*)?$|^(?:lib|ld-)[^/]*\.so[^/]*$/;
@@ -41,6 +48,7 @@ export class PackageObserver {
   readonly #libraries: PackageFacts["libraries"] = [];
   readonly #folders: PackageFacts["folders"] = [];
   readonly #mergedFolders = new Set<string>();
+  readonly #parentFolders = new Set<string>();
   #newestModification = 0;
 
   constructor(control: ControlFiles) {
@@ -55,6 +63,7 @@ export class PackageObserver {
   /** Records an entry: its path in the image, and its path in the package. */
   noteEntry(path: string, packagedPath: string, modifiedAt: Date): void {
     this.#paths.add(path);
+    this.#parentFolders.add(posix.dirname(path));
     this.#newestModification = Math.max(this.#newestModification, modifiedAt.getTime());
     const first = packagedPath.split("/", 1)[0] ?? "";
     if ((MERGED_FOLDERS as readonly string[]).includes(first)) this.#mergedFolders.add(first);
@@ -106,11 +115,14 @@ export class PackageObserver {
       folders: this.#folders,
       mergedFolders: [...this.#mergedFolders].toSorted(),
       newestModification: this.#newestModification,
+      hasPreinst: this.#control.has("preinst"),
+      triggers: this.#text("triggers"),
+      parentFolders: [...this.#parentFolders].toSorted(),
     };
   }
 
   #text(name: string): string {
-    const bytes = this.#control.get(name);
+    const bytes = this.#control.get(name)?.bytes;
     return bytes === undefined ? "" : Buffer.from(bytes).toString("utf8");
   }
 

@@ -48,7 +48,7 @@ async function contentOf({ source }: TestSource, name: string): Promise<readonly
   const { signal } = context();
   await using held = await resolution.hold(resolution.parts, context());
   const layers = resolution.parts.map((part) => held.layer([part], signal));
-  layers.push(resolution.lastLayer.make([], signal));
+  for (const layer of resolution.derivedLayers) layers.push(layer.make([], context()));
   const texts = layers.map(async ({ archive }) => Buffer.concat(await Array.fromAsync(archive)).toString());
   return (await Promise.all(texts)).join("\0").split(/[\0\n]+/);
 }

@@ -1,8 +1,8 @@
 import type { Logger } from "../../log.ts";
 import type {
+  DerivedLayer,
   HeldParts,
   ImageSettings,
-  LastLayer,
   LayerContent,
   Part,
   Resolution,
@@ -12,6 +12,7 @@ import type { Popularity } from "../plan/popularity.ts";
 import type { EvaluatedPackage } from "./evaluation/evaluation.ts";
 import { imageCommand, NIX_ENVIRONMENT } from "./image-settings.ts";
 import { createLinkLayer, linkLayerInputs } from "./links/link-layer.ts";
+import type { LinkCollision } from "./links/link-tree.ts";
 import { nixPart } from "./nix-part.ts";
 import type { PathSupply } from "./store/path-supply.ts";
 import type { TreeEntry } from "./store/read-tree.ts";
@@ -52,7 +53,7 @@ export class NixResolution implements Resolution {
   readonly parts: readonly Part[];
   readonly lockInputs: Readonly<Record<string, unknown>>;
   readonly description: string;
-  readonly lastLayer: LastLayer;
+  readonly derivedLayers: readonly DerivedLayer[];
   readonly popularity: Popularity | undefined;
   readonly #resolved: ResolvedClosure;
   readonly #parts: NixResolutionParts;
@@ -78,23 +79,18 @@ export class NixResolution implements Resolution {
     this.lockInputs = lockInputs(resolved);
     this.description = `Nix packages: ${this.packages.join(" ")}`;
     const links = { outputs: [...requested, ...included], closure };
-    this.lastLayer = {
-      inputs: linkLayerInputs(links),
-      description: "links, accounts, certificates",
-      make: (_, signal) =>
-        createLinkLayer(links, {
-          trees: (paths) => this.#trees(paths, signal),
-          onCollisions: (collisions) =>
-            parts.log.info(
-              {
-                packages: this.packages,
-                count: collisions.length,
-                first: collisions.slice(0, COLLISIONS_LOGGED),
-              },
-              "several packages contain the same paths; only one of each is linked",
-            ),
-        }),
-    };
+    this.derivedLayers = [
+      {
+        above: "all",
+        inputs: ["top", ...linkLayerInputs(links)],
+        description: "links, accounts, certificates",
+        make: (_, { signal }) =>
+          createLinkLayer(links, {
+            trees: (paths) => this.#trees(paths, signal),
+            onCollisions: (collisions) => this.#logCollisions(collisions),
+          }),
+      },
+    ];
   }
 
   async hold(parts: readonly Part[], { signal }: StepContext): Promise<HeldParts> {
@@ -115,6 +111,14 @@ export class NixResolution implements Resolution {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#parts.supply[Symbol.asyncDispose]();
+  }
+
+  #logCollisions(collisions: readonly LinkCollision[]): void {
+    const first = collisions.slice(0, COLLISIONS_LOGGED);
+    this.#parts.log.info(
+      { packages: this.packages, count: collisions.length, first },
+      "several packages contain the same paths; only one of each is linked",
+    );
   }
 
   /** The trees of paths of the closure. Reads from the store only those that the ledger does not have. */

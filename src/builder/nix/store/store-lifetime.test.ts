@@ -17,7 +17,12 @@ import { type TemporaryFolder, temporaryFolder } from "../../../../test/support/
 import type { MetadataStore } from "../../../metadata/ports/metadata-store.ts";
 import { type Digest, digestOf } from "../../../oci/digest.ts";
 import { parseTag } from "../../../oci/reference.ts";
-import { type Resolution, ResolutionOutdated } from "../../package-source.ts";
+import {
+  type DerivedLayer,
+  type LayerContent,
+  type Resolution,
+  ResolutionOutdated,
+} from "../../package-source.ts";
 
 const AMD64 = { os: "linux", architecture: "amd64" };
 /** A safety net: some tests build packages. */
@@ -29,12 +34,17 @@ async function resolve({ source }: TestSource, ...names: readonly string[]): Pro
   return await source.resolve(source.read(names, parseTag("latest"), AMD64), stepContext());
 }
 
+/** The layer on top, which needs nothing of those below. */
+function lastLayerOf({ derivedLayers }: Resolution): LayerContent {
+  return (derivedLayers.at(-1) as DerivedLayer).make([], stepContext());
+}
+
 /** Makes all layers of an image, one for each part; resolves to their digests, the last layer's last. */
 async function makeLayers(resolution: Resolution): Promise<readonly Digest[]> {
   const { signal } = stepContext();
   await using held = await resolution.hold(resolution.parts, stepContext());
   const layers = resolution.parts.map((part) => held.layer([part], signal));
-  layers.push(resolution.lastLayer.make([], signal));
+  layers.push(lastLayerOf(resolution));
   const digests: Digest[] = [];
   for (const { archive } of layers) digests.push(digestOf(Buffer.concat(await Array.fromAsync(archive))));
   return digests;
@@ -92,11 +102,11 @@ describeWith("a private Nix store", HAS_NIX, "nix is not installed", () => {
       await second.source.available();
       const before = second.runner.startedCount;
       await using resolution = await resolve(second, "program", "apart");
-      const last = resolution.lastLayer.make([], stepContext().signal);
+      const last = lastLayerOf(resolution);
       expect(digestOf(Buffer.concat(await Array.fromAsync(last.archive)))).toBe(digests.at(-1) as Digest);
       expect(second.runner.startedCount).toBe(before);
       await using other = await resolve(second, "library", "apart");
-      await Array.fromAsync(other.lastLayer.make([], stepContext().signal).archive);
+      await Array.fromAsync(lastLayerOf(other).archive);
       const valid = await inStore("second", "nix-store", "--dump-db");
       expect(valid).toContain(".drv\n");
       expect(valid).not.toContain("-apart-1.0\n");

@@ -1,0 +1,20 @@
+import type { Platform } from "../../oci/descriptor.ts";
+import type { DerivedLayer } from "../package-source.ts";
+
+/** A package of an image's closure, as a finisher sees it. */
+export interface FinishedPackage {
+  /** SHA-256 of the package file, in hex. */
+  readonly sha256: string;
+  /** Whether it is in every image of its platform. */
+  readonly base: boolean;
+}
+
+/** Turns unpacked packages into a system that works: makes what their scripts would make. */
+export interface ImageFinisher {
+  /** How it does so; part of an image's lock. */
+  readonly mode: "unpacked" | "configured";
+  /** Change this when the same packages would give different layers. */
+  readonly formatVersion: number;
+  /** The layers besides those of the packages, in order. */
+  layers(platform: Platform, closure: readonly FinishedPackage[]): readonly DerivedLayer[];
+}

@@ -1,0 +1,86 @@
+import { expect, it, setDefaultTimeout } from "bun:test";
+import { describeWith } from "../../test/support/requirements.ts";
+import {
+  HAS_APT,
+  LATEST,
+  layersOf,
+  SOMEBODY,
+  shareSmallDistribution,
+} from "../../test/support/small-distribution.ts";
+import { digestOf } from "../oci/digest.ts";
+import { parseRepositoryName } from "../oci/repository-name.ts";
+import { archiveOf } from "./archive/archive-writer.ts";
+import { LayerTree } from "./archive/layer-tree.ts";
+import type { ImageFinisher } from "./debian/image-finisher.ts";
+import { packageName, parseFacts } from "./debian/package-facts.ts";
+import type { DerivedLayer, LayerBelow } from "./package-source.ts";
+import { nixeryPlan } from "./plan/nixery-plan.ts";
+import { NO_POPULARITY } from "./plan/popularity.ts";
+import { sizePlan } from "./plan/size-plan.ts";
+
+// A safety net for a busy machine: apt takes less than a second.
+setDefaultTimeout(120_000);
+
+interface Seen {
+  readonly above: DerivedLayer["above"];
+  readonly packages: readonly string[];
+  readonly below: number;
+}
+
+/** A finisher with a layer on the base packages and one on all, which notes what lies below each. */
+function watchingFinisher(seen: Seen[]): ImageFinisher {
+  const layer = (above: DerivedLayer["above"]): DerivedLayer => ({
+    above,
+    inputs: [`test-${above}`],
+    description: above,
+    make: (below) => ({
+      archive: archiveOf(async (archive) => {
+        await checkArchives(below);
+        const facts = below.map((one) => one.facts).filter((one) => one !== "derived");
+        seen.push({ above, packages: parseFacts(facts).map(packageName), below: below.length });
+        await new LayerTree(archive).addFile(above, Buffer.from(above), new Date(0));
+      }),
+      facts: () => "derived",
+    }),
+  });
+  return { mode: "unpacked", formatVersion: 0, layers: () => [layer("base"), layer("all")] };
+}
+
+/** Each layer can be read, and is what its digest says. */
+async function checkArchives(below: readonly LayerBelow[]): Promise<void> {
+  for (const { open, diffId } of below) {
+    const bytes = Buffer.concat(await Array.fromAsync(open()));
+    if (digestOf(bytes) !== diffId) throw new Error("another archive");
+  }
+}
+
+describeWith("an image with a layer above its base packages", HAS_APT, "no apt", () => {
+  const shared = shareSmallDistribution();
+  const rules = [
+    { plan: sizePlan, budget: 94 },
+    { plan: sizePlan, budget: 4 },
+    { plan: nixeryPlan(NO_POPULARITY), budget: 8 },
+  ];
+
+  it.each(rules.map((rule) => [`${rule.plan.kind}, ${rule.budget} layers`, rule] as const))(
+    "has it below all other packages: %s",
+    async (name, layerRules) => {
+      const seen: Seen[] = [];
+      await using registry = await shared.distribution.open(`derived-${name.replaceAll(/\W+/g, "-")}`, {
+        finisher: watchingFinisher(seen),
+        layerRules,
+      });
+      const image = parseRepositoryName("apt/curl/git");
+      await registry.builder.ensure(image, LATEST, SOMEBODY);
+      const [base, all] = seen;
+      expect(seen.map(({ above }) => above)).toEqual(["base", "all"]);
+      expect(base?.packages).toEqual(["certificates", "shell"]);
+      expect(all?.packages).toEqual(
+        expect.arrayContaining(["certificates", "curl", "git", "part-0", "shell"]),
+      );
+      const layers = await layersOf(registry, "apt/curl/git");
+      expect(layers.length).toBe((all?.below ?? 0) + 1);
+      expect(layers.length).toBeLessThanOrEqual(layerRules.budget);
+    },
+  );
+});
