@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { type FileHandle, open, rm, stat } from "node:fs/promises";
 import { absent, isAbsent } from "./system-error.ts";
 
+const LOCK_SHARED = 1;
 const LOCK_EXCLUSIVE = 2;
 const LOCK_NON_BLOCKING = 4;
 const LOCK_RELEASE = 8;
@@ -62,11 +63,15 @@ export class FolderLock implements Disposable {
     this.#descriptor = descriptor;
   }
 
-  /** Locks the folder: `busy` if another holder has it, `undefined` if there is no such folder. */
-  static tryAcquire(path: string): FolderLock | "busy" | undefined {
+  /**
+   * Locks the folder: `busy` if another holder has it, `undefined` if there is no such folder. Several holders can share a
+   * lock; otherwise it has one.
+   */
+  static tryAcquire(path: string, { shared = false } = {}): FolderLock | "busy" | undefined {
     const descriptor = openFolder(path);
     if (descriptor === undefined) return undefined;
-    const isLocked = flock(descriptor, LOCK_EXCLUSIVE | LOCK_NON_BLOCKING) === 0;
+    const kind = shared ? LOCK_SHARED : LOCK_EXCLUSIVE;
+    const isLocked = flock(descriptor, kind | LOCK_NON_BLOCKING) === 0;
     // The last holder may have removed the folder between our open and our lock.
     if (isLocked && statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(descriptor).ino)
       return new FolderLock(descriptor);

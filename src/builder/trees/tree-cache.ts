@@ -1,0 +1,174 @@
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ByteSource } from "../../bytes/byte-source.ts";
+import { onceSuccessful } from "../../concurrency/once-successful.ts";
+import { SingleFlight } from "../../concurrency/single-flight.ts";
+import { FolderLock } from "../../files/file-lock.ts";
+import { absent, errorCode } from "../../files/system-error.ts";
+import { encodedOf } from "../../oci/digest.ts";
+import type { LayerBelow } from "../package-source.ts";
+
+/** Unpacks archives into folders that only it may be able to remove. */
+export interface Unpacker {
+  /** Unpacks a tar archive into a new folder. */
+  unpack(archive: ByteSource, folder: string, signal: AbortSignal): Promise<void>;
+  /** Removes a folder that it made, also one that it did not finish. */
+  remove(folder: string): Promise<void>;
+}
+
+/** An unpacked layer, which stays until this is disposed of. */
+export interface HeldTree extends AsyncDisposable {
+  /** Folder with the layer's files. Do not change them. */
+  readonly path: string;
+}
+
+/** Where the trees are, and how many. */
+export interface TreeCacheOptions {
+  /** Folder for the trees, created if missing. Several processes can share it. */
+  readonly folder: string;
+  /** Bytes of archives whose trees are kept while nobody holds them. */
+  readonly budgetBytes: number;
+}
+
+/** Entries that are being made or removed. */
+const TEMPORARY = "tmp-";
+const TREE = "tree";
+/** Holds the size of the archive. */
+const SIZE = "bytes";
+/** An entry is locked against readers only for as long as a rename takes. */
+const PAUSE_MS = 2;
+
+/**
+ * Unpacked layers on this host, by diff ID. Nobody needs to keep them: a missing one is unpacked again.
+ *
+ * Each entry is a folder. Whoever uses it holds a shared lock on it, and whoever removes it an exclusive one, so
+ * processes can share the cache, and a killed one leaves no lock.
+ */
+export class TreeCache {
+  readonly #options: TreeCacheOptions;
+  readonly #unpacker: Unpacker;
+  readonly #making = new SingleFlight<void>();
+  readonly #ready = onceSuccessful(() => this.#prepare());
+
+  constructor(options: TreeCacheOptions, unpacker: Unpacker) {
+    this.#options = options;
+    this.#unpacker = unpacker;
+  }
+
+  /** Holds the tree of a layer; unpacks it if it is not there. */
+  async hold(layer: LayerBelow, signal: AbortSignal): Promise<HeldTree> {
+    await this.#ready();
+    const key = encodedOf(layer.diffId);
+    const entry = join(this.#options.folder, key);
+    for (;;) {
+      signal.throwIfAborted();
+      const lock = FolderLock.tryAcquire(entry, { shared: true });
+      if (lock instanceof FolderLock) {
+        // More exact than a date, so that the order of uses is known.
+        const now = (performance.timeOrigin + performance.now()) / 1000;
+        await utimes(entry, now, now);
+        return new Held(join(entry, TREE), lock, () => this.#makeRoom());
+      }
+      if (lock === "busy") await Bun.sleep(PAUSE_MS);
+      else await this.#making.run(key, signal, (shared) => this.#make(layer, entry, shared));
+    }
+  }
+
+  async #make(layer: LayerBelow, entry: string, signal: AbortSignal): Promise<void> {
+    const made = await mkdtemp(join(this.#options.folder, TEMPORARY));
+    const lock = FolderLock.tryAcquire(made);
+    // Another process, which was starting, took it for one that a dead process left.
+    if (!(lock instanceof FolderLock)) return;
+    using _lock = lock;
+    try {
+      let bytes = 0;
+      const counted = async function* (): ByteSource {
+        for await (const chunk of layer.open()) {
+          bytes += chunk.byteLength;
+          yield chunk;
+        }
+      };
+      await this.#unpacker.unpack(counted(), join(made, TREE), signal);
+      await writeFile(join(made, SIZE), String(bytes));
+      await rename(made, entry);
+    } catch (error) {
+      await this.#destroy(made);
+      // Another process was faster.
+      if (errorCode(error) !== "ENOTEMPTY" && errorCode(error) !== "EEXIST") throw error;
+    }
+  }
+
+  /** Removes entries that nobody holds, those first that were used longest ago, until the rest is within the budget. */
+  async #makeRoom(): Promise<void> {
+    const entries = await this.#entries();
+    let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { path, bytes } of entries.toSorted((left, right) => left.usedAt - right.usedAt)) {
+      if (total <= this.#options.budgetBytes) return;
+      if (await this.#removeUnused(path)) total -= bytes;
+    }
+  }
+
+  async #entries() {
+    const names = (await readdir(this.#options.folder)).filter((name) => !name.startsWith(TEMPORARY));
+    const found = await Promise.all(
+      names.map(async (name) => {
+        const path = join(this.#options.folder, name);
+        const size = await readFile(join(path, SIZE), "utf8").catch(absent);
+        const usedAt = (await stat(path).catch(absent))?.mtimeMs;
+        return size === undefined || usedAt === undefined ? [] : [{ path, bytes: Number(size), usedAt }];
+      }),
+    );
+    return found.flat();
+  }
+
+  /** Removes an entry; false if somebody holds it. */
+  async #removeUnused(path: string): Promise<boolean> {
+    const lock = FolderLock.tryAcquire(path);
+    if (!(lock instanceof FolderLock)) return false;
+    const doomed = join(this.#options.folder, `${TEMPORARY}${crypto.randomUUID()}`);
+    {
+      using _lock = lock;
+      await rename(path, doomed);
+    }
+    await this.#destroy(doomed);
+    return true;
+  }
+
+  async #destroy(folder: string): Promise<void> {
+    await this.#unpacker.remove(join(folder, TREE));
+    await rm(folder, { recursive: true, force: true });
+  }
+
+  /** Removes what dead processes left. */
+  async #prepare(): Promise<void> {
+    const { folder } = this.#options;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith(TEMPORARY)) continue;
+      const lock = FolderLock.tryAcquire(join(folder, name));
+      if (!(lock instanceof FolderLock)) continue;
+      using _lock = lock;
+      await this.#destroy(join(folder, name));
+    }
+  }
+}
+
+class Held implements HeldTree {
+  readonly path: string;
+  readonly #lock: FolderLock;
+  readonly #afterwards: () => Promise<void>;
+  #isDisposed = false;
+
+  constructor(path: string, lock: FolderLock, afterwards: () => Promise<void>) {
+    this.path = path;
+    this.#lock = lock;
+    this.#afterwards = afterwards;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#lock[Symbol.dispose]();
+    await this.#afterwards();
+  }
+}
