@@ -46,6 +46,7 @@ function createAptSources(
     stateFolder: join(data, "apt"),
     alwaysIncluded: apt.include,
     essential: apt.essential,
+    recommends: apt.recommends,
     refreshListsSeconds: apt.listMaxAgeSeconds,
     sourcesFile: apt.sourcesFile && resolve(apt.sourcesFile),
   };

@@ -170,6 +170,7 @@ const Apt = z.strictObject({
     .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/))
     .default(["ca-certificates", "netbase"])
     .describe("Packages to add to every image"),
+  recommends: z.boolean().default(false).describe("Adds the packages that others recommend"),
   listMaxAgeSeconds: seconds(DAY, 365 * DAY).describe(
     "Downloads package lists again when they are older than this",
   ),

@@ -28,10 +28,10 @@ export interface DebianRepository {
 /** When all files of packages were modified: a time in the past, because dpkg-deb keeps older ones. */
 const MODIFIED_AT_SECONDS = "1700000000";
 
-/** Creates a repository without packages in `folder`, which the caller removes. */
-export async function createDebianRepository(folder: string): Promise<DebianRepository> {
-  const root = join(folder, "debian-repository");
-  const sourcesFile = join(folder, "test.list");
+/** Creates a repository without packages in `folder`, which the caller removes. Its suite has the name `suite`. */
+export async function createDebianRepository(folder: string, suite = "test"): Promise<DebianRepository> {
+  const root = join(folder, `repository-${suite}`);
+  const sourcesFile = join(folder, `${suite}.list`);
   await mkdir(root);
   await writeFile(sourcesFile, `deb [trusted=yes] file:${root} ./\n`);
   let publishedAt = Math.floor(Date.now() / 1000);
@@ -41,7 +41,7 @@ export async function createDebianRepository(folder: string): Promise<DebianRepo
       const stanzas = await Promise.all(packages.map((one) => publishPackage(root, one)));
       const index = stanzas.join("\n");
       await writeFile(join(root, "Packages"), index);
-      const release = `Codename: test\nSHA256:\n ${sha256(index)} ${Buffer.byteLength(index)} Packages\n`;
+      const release = `Codename: ${suite}\nSHA256:\n ${sha256(index)} ${Buffer.byteLength(index)} Packages\n`;
       await writeFile(join(root, "Release"), release);
       // apt treats a file with the same time in seconds as unchanged.
       publishedAt += 2;

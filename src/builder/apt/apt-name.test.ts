@@ -57,8 +57,19 @@ describe("a name of Debian packages", () => {
     expect(request("apt/amd64/arm64/shell/curl")).toEqual(both);
   });
 
-  it("is not known under another tag", () => {
-    expect(faultOf("apt/curl", "1.0")).toBe("manifest-unknown");
+  it("takes any tag but latest for a suite", () => {
+    expect(request("apt/curl", "bookworm-backports").revision).toBe("bookworm-backports");
+  });
+
+  it("asks for versions after two underscores", () => {
+    expect(request("apt/curl__7.88.1-10_plusdeb12u14/g_plus_plus__4_colon12.2.0-3").packages).toEqual([
+      "curl=7.88.1-10+deb12u14",
+      "g++=4:12.2.0-3",
+    ]);
+    expect(request("apt/x11__1.0_tilde_tilderc1").packages).toEqual(["x11=1.0~~rc1"]);
+    for (const name of ["curl__1__2", "curl__1_slash2", "a__1"]) {
+      expect([name, faultOf(`apt/${name}`)]).toEqual([name, "package-unknown"]);
+    }
   });
 
   it("names no package that Debian could not have", () => {
@@ -81,7 +92,12 @@ describe("a name of Debian packages", () => {
         fc.pre(isRepositoryName(name));
         try {
           const { packages } = request(name);
-          expect(packages.every((one) => isDebianPackageName(one) && !/^-|[\s?~*/=:]/.test(one))).toBe(true);
+          for (const one of packages) {
+            const [plain = "", version = "1", ...more] = one.split("=");
+            expect(isDebianPackageName(plain) && !/[\s?~*/:]/.test(plain)).toBe(true);
+            expect(version).toMatch(/^[0-9a-z][0-9a-z.+~:-]*$/);
+            expect(more).toEqual([]);
+          }
         } catch (error) {
           expect(error).toBeInstanceOf(RegistryError);
         }

@@ -28,6 +28,18 @@ export function parsePrintedUris(stdout: string): readonly ChosenPackage[] {
   return [...chosen.values()].toSorted((left, right) => (left.name < right.name ? -1 : 1));
 }
 
+/** The versions for which apt says that it does not have them. */
+export function missingVersions(stderr: string): readonly ChosenPackage[] {
+  const lines = stderr.matchAll(/^E: Version '([^']*)' for '([^']*)' was not found$/gm);
+  return [...lines].map(([, version = "", name = ""]) => ({ name, version }));
+}
+
+/** The versions of a package that `apt-cache madison` lists, each once. */
+export function parseVersions(stdout: string, name: string): readonly string[] {
+  const rows = stdout.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  return [...new Set(rows.flatMap(([found, version]) => (found === name && version ? [version] : [])))];
+}
+
 /**
  * The records of `chosen` among the stanzas that `apt-cache show` printed, in the order of `chosen`.
  *
@@ -68,6 +80,8 @@ function parseProvides(field: string): readonly string[] {
 /** The error for a request that `apt-get install` refused, with apt's own reason. */
 export function resolutionError(stdout: string, stderr: string): RegistryError {
   const unknown = unknownPackages(stderr);
+  const [virtual] = virtualPackages(stdout).filter(({ name }) => unknown.includes(name));
+  if (virtual !== undefined) return ambiguousPackageError(virtual);
   if (unknown.length > 0) {
     return unknownPackagesError(unknown);
   }
@@ -95,6 +109,29 @@ export function unknownPackagesError(packages: readonly string[]): RegistryError
   return new RegistryError("package-unknown", `no such package: ${packages.join(", ")}`, {
     detail: { packages },
   });
+}
+
+/** A name that several packages provide. */
+interface VirtualPackage {
+  readonly name: string;
+  readonly providers: readonly string[];
+}
+
+/** The names between which apt does not choose, with the packages that provide each. */
+function virtualPackages(stdout: string): readonly VirtualPackage[] {
+  const found = stdout.matchAll(/^Package (\S+) is a virtual package provided by:\n((?: .*\n)*)/gm);
+  return [...found].map(([, name = "", list = ""]) => ({
+    name,
+    providers: [...new Set([...list.matchAll(/^ +(\S+)/gm)].map(([, provider = ""]) => provider))].toSorted(),
+  }));
+}
+
+function ambiguousPackageError({ name, providers }: VirtualPackage): RegistryError {
+  return new RegistryError(
+    "package-unknown",
+    `${name} is provided by several packages; name one of ${providers.join(", ")}`,
+    { detail: { packages: [name], providers } },
+  );
 }
 
 function unknownPackages(stderr: string): readonly string[] {

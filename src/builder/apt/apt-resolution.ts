@@ -13,6 +13,7 @@ import type {
 } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
 import { packageUrl } from "../sbom.ts";
+import type { Closure } from "./apt-archive.ts";
 import type { DebianPackage } from "./debian-package.ts";
 import type { FetchedPackages } from "./package-pool.ts";
 
@@ -40,16 +41,19 @@ export class AptResolution implements Resolution {
   readonly #fetch: FetchPackages;
   readonly #runner: CommandRunner;
 
-  /** @param closure in ascending order of name */
   constructor(
     { packages, platform }: PackageRequest,
-    closure: readonly DebianPackage[],
+    { packages: closure, selected }: Closure,
     { fetch, runner, finisher }: AptResolutionParts,
   ) {
     this.packages = packages;
     this.parts = closure.map(partOf);
     const { mode, formatVersion } = finisher;
-    this.lockInputs = { finisher: { mode, formatVersion }, closure: closure.map(lockEntryOf) };
+    this.lockInputs = {
+      finisher: { mode, formatVersion },
+      ...(selected.size > 0 && { selected: Object.fromEntries([...selected].toSorted()) }),
+      closure: closure.map(lockEntryOf),
+    };
     this.description = `Debian packages: ${packages.join(" ")}`;
     this.derivedLayers = finisher.layers(platform, closure);
     this.#packages = new Map(closure.map((one) => [one.name, one]));

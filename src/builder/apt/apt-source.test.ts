@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
-import { utimes } from "node:fs/promises";
+import { readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import {
@@ -17,8 +17,9 @@ import { type TemporaryFolder, temporaryFolder } from "../../../test/support/tem
 import { createLogger } from "../../log.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { factsFinisher } from "../debian/facts-finisher.ts";
+import type { Resolution } from "../package-source.ts";
 import { CommandRunner } from "../process/command-runner.ts";
-import { AptSource } from "./apt-source.ts";
+import { AptSource, type AptSourceOptions } from "./apt-source.ts";
 
 const HAS_APT = installed("apt-get", "apt-cache", "dpkg-deb", "flock");
 /** A safety net, also for one request. */
@@ -27,11 +28,18 @@ const AMD64 = { os: "linux", architecture: "amd64" };
 
 setDefaultTimeout(LONG_MS);
 
+function resolved(source: AptSource, packages: readonly string[], suite = "latest"): Promise<Resolution> {
+  const context = { progress: () => {}, signal: AbortSignal.timeout(LONG_MS) };
+  return source.resolve({ packages, platform: AMD64, revision: suite }, context);
+}
+
 /** `libxc` and `lib-c` match the expression `lib.c` and cannot be installed together. */
 const PACKAGES: readonly TestPackage[] = [
   { name: "libxc", fields: { Conflicts: "lib-c" } },
   { name: "lib-c" },
-  { name: "curl", fields: { Depends: "lib-c", Recommends: "only-mentioned" } },
+  { name: "curl", fields: { Depends: "lib-c", Recommends: "only-mentioned, helper" } },
+  { name: "helper" },
+  ...["1:2.0~rc1-1", "1.5+x"].map((version) => ({ name: "versioned", version })),
   { name: "python3.11" },
   { name: "python3x11" },
   { name: "g++" },
@@ -46,7 +54,7 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
   let runner: CommandRunner;
   let source: AptSource;
 
-  const open = (stateFolder: string) => {
+  const open = (stateFolder: string, more: Partial<AptSourceOptions> = {}) => {
     const log = createLogger("silent");
     runner = new CommandRunner({ environment: process.env, log });
     const { sourcesFile } = repository;
@@ -56,16 +64,14 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
       essential: false,
       refreshListsSeconds: 86_400,
       sourcesFile,
+      ...more,
     };
     return new AptSource(options, { runner, finisher: factsFinisher, log });
   };
   /** The names of a closure, or the fault and the packages that it names. */
   const resolve = async (...packages: readonly string[]): Promise<readonly string[]> => {
-    const context = { progress: () => {}, signal: AbortSignal.timeout(LONG_MS) };
     try {
-      const request = { packages, platform: AMD64, revision: "latest" };
-      const { parts } = await source.resolve(request, context);
-      return parts.map(({ id }) => id);
+      return (await resolved(source, packages)).parts.map(({ id }) => id);
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       const { packages: named = [] } = error.detail as { readonly packages?: readonly string[] };
@@ -91,8 +97,58 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
 
   it("are resolved by a virtual name that one package provides", async () => {
     expect(await resolve("virtual-of-one")).toEqual(["one-provider"]);
-    expect(await resolve("virtual-of-two")).toEqual(["package-unknown", "virtual-of-two"]);
+    const two = resolved(source, ["virtual-of-two"]);
+    await expect(two).rejects.toMatchObject({
+      fault: "package-unknown",
+      message: "virtual-of-two is provided by several packages; name one of another-provider, one-provider",
+    });
+    const one = await resolved(source, ["virtual-of-one"]);
+    expect(one.lockInputs).toMatchObject({ selected: { "virtual-of-one": "one-provider" } });
     expect(await resolve("only-mentioned")).toEqual(["package-unknown", "only-mentioned"]);
+  });
+
+  it("are resolved in the version that is asked for", async () => {
+    const labels = async (...packages: readonly string[]) =>
+      (await resolved(source, packages)).parts.map(({ label }) => label);
+    expect(await labels("versioned")).toEqual(["versioned=1:2.0~rc1-1"]);
+    expect(await labels("versioned=1.5+x")).toEqual(["versioned=1.5+x"]);
+    expect(await labels("versioned=1:2.0~rc1-1", "versioned")).toEqual(["versioned=1:2.0~rc1-1"]);
+    await expect(resolved(source, ["versioned=1.5"])).rejects.toMatchObject({
+      fault: "package-unknown",
+      detail: { packages: ["versioned"], versions: ["1:2.0~rc1-1", "1.5+x"] },
+    });
+    await expect(resolved(source, ["versioned=1.5+x", "versioned=3"])).rejects.toMatchObject({
+      fault: "package-conflict",
+    });
+    expect(await resolve("nothing=1")).toEqual(["package-unknown", "nothing"]);
+  });
+
+  it("come with what they recommend, if that is configured", async () => {
+    source = open(join(folder.path, "apt-recommends"), { recommends: true });
+    expect(await resolve("curl")).toEqual(["curl", "helper", "lib-c"]);
+    source = open(join(folder.path, "apt"));
+    expect(await resolve("curl")).toEqual(["curl", "lib-c"]);
+  });
+
+  it("come from the suite that the tag names", async () => {
+    const newer = await createDebianRepository(folder.path, "newer");
+    await newer.publish([{ name: "g", version: "2" }]);
+    const sourcesFile = join(folder.path, "both.list");
+    const lists = [repository, newer].map((one) => readFile(one.sourcesFile, "utf8"));
+    await writeFile(sourcesFile, (await Promise.all(lists)).join(""));
+    const both = open(join(folder.path, "apt-both"), { sourcesFile });
+    const versionIn = async (suite?: string) => (await resolved(both, ["g"], suite)).parts[0]?.label;
+    expect([await versionIn(), await versionIn("newer"), await versionIn("test")]).toEqual([
+      "g=2",
+      "g=2",
+      "g=1",
+    ]);
+    const { startedCount } = runner;
+    await expect(resolved(both, ["g"], "1.0")).rejects.toMatchObject({
+      fault: "manifest-unknown",
+      detail: { tag: "1.0", suites: ["newer", "test"] },
+    });
+    expect(runner.startedCount).toBe(startedCount);
   });
 
   it("are unknown by any other name, without a program being started", async () => {
@@ -101,7 +157,7 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
     for (const name of [
       ...["lib.c", "l.b", "a.e", "lib..", "....", "python3.1", "python3.11.", "0.0", "c.rl"],
       ...["curl+", "g+", "g+++", "curl-", "g++-", "curl+-", "nothing+", "nothing-"],
-      ...["curl^", "nothing^", "cur*", "c?rl", "curl=1", "curl/test", "curl:amd64", "curl:any", "~ncurl"],
+      ...["curl^", "nothing^", "cur*", "c?rl", "curl/test", "curl:amd64", "curl:any", "~ncurl"],
       ...["^curl$", "?name(curl)", "--help", "-y", "-o", "", " ", "curl ", "CURL", "curl\ng", "ü"],
     ]) {
       expect([name, await resolve(name)]).toEqual([name, ["package-unknown", name]]);

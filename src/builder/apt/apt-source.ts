@@ -13,21 +13,14 @@ import type {
   StepContext,
 } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
+import { AptArchive } from "./apt-archive.ts";
 import { AptCatalog } from "./apt-catalog.ts";
 import { readAptName } from "./apt-name.ts";
-import {
-  aptFailure,
-  type PackageRecord,
-  parsePackageRecords,
-  parsePrintedUris,
-  resolutionError,
-  unknownPackagesError,
-} from "./apt-output.ts";
+import { aptFailure } from "./apt-output.ts";
 import { AptResolution } from "./apt-resolution.ts";
-import { AptWorkspace } from "./apt-workspace.ts";
+import type { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import type { DebianPackage } from "./debian-package.ts";
-import { PackageLists } from "./package-lists.ts";
 import { type FetchedPackages, PackagePool } from "./package-pool.ts";
 
 /** How the host's apt is used. */
@@ -38,6 +31,8 @@ export interface AptSourceOptions {
   readonly alwaysIncluded: readonly string[];
   /** Whether to add Debian's essential packages, which other packages need without declaring it. */
   readonly essential: boolean;
+  /** Whether to add the packages that others recommend. */
+  readonly recommends?: boolean;
   readonly refreshListsSeconds: number;
   readonly sourcesFile?: string | undefined;
   readonly extraConfiguration?: string;
@@ -48,12 +43,6 @@ export interface AptSourceParts {
   readonly runner: CommandRunner;
   readonly finisher: ImageFinisher;
   readonly log: Logger;
-}
-
-/** apt's state for one architecture. */
-interface Archive {
-  readonly workspace: AptWorkspace;
-  readonly lists: PackageLists;
 }
 
 const PROGRAMS = ["apt-get", "apt-cache", "dpkg-deb", "flock"];
@@ -71,8 +60,7 @@ export class AptSource implements PackageSource {
   readonly #finisher: ImageFinisher;
   readonly #log: Logger;
   readonly #pool: PackagePool;
-  readonly #archives = new Map<string, Archive>();
-  readonly #bases = new Map<string, { readonly revision: number; readonly names: ReadonlySet<string> }>();
+  readonly #archives = new Map<string, AptArchive>();
 
   constructor(options: AptSourceOptions, { runner, finisher, log }: AptSourceParts) {
     this.#options = options;
@@ -102,37 +90,20 @@ export class AptSource implements PackageSource {
   }
 
   async check(request: PackageRequest, signal?: AbortSignal): Promise<string> {
-    return String(await this.#checkNames(request, signal));
-  }
-
-  /** Resolves to the revision of the lists. */
-  async #checkNames({ packages, platform }: PackageRequest, signal?: AbortSignal): Promise<number> {
-    const { revision, names } = await this.#archive(platform).lists.current(signal);
-    // apt guesses at names that it does not know: it reads `curl+` as curl and `lib.c` as a regular expression.
-    const unknown = [...packages, ...this.#options.alwaysIncluded].filter((name) => !names.has(name));
-    if (unknown.length > 0) throw unknownPackagesError(unknown);
-    return revision;
+    return String(await this.#archive(request.platform).check(request, signal));
   }
 
   async resolve(request: PackageRequest, context: StepContext): Promise<Resolution> {
     context.progress({ kind: "resolve-started", packages: request.packages });
-    const revision = await this.#checkNames(request, context.signal);
-    const { workspace } = this.#archive(request.platform);
-    const base = await this.#base(workspace, request.platform.architecture, revision, context.signal);
-    const records = await this.#closure(
-      workspace,
-      [...request.packages, ...this.#everywhere],
-      context.signal,
-    );
-    // Another process may have replaced the lists since the check.
-    const present = new Set(records.flatMap((record) => [record.name, ...record.provides]));
-    const unknown = request.packages.filter((name) => !present.has(name));
-    if (unknown.length > 0) throw unknownPackagesError(unknown);
-    const closure = records.map(({ provides: _, ...record }) => ({ ...record, base: base.has(record.name) }));
-    const sizeBytes = closure.reduce((sum, one) => sum + one.sizeBytes, 0);
-    context.progress({ kind: "resolve-done", packageCount: closure.length, sizeBytes });
-    const fetch = (packages: readonly DebianPackage[], step: StepContext) =>
-      this.#fetch(workspace, packages, step);
+    const archive = this.#archive(request.platform);
+    const closure = await archive.resolve(request, context.signal);
+    const { packages, selected } = closure;
+    for (const [virtual, name] of selected)
+      this.#log.info({ requested: virtual, selected: name }, "a virtual package was replaced");
+    const sizeBytes = packages.reduce((sum, one) => sum + one.sizeBytes, 0);
+    context.progress({ kind: "resolve-done", packageCount: packages.length, sizeBytes });
+    const fetch = (some: readonly DebianPackage[], step: StepContext) =>
+      this.#fetch(archive.workspace, some, step);
     return new AptResolution(request, closure, { fetch, runner: this.#runner, finisher: this.#finisher });
   }
 
@@ -180,59 +151,13 @@ export class AptSource implements PackageSource {
     );
   }
 
-  #archive({ architecture }: Platform): Archive {
+  #archive({ architecture }: Platform): AptArchive {
     const known = this.#archives.get(architecture);
     if (known !== undefined) return known;
-    const { stateFolder, refreshListsSeconds, sourcesFile, extraConfiguration } = this.#options;
-    const workspace = new AptWorkspace(
-      {
-        folder: join(stateFolder, architecture),
-        architecture,
-        refreshListsSeconds,
-        sourcesFile,
-        extraConfiguration,
-      },
-      this.#runner,
-      this.#log,
-    );
-    const archive = { workspace, lists: new PackageLists(workspace, () => this.#requireApt(), this.#log) };
+    const folder = join(this.#options.stateFolder, architecture);
+    const options = { ...this.#options, folder, architecture, everywhere: this.#everywhere };
+    const archive = new AptArchive(options, this.#runner, this.#log, () => this.#requireApt());
     this.#archives.set(architecture, archive);
     return archive;
-  }
-
-  /** Names of the packages in every image; runs apt once per revision of the lists. */
-  async #base(
-    workspace: AptWorkspace,
-    architecture: string,
-    revision: number,
-    signal: AbortSignal,
-  ): Promise<ReadonlySet<string>> {
-    const known = this.#bases.get(architecture);
-    if (known?.revision === revision) return known.names;
-    const everywhere = this.#everywhere;
-    const chosen = everywhere.length === 0 ? [] : await this.#choose(workspace, everywhere, signal);
-    const names = new Set(chosen.map((one) => one.name));
-    this.#bases.set(architecture, { revision, names });
-    return names;
-  }
-
-  async #closure(
-    workspace: AptWorkspace,
-    wanted: readonly string[],
-    signal: AbortSignal,
-  ): Promise<readonly PackageRecord[]> {
-    const chosen = await this.#choose(workspace, wanted, signal);
-    const pins = chosen.map((one) => `${one.name}=${one.version}`);
-    const shown = await orBuildFailed(
-      workspace.query(["apt-cache", "show", "--no-all-versions", "--", ...pins], signal),
-    );
-    return parsePackageRecords(shown.stdout, chosen);
-  }
-
-  async #choose(workspace: AptWorkspace, wanted: readonly string[], signal: AbortSignal) {
-    const command = ["apt-get", "install", "--print-uris", "--yes", "-q", "--", ...wanted];
-    const { exitCode, stdout, stderr } = await orBuildFailed(workspace.query(command, signal));
-    if (exitCode !== 0) throw resolutionError(stdout, stderr);
-    return parsePrintedUris(stdout);
   }
 }

@@ -18,6 +18,8 @@ export interface AptWorkspaceOptions {
   readonly sourcesFile?: string | undefined;
   /** Configuration in apt.conf(5) syntax that is read last. */
   readonly extraConfiguration?: string | undefined;
+  /** Whether to install the packages that others recommend. */
+  readonly recommends?: boolean;
   /** Lists older than this are refreshed. */
   readonly refreshListsSeconds: number;
 }
@@ -132,6 +134,16 @@ export class AptWorkspace {
     return hash.digest("hex");
   }
 
+  /** The suites and code names of the releases in the lists. */
+  async suites(): Promise<ReadonlySet<string>> {
+    const folder = join(this.#options.folder, "lists");
+    const files = (await readdir(folder)).filter((name) => name.endsWith("Release"));
+    const texts = await Promise.all(files.map((name) => readFile(join(folder, name), "utf8")));
+    // The list of files, which is long, comes after these fields.
+    const fields = texts.flatMap((text) => [...text.matchAll(/^(?:Suite|Codename): *(\S+) *$/gm)]);
+    return new Set(fields.map(([, suite]) => suite ?? ""));
+  }
+
   /**
    * Downloads packages given as `NAME=VERSION` into `folder`, and reports the progress to `onPercent`.
    *
@@ -243,7 +255,7 @@ function aptConfiguration(options: AptWorkspaceOptions): string {
     "Dir::Log": join(folder, "log"),
     "APT::Architecture": architecture,
     "APT::Sandbox::User": "root",
-    "APT::Install-Recommends": "false",
+    "APT::Install-Recommends": String(options.recommends ?? false),
     "APT::Install-Suggests": "false",
     "APT::Get::AllowUnauthenticated": "false",
     "APT::Update::Error-Mode": "any",

@@ -13,6 +13,8 @@ export interface KnownPackages {
   readonly revision: number;
   /** All names that apt knows: packages, virtual packages, and names that other packages only mention. */
   readonly names: PackageNames;
+  /** The suites and code names of their releases. */
+  readonly suites: ReadonlySet<string>;
 }
 
 /** How long a failure to load the lists is remembered, in milliseconds. */
@@ -58,7 +60,10 @@ export class PackageLists {
     try {
       await this.#requireApt();
       const revision = await orBuildFailed(this.#workspace.refreshLists(signal));
-      if (this.#known?.revision !== revision) this.#known = { revision, names: await this.#read(signal) };
+      if (this.#known?.revision !== revision) {
+        const [names, suites] = await Promise.all([this.#read(signal), this.#workspace.suites()]);
+        this.#known = { revision, names, suites };
+      }
       this.#failure = undefined;
       return this.#known;
     } catch (cause) {
