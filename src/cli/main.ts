@@ -7,6 +7,7 @@ import { buildCommand } from "./build.ts";
 import { checkCommand } from "./check.ts";
 import { type Command, ExitCode, UsageError } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
+import { lockCommand } from "./lock.ts";
 import { searchCommand } from "./search.ts";
 import { serveCommand } from "./serve.ts";
 
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   build: buildCommand,
   search: searchCommand,
   check: checkCommand,
+  lock: lockCommand,
 };
 
 const COMMON = {

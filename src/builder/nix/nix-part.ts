@@ -19,8 +19,7 @@ export function nixPart(
   { license, homepage }: PackageFacts = { license: null, homepage: null },
 ): Part {
   const label = path.slice(PREFIX_LENGTH);
-  const name = nameWithoutVersion(label);
-  const version = label.length > name.length ? label.slice(name.length + 1) : undefined;
+  const { name, version } = nameAndVersion(path);
   const purl = packageUrl("nix", name, version, { path });
   return {
     id: path,
@@ -32,6 +31,13 @@ export function nixPart(
     software: { name, version, purl, ...(license && { license }), ...(homepage && { homepage }) },
     ...place,
   };
+}
+
+/** The name and the version in the name of a store path. */
+export function nameAndVersion(path: string): { readonly name: string; readonly version?: string } {
+  const label = path.slice(PREFIX_LENGTH);
+  const name = nameWithoutVersion(label);
+  return label.length > name.length ? { name, version: label.slice(name.length + 1) } : { name };
 }
 
 /**
