@@ -11,7 +11,7 @@ export interface ImageLock {
 }
 
 /** Change this when equal inputs would give a different image. */
-const FORMAT_VERSION = 2;
+const FORMAT_VERSION = 3;
 
 /** The lock of a resolved request to `source`, with the rules by which its parts become layers. */
 export function createLock(

@@ -1,102 +1,101 @@
-import { pack as createPack, type Header, type Pack } from "tar-stream";
 import type { ByteSource } from "../../bytes/byte-source.ts";
-import { drained } from "../process/drained.ts";
+import { ByteChannel } from "./byte-channel.ts";
+import { type EntryType, TAR_END, tarHeader, tarPadding } from "./tar-header.ts";
 
-/** One entry of a tar archive. */
+/** One entry of a tar archive. Names are text, or bytes that need not be UTF-8. */
 export interface ArchiveEntry {
   /** Path without a leading slash. */
-  readonly path: string;
-  readonly type: "file" | "directory" | "symlink" | "link" | "character-device" | "block-device" | "fifo";
+  readonly path: string | Uint8Array;
+  readonly type: EntryType;
   /** Permission bits, at most 0o7777. */
   readonly mode: number;
   readonly userId: number;
   readonly groupId: number;
   readonly modifiedAt: Date;
   /** The target of a symbolic link, or the path in the archive of a hard link. */
-  readonly linkTarget?: string;
+  readonly linkTarget?: string | Uint8Array | undefined;
   /** Number of a device. */
-  readonly device?: { readonly major: number; readonly minor: number };
+  readonly device?: { readonly major: number; readonly minor: number } | undefined;
+  /** The extended attribute `security.capability`. */
+  readonly capability?: Uint8Array | undefined;
 }
 
 /** Writes the entries of an archive, one after the other. */
 export class ArchiveWriter {
-  readonly #pack: Pack;
+  readonly #channel: ByteChannel;
 
-  constructor(pack: Pack) {
-    this.#pack = pack;
+  constructor(channel: ByteChannel) {
+    this.#channel = channel;
   }
 
   /** Writes an entry without content. */
   async writeEmpty(entry: ArchiveEntry): Promise<void> {
-    await this.writeBytes(entry, new Uint8Array());
+    await this.#channel.write(headerOf(entry, 0));
   }
 
   /** Writes a small file. */
   async writeBytes(entry: ArchiveEntry, bytes: Uint8Array): Promise<void> {
-    const written = Promise.withResolvers<void>();
-    const done = (cause?: Error | null): void => (cause ? written.reject(cause) : written.resolve());
-    const sink = this.#pack.entry(tarHeaders(entry, bytes.byteLength), done);
-    // Only a file has more than a header.
-    if (entry.type === "file") {
-      if (bytes.byteLength > 0) sink.write(bytes);
-      sink.end(null);
-    }
-    await written.promise;
+    await this.#channel.write(headerOf(entry, bytes.byteLength));
+    await this.#channel.write(bytes);
+    await this.#pad(bytes.byteLength);
   }
 
-  /** Writes a file of `size` bytes from a stream; holds a few chunks at most. */
+  /**
+   * Writes a file of `size` bytes from a stream; holds a few chunks at most.
+   *
+   * @throws {Error} if the stream has another size
+   */
   async writeStream(entry: ArchiveEntry, size: number, content: ByteSource): Promise<void> {
-    if (size === 0) {
-      await this.writeEmpty(entry);
-      return;
-    }
-    const written = Promise.withResolvers<void>();
-    const sink = this.#pack.entry(tarHeaders(entry, size), (cause?: Error | null) =>
-      cause ? written.reject(cause) : written.resolve(),
-    );
-    written.promise.catch(() => {});
+    await this.#channel.write(headerOf(entry, size));
+    let left = size;
     for await (const chunk of content) {
-      if (!sink.write(chunk)) await drained(sink);
+      left -= chunk.byteLength;
+      if (left < 0) break;
+      await this.#channel.write(chunk);
     }
-    sink.end(null);
-    await written.promise;
+    if (left !== 0) throw new Error("a file in an archive has another size than its header says");
+    await this.#pad(size);
+  }
+
+  async #pad(size: number): Promise<void> {
+    await this.#channel.write(new Uint8Array(tarPadding(size)));
   }
 }
 
 /**
- * The archive that `produce` writes, as a stream of bytes.
+ * The archive that `produce` writes, as a stream of bytes. A chunk is valid until the next one is requested.
  *
  * An error in `produce` breaks the stream. If the consumer stops early, the running write fails.
  */
 export async function* archiveOf(
   produce: (archive: ArchiveWriter) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
-  const pack = createPack();
-  const produced = produce(new ArchiveWriter(pack)).then(
-    () => pack.finalize(),
-    (cause: unknown) => pack.destroy(cause instanceof Error ? cause : new Error(String(cause))),
-  );
+  const channel = new ByteChannel();
+  const produced = produce(new ArchiveWriter(channel)).then(async () => {
+    await channel.write(TAR_END);
+    await channel.end();
+  });
+  produced.catch((error: unknown) => channel.fail(error));
   try {
-    for await (const chunk of pack) yield chunk as Uint8Array;
+    yield* channel.read();
   } finally {
-    pack.destroy(null);
-    await produced;
+    channel.fail(new Error("nobody reads the archive any more"));
+    // Its failure was reported to the reader, unless that has left.
+    await produced.catch(() => {});
   }
 }
 
 /** Only numeric owners: the machine that unpacks the archive would look up names in its own accounts. */
-function tarHeaders(entry: ArchiveEntry, size: number): Pick<Header, "name"> & Partial<Header> {
-  return {
-    name: entry.path,
-    type: entry.type,
-    mode: entry.mode,
-    uid: entry.userId,
-    gid: entry.groupId,
-    uname: "",
-    gname: "",
-    mtime: new Date(Math.max(0, Math.floor(entry.modifiedAt.getTime() / 1000) * 1000)),
-    size,
-    ...(entry.linkTarget === undefined ? {} : { linkname: entry.linkTarget }),
-    ...(entry.device === undefined ? {} : { devmajor: entry.device.major, devminor: entry.device.minor }),
-  };
+function headerOf({ path, linkTarget, modifiedAt, ...entry }: ArchiveEntry, sizeBytes: number): Uint8Array {
+  return tarHeader({
+    ...entry,
+    path: bytesOf(path),
+    linkTarget: linkTarget === undefined ? undefined : bytesOf(linkTarget),
+    modifiedAtSeconds: Math.max(0, Math.floor(modifiedAt.getTime() / 1000)),
+    sizeBytes,
+  });
+}
+
+function bytesOf(text: string | Uint8Array): Uint8Array {
+  return typeof text === "string" ? Buffer.from(text) : text;
 }

@@ -4,6 +4,11 @@ import type { ArchiveEntry, ArchiveWriter } from "./archive-writer.ts";
 
 const ROOT = { userId: 0, groupId: 0 } as const satisfies Partial<ArchiveEntry>;
 
+/** An entry whose path is text. */
+export interface LayerEntry extends ArchiveEntry {
+  readonly path: string;
+}
+
 /** The owner of an entry, by number. */
 export type Owner = Pick<ArchiveEntry, "userId" | "groupId">;
 
@@ -29,7 +34,7 @@ export class LayerTree {
     mode = 0o644,
     owner: Owner = ROOT,
   ): Promise<void> {
-    const entry: ArchiveEntry = { path, type: "file", mode, ...owner, modifiedAt };
+    const entry: LayerEntry = { path, type: "file", mode, ...owner, modifiedAt };
     if (await this.#claim(entry)) await this.#archive.writeBytes(entry, bytes);
   }
 
@@ -39,17 +44,17 @@ export class LayerTree {
   }
 
   /** Adds a file of `size` bytes from a stream; does not read the stream if the path is taken. */
-  async addStream(entry: ArchiveEntry, size: number, content: ByteSource): Promise<void> {
+  async addStream(entry: LayerEntry, size: number, content: ByteSource): Promise<void> {
     if (await this.#claim(entry)) await this.#archive.writeStream(entry, size, content);
   }
 
   /** Adds an entry without content. */
-  async add(entry: ArchiveEntry): Promise<void> {
+  async add(entry: LayerEntry): Promise<void> {
     if (await this.#claim(entry)) await this.#archive.writeEmpty(entry);
   }
 
   /** Takes the path, and creates the folders above it; false if it is already taken. */
-  async #claim(entry: ArchiveEntry): Promise<boolean> {
+  async #claim(entry: LayerEntry): Promise<boolean> {
     if (this.#paths.has(entry.path)) return false;
     const parent = posix.dirname(entry.path);
     if (parent !== "." && !this.#paths.has(parent)) {

@@ -1,7 +1,7 @@
 import { type ExtractEvents, extract } from "tar-stream";
 import type { ByteSource } from "../../bytes/byte-source.ts";
 import { type ArchiveEntry, archiveOf } from "../archive/archive-writer.ts";
-import { LayerTree } from "../archive/layer-tree.ts";
+import { type LayerEntry, LayerTree } from "../archive/layer-tree.ts";
 import type { LayerContent } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
 import { drained } from "../process/drained.ts";
@@ -104,7 +104,7 @@ const ENTRY_TYPES: Readonly<Record<string, ArchiveEntry["type"]>> = {
   fifo: "fifo",
 };
 
-function archiveEntry({ header }: Entry, packagedPath: string): ArchiveEntry {
+function archiveEntry({ header }: Entry, packagedPath: string): LayerEntry {
   const type = ENTRY_TYPES[header.type ?? "file"];
   if (type === undefined) throw new Error(`a package contains an entry of type ${header.type}`);
   return {

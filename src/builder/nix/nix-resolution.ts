@@ -82,7 +82,7 @@ export class NixResolution implements Resolution {
     this.derivedLayers = [
       {
         above: "all",
-        inputs: ["top", ...linkLayerInputs(links)],
+        inputs: ["top-2", ...linkLayerInputs(links)],
         description: "links, accounts, certificates",
         make: (_, { signal }) =>
           createLinkLayer(links, {

@@ -1,7 +1,6 @@
-import type { ArchiveEntry } from "../../archive/archive-writer.ts";
 import { archiveOf } from "../../archive/archive-writer.ts";
 import { addDevices } from "../../archive/devices.ts";
-import { LayerTree } from "../../archive/layer-tree.ts";
+import { type LayerEntry, LayerTree } from "../../archive/layer-tree.ts";
 import type { LayerContent } from "../../package-source.ts";
 import type { EvaluatedPackage } from "../evaluation/evaluation.ts";
 import type { StorePathInfo } from "../store/nix-store.ts";
@@ -107,7 +106,7 @@ function envOf(closure: readonly StorePathInfo[]): string | undefined {
   return coreutils === undefined ? undefined : `${coreutils.path}/bin/env`;
 }
 
-function archiveEntry(entry: LinkEntry): ArchiveEntry {
+function archiveEntry(entry: LinkEntry): LayerEntry {
   const common = { path: entry.path, userId: 0, groupId: 0, modifiedAt: MODIFIED_AT };
   if (entry.kind === "directory") return { ...common, type: "directory", mode: 0o755 };
   return { ...common, type: "symlink", mode: 0o777, linkTarget: entry.target };

@@ -1,11 +1,12 @@
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
+import { TAR_END, tarPadding } from "../../archive/tar-header.ts";
 import { NarHash } from "./nar-hash.ts";
 import { TreeCollector, type TreeEntry } from "./read-tree.ts";
+import { storeEntryHeader } from "./store-entry.ts";
 import { readFailure, type StorePath, StorePathDamaged, storePathName } from "./store-path.ts";
 import { type TreeStep, walkTree } from "./tree-walk.ts";
-import { USTAR_END, ustarHeader, ustarPadding } from "./ustar-writer.ts";
 
 /** Options of a {@link storeArchive}. */
 export interface StoreArchiveOptions {
@@ -40,10 +41,10 @@ export async function* storeArchive(
   options: StoreArchiveOptions,
 ): AsyncGenerator<Uint8Array> {
   for (const folder of FOLDERS)
-    yield ustarHeader({ path: Buffer.from(folder), kind: "directory", mode: 0o755 });
+    yield storeEntryHeader({ path: Buffer.from(folder), kind: "directory", mode: 0o755 });
   for (const path of paths) yield* pathEntries(path, options);
   options.signal.throwIfAborted();
-  yield USTAR_END;
+  yield TAR_END;
 }
 
 /** The entries of one store path. */
@@ -88,11 +89,11 @@ async function* stepBytes(
   switch (step.kind) {
     case "directory":
       hash.enterDirectory(name);
-      yield ustarHeader({ path: entryPath, kind: "directory", mode: MODES.directory });
+      yield storeEntryHeader({ path: entryPath, kind: "directory", mode: MODES.directory });
       break;
     case "link":
       hash.addLink(name, step.target);
-      yield ustarHeader({ path: entryPath, kind: "link", mode: MODES.link, target: step.target });
+      yield storeEntryHeader({ path: entryPath, kind: "link", mode: MODES.link, target: step.target });
       break;
     case "file":
       hash.beginFile(name, step.executable, step.sizeBytes);
@@ -111,7 +112,7 @@ async function* fileBytes(
   hash: NarHash,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const header = ustarHeader({
+  const header = storeEntryHeader({
     path,
     kind: "file",
     mode: executable ? MODES.executable : MODES.file,
@@ -136,7 +137,7 @@ async function* fileBytes(
     yield piece;
     position += piece.byteLength;
   }
-  yield new Uint8Array(ustarPadding(sizeBytes));
+  yield new Uint8Array(tarPadding(sizeBytes));
 }
 
 /** All of a small file in one chunk, because most files are small, and each chunk costs time in every later step. */
@@ -146,7 +147,7 @@ async function smallFileBytes(
   sizeBytes: number,
   hash: NarHash,
 ): Promise<Uint8Array> {
-  const bytes = new Uint8Array(header.byteLength + sizeBytes + ustarPadding(sizeBytes));
+  const bytes = new Uint8Array(header.byteLength + sizeBytes + tarPadding(sizeBytes));
   bytes.set(header);
   const content = bytes.subarray(header.byteLength, header.byteLength + sizeBytes);
   await using file = await openFile(path);

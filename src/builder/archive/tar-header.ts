@@ -1,14 +1,32 @@
-/** One entry of an archive. It is owned by root, and its time is one second after the epoch. Names are bytes. */
-export interface UstarEntry {
+/** What an entry of an archive is. */
+export type EntryType =
+  | "file"
+  | "directory"
+  | "symlink"
+  | "link"
+  | "character-device"
+  | "block-device"
+  | "fifo";
+
+/** One entry of an archive, without its content. Names are bytes. */
+export interface TarEntryHead {
   /** Path without a leading or trailing slash. */
   readonly path: Uint8Array;
-  readonly kind: "file" | "directory" | "link";
+  readonly type: EntryType;
   /** Permission bits, at most 0o7777. */
   readonly mode: number;
+  readonly userId: number;
+  readonly groupId: number;
+  /** Whole seconds since the epoch, at least 0. */
+  readonly modifiedAtSeconds: number;
   /** Size of a file's content; absent otherwise. */
   readonly sizeBytes?: number;
-  /** Target of a symbolic link; absent otherwise. */
-  readonly target?: Uint8Array;
+  /** The target of a symbolic link, or the path in the archive of a hard link; absent otherwise. */
+  readonly linkTarget?: Uint8Array | undefined;
+  /** Number of a device. */
+  readonly device?: { readonly major: number; readonly minor: number } | undefined;
+  /** The extended attribute `security.capability`. */
+  readonly capability?: Uint8Array | undefined;
 }
 
 const BLOCK_BYTES = 512;
@@ -16,19 +34,31 @@ const NAME_BYTES = 100;
 const PREFIX_BYTES = 155;
 /** The largest size that eleven octal digits can hold: 8 GiB less one byte. */
 const MAX_OCTAL_SIZE = 0o77777777777;
-const MODIFIED_AT = 1;
-const TYPES = { file: "0", link: "2", directory: "5", pax: "x" } as const;
+/** The largest number that seven octal digits can hold. */
+const MAX_OCTAL_ID = 0o7777777;
+const TYPES: Readonly<Record<EntryType, string>> = {
+  file: "0",
+  link: "1",
+  symlink: "2",
+  "character-device": "3",
+  "block-device": "4",
+  directory: "5",
+  fifo: "6",
+};
+const PAX_TYPE = "x";
 const SLASH = 0x2f;
+/** The time of extended headers, which readers ignore. */
+const PAX_MODIFIED_AT = 1;
 const NO_BYTES = new Uint8Array();
 
 /** The end of an archive: two blocks of zeros (POSIX pax, "ustar Interchange Format"). */
-export const USTAR_END: Uint8Array = new Uint8Array(2 * BLOCK_BYTES);
+export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK_BYTES);
 
 /** The fields of one header block. */
-interface HeaderFields {
+interface HeaderFields
+  extends Pick<TarEntryHead, "mode" | "userId" | "groupId" | "modifiedAtSeconds" | "device"> {
   readonly name: Uint8Array;
   readonly prefix: Uint8Array;
-  readonly mode: number;
   readonly size: number;
   readonly type: string;
   readonly target: Uint8Array;
@@ -40,28 +70,33 @@ interface HeaderFields {
  *
  * Names are written unchanged, even if they are not UTF-8. Every reader that we know accepts that.
  */
-export function ustarHeader(entry: UstarEntry): Uint8Array {
-  const path = entry.kind === "directory" ? Buffer.concat([entry.path, Buffer.from("/")]) : entry.path;
-  const { target = NO_BYTES, sizeBytes = 0 } = entry;
+export function tarHeader(entry: TarEntryHead): Uint8Array {
+  const path = entry.type === "directory" ? Buffer.concat([entry.path, Buffer.from("/")]) : entry.path;
+  const { linkTarget: target = NO_BYTES, sizeBytes = 0, userId, groupId, capability } = entry;
   const place = splitPath(path);
   const records = [
     ...(target.byteLength > NAME_BYTES ? [paxRecord("linkpath", target)] : []),
     ...(place === undefined ? [paxRecord("path", path)] : []),
     ...(sizeBytes > MAX_OCTAL_SIZE ? [paxRecord("size", Buffer.from(`${sizeBytes}`))] : []),
+    ...(userId > MAX_OCTAL_ID ? [paxRecord("uid", Buffer.from(`${userId}`))] : []),
+    ...(groupId > MAX_OCTAL_ID ? [paxRecord("gid", Buffer.from(`${groupId}`))] : []),
+    ...(capability === undefined ? [] : [paxRecord("SCHILY.xattr.security.capability", capability)]),
   ];
   const block = headerBlock({
+    ...entry,
+    userId: userId > MAX_OCTAL_ID ? 0 : userId,
+    groupId: groupId > MAX_OCTAL_ID ? 0 : groupId,
     name: place?.name ?? path.subarray(0, NAME_BYTES),
     prefix: place?.prefix ?? NO_BYTES,
-    mode: entry.mode,
     size: sizeBytes > MAX_OCTAL_SIZE ? 0 : sizeBytes,
-    type: TYPES[entry.kind],
+    type: TYPES[entry.type],
     target: target.subarray(0, NAME_BYTES),
   });
   return records.length === 0 ? block : Buffer.concat([paxHeader(Buffer.concat(records)), block]);
 }
 
 /** The number of zeros after a content of `sizeBytes`. */
-export function ustarPadding(sizeBytes: number): number {
+export function tarPadding(sizeBytes: number): number {
   return (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES;
 }
 
@@ -76,21 +111,22 @@ function splitPath(path: Uint8Array): Pick<HeaderFields, "name" | "prefix"> | un
   return { name: path.subarray(slash + 1), prefix: path.subarray(0, slash) };
 }
 
-function headerBlock({ name, prefix, mode, size, type, target }: HeaderFields): Buffer {
+function headerBlock(fields: HeaderFields): Buffer {
+  const { name, prefix, mode, size, type, target, device } = fields;
   const block = Buffer.alloc(BLOCK_BYTES);
   block.set(name, 0);
   writeOctal(block, 100, 8, mode);
-  writeOctal(block, 108, 8, 0);
-  writeOctal(block, 116, 8, 0);
+  writeOctal(block, 108, 8, fields.userId);
+  writeOctal(block, 116, 8, fields.groupId);
   writeOctal(block, 124, 12, size);
-  writeOctal(block, 136, 12, MODIFIED_AT);
+  writeOctal(block, 136, 12, fields.modifiedAtSeconds);
   // The checksum counts its own field as spaces.
   block.write(" ".repeat(8), 148);
   block.write(type, 156);
   block.set(target, 157);
   block.write("ustar\x0000", 257);
-  writeOctal(block, 329, 8, 0);
-  writeOctal(block, 337, 8, 0);
+  writeOctal(block, 329, 8, device?.major ?? 0);
+  writeOctal(block, 337, 8, device?.minor ?? 0);
   block.set(prefix, 345);
   writeOctal(
     block,
@@ -112,11 +148,14 @@ function paxHeader(records: Uint8Array): Buffer {
     name: Buffer.from("PaxHeader"),
     prefix: NO_BYTES,
     mode: 0o644,
+    userId: 0,
+    groupId: 0,
+    modifiedAtSeconds: PAX_MODIFIED_AT,
     size: records.byteLength,
-    type: TYPES.pax,
+    type: PAX_TYPE,
     target: NO_BYTES,
   });
-  return Buffer.concat([block, records, Buffer.alloc(ustarPadding(records.byteLength))]);
+  return Buffer.concat([block, records, Buffer.alloc(tarPadding(records.byteLength))]);
 }
 
 /** `LENGTH KEYWORD=VALUE` and a line end. The length includes its own digits. */
