@@ -15,10 +15,12 @@ export type Owner = Pick<ArchiveEntry, "userId" | "groupId">;
 /** Writes one layer's tree: folders before their content, and each path once; the first entry of a path wins. */
 export class LayerTree {
   readonly #archive: ArchiveWriter;
-  readonly #paths = new Set<string>([""]);
+  readonly #paths: Set<string>;
 
-  constructor(archive: ArchiveWriter) {
+  /** @param written paths that the archive has already */
+  constructor(archive: ArchiveWriter, written: Iterable<string> = []) {
     this.#archive = archive;
+    this.#paths = new Set(["", ...written]);
   }
 
   /** Adds a folder, unless it is there already. */

@@ -27,6 +27,8 @@ export interface TarEntryHead {
   readonly device?: { readonly major: number; readonly minor: number } | undefined;
   /** The extended attribute `security.capability`. */
   readonly capability?: Uint8Array | undefined;
+  /** Further records of the pax header. */
+  readonly records?: readonly (readonly [keyword: string, value: Uint8Array])[];
 }
 
 const BLOCK_BYTES = 512;
@@ -81,6 +83,7 @@ export function tarHeader(entry: TarEntryHead): Uint8Array {
     ...(userId > MAX_OCTAL_ID ? [paxRecord("uid", Buffer.from(`${userId}`))] : []),
     ...(groupId > MAX_OCTAL_ID ? [paxRecord("gid", Buffer.from(`${groupId}`))] : []),
     ...(capability === undefined ? [] : [paxRecord("SCHILY.xattr.security.capability", capability)]),
+    ...(entry.records ?? []).map(([keyword, value]) => paxRecord(keyword, value)),
   ];
   const block = headerBlock({
     ...entry,

@@ -1,0 +1,135 @@
+import { chmod, chown, mkdir, rmdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { ByteSource } from "../../bytes/byte-source.ts";
+import { InterruptibleSource } from "../../bytes/interruptible-source.ts";
+import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
+import { chooseIdMap, type FindProgram, type IdMap } from "./id-map.ts";
+import { NamespaceProcess } from "./namespace-process.ts";
+import { NamespaceRun } from "./namespace-run.ts";
+import type { Sandbox, SandboxAvailability, Stage, StageRun } from "./sandbox.ts";
+import { trySandbox } from "./sandbox-trial.ts";
+import type { StageOrder } from "./stage-order.ts";
+
+/** Options of a {@link NamespaceSandbox}. */
+export interface NamespaceSandboxOptions {
+  /** Finds `unshare`, `setpriv`, and for users other than root `newuidmap` and `newgidmap`. */
+  readonly find: FindProgram;
+  /**
+   * A folder for this sandbox alone, as an absolute path; made if needed. Only this server's user can enter it. Trees
+   * should be below it.
+   */
+  readonly folder: string;
+  /** For root: the first of 65,536 ids that nobody has. By default, root's range in `/etc/subuid`, else 1879048192. */
+  readonly firstId?: number;
+  readonly clock?: Clock;
+}
+
+/**
+ * A sandbox made of Linux namespaces, an overlay, capabilities and a filter of system calls.
+ *
+ * The ids of its users belong to nobody on the host. Several stages can run at once.
+ */
+export class NamespaceSandbox implements Sandbox {
+  readonly #find: FindProgram;
+  readonly #folder: string;
+  readonly #firstId: number | undefined;
+  readonly #clock: Clock;
+  #ids: Promise<IdMap> | undefined;
+  #availability: Promise<SandboxAvailability> | undefined;
+
+  constructor(options: NamespaceSandboxOptions) {
+    this.#find = options.find;
+    this.#folder = options.folder;
+    this.#firstId = options.firstId;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
+  }
+
+  available(): Promise<SandboxAvailability> {
+    this.#availability ??= trySandbox(this, this.#folder);
+    return this.#availability;
+  }
+
+  async unpack(archive: ByteSource, folder: string, signal: AbortSignal): Promise<void> {
+    const ids = await this.#prepare();
+    await mkdir(folder, { mode: 0o755 });
+    try {
+      if (ids.kind === "moved") await chown(folder, ids.firstId, ids.firstId);
+      await using program = await this.#start("unpack", { folder }, signal);
+      await pump(archive, program, signal);
+      await program.expect("done");
+    } catch (error) {
+      await this.remove(folder);
+      throw error;
+    }
+  }
+
+  async remove(folder: string): Promise<void> {
+    const isThere = await stat(folder).then(
+      () => true,
+      () => false,
+    );
+    if (!isThere) return;
+    await using program = await this.#start("remove", { folder }, new AbortController().signal);
+    await program.expect("done");
+    await rmdir(folder);
+  }
+
+  async run(stage: Stage, signal: AbortSignal): Promise<StageRun> {
+    const order: StageOrder = {
+      lowers: stage.lowers,
+      files: stage.files.map(({ path, bytes, mode }) => ({
+        path,
+        mode,
+        base64: Buffer.from(bytes).toString("base64"),
+      })),
+      command: stage.command,
+      environment: Object.entries(stage.environment).map(([name, value]) => `${name}=${value}`),
+      limits: stage.limits,
+      upperPoint: join(this.#folder, "upper"),
+      workPoint: join(this.#folder, "work"),
+      unshare: this.#find("unshare") ?? "unshare",
+    };
+    const program = await this.#start("collect", order, signal);
+    try {
+      return await NamespaceRun.of(program, stage, this.#clock);
+    } catch (error) {
+      await program[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #start(
+    program: "collect" | "remove" | "unpack",
+    order: unknown,
+    signal: AbortSignal,
+  ): Promise<NamespaceProcess> {
+    return NamespaceProcess.start({ program, order }, await this.#prepare(), this.#find, signal);
+  }
+
+  /** The ids, once the folders over which file systems are mounted are there. */
+  #prepare(): Promise<IdMap> {
+    this.#ids ??= (async () => {
+      for (const name of ["", "upper", "work"]) {
+        await mkdir(join(this.#folder, name), { recursive: true, mode: 0o700 });
+      }
+      // It may have been there before. Setuid files in trees belong to users of the sandbox, and nobody may reach them.
+      await chmod(this.#folder, 0o700);
+      return chooseIdMap(this.#find, this.#firstId);
+    })();
+    return this.#ids;
+  }
+}
+
+/** Writes an archive to a program's input, unless the program ends before; fails at once if `signal` is aborted. */
+async function pump(archive: ByteSource, program: NamespaceProcess, signal: AbortSignal): Promise<void> {
+  const source = new InterruptibleSource(archive);
+  const interrupt = () => source.interrupt(signal.reason);
+  signal.addEventListener("abort", interrupt, { once: true });
+  if (signal.aborted) interrupt();
+  try {
+    for await (const chunk of source) if (!(await program.write(chunk))) break;
+    program.endInput();
+  } finally {
+    signal.removeEventListener("abort", interrupt);
+  }
+}
