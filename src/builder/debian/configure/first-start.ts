@@ -1,0 +1,72 @@
+/** The place of the script that makes what no two machines may share. */
+export const FIRST_START_PATH = "usr/sbin/slipway-first-start";
+
+interface Step {
+  /** All of these programs are needed. */
+  readonly programs: readonly string[];
+  readonly line: string;
+}
+
+/** In the order in which they run: certificates before the databases that link to them. */
+const STEPS: readonly Step[] = [
+  {
+    programs: ["usr/bin/systemd-machine-id-setup"],
+    line: "[ -s /etc/machine-id ] || systemd-machine-id-setup",
+  },
+  {
+    programs: ["usr/bin/dbus-uuidgen"],
+    line: "[ -s /var/lib/dbus/machine-id ] || dbus-uuidgen --ensure",
+  },
+  {
+    programs: ["usr/sbin/sshd", "usr/bin/ssh-keygen"],
+    line: "ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 || ssh-keygen -A",
+  },
+  {
+    programs: ["usr/sbin/make-ssl-cert"],
+    line:
+      "[ -e /etc/ssl/private/ssl-cert-snakeoil.key ] ||\n" +
+      "  DEBIAN_FRONTEND=noninteractive make-ssl-cert generate-default-snakeoil --force-overwrite",
+  },
+  {
+    programs: ["usr/sbin/named", "usr/sbin/rndc-confgen"],
+    line: "[ -e /etc/bind/rndc.key ] || rndc-confgen -a -u bind",
+  },
+  {
+    programs: ["usr/bin/mariadb-install-db"],
+    line: "[ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db",
+  },
+];
+
+const POSTGRESQL = /^usr\/lib\/postgresql\/([0-9]+(?:\.[0-9]+)?)\/bin\/initdb$/;
+
+/**
+ * The script that makes keys, identities and databases which the image does not ship, for a tree with these paths
+ * (without a leading slash, in the merged `/usr`); `undefined` if there is nothing to make.
+ *
+ * Each line does nothing if what it makes is there. The script ends with 1 if any line failed, and runs the others.
+ */
+export function firstStartScript(paths: ReadonlySet<string>): string | undefined {
+  const lines = STEPS.filter(({ programs }) => programs.every((path) => paths.has(path))).map(
+    ({ line }) => line,
+  );
+  if (paths.has("usr/bin/pg_createcluster")) lines.push(...postgresqlLines(paths));
+  if (lines.length === 0) return undefined;
+  return [
+    "#!/bin/sh",
+    "# Makes the keys, identities and databases that must differ between machines, if they are absent.",
+    "status=0",
+    ...lines.map((line) => `{ ${line}; } || status=1`),
+    "exit $status",
+    "",
+  ].join("\n");
+}
+
+function postgresqlLines(paths: ReadonlySet<string>): readonly string[] {
+  const versions = [...paths].flatMap((path) => POSTGRESQL.exec(path)?.[1] ?? []);
+  return versions
+    .toSorted((left, right) => Number(left) - Number(right))
+    .map(
+      (version) =>
+        `[ -e /etc/postgresql/${version}/main/postgresql.conf ] || pg_createcluster ${version} main`,
+    );
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "bun:test";
+import { MMDEBSTRAP_DIFFERENCES } from "./mmdebstrap-differences.ts";
+import { NORMALISE_RULES } from "./normalise/table.ts";
+
+function differenceAt(path: string): string | undefined {
+  return MMDEBSTRAP_DIFFERENCES.find(({ pattern }) => pattern.test(path))?.here;
+}
+
+describe("the known differences to mmdebstrap's tree", () => {
+  it.each([
+    ["dev/null", "different"],
+    ["etc/apt/sources.list", "absent"],
+    ["var/cache/apt/archives", "absent"],
+    ["etc/machine-id", "empty"],
+    ["var/log/apt/history.log", "absent"],
+    ["var/log/faillog", "empty"],
+    ["var/lib/dpkg/status-old", "absent"],
+    ["etc/postgresql/15/main", "absent"],
+    ["usr/sbin/slipway-first-start", "added"],
+    ["usr/libx32", "absent"],
+  ])("explain %s: %s", (path, here) => {
+    expect(differenceAt(path)).toBe(here);
+  });
+
+  it.each(["etc/apt/apt.conf.d/01autoremove", "usr/bin/env", "etc/passwd", "var/lib/postgresql", "var/log"])(
+    "do not excuse %s",
+    (path) => {
+      expect(differenceAt(path)).toBeUndefined();
+    },
+  );
+
+  it("explain every file that is dropped by its exact path", () => {
+    const literal = /^\^([\w/.\\-]+)\$$/;
+    const dropped = NORMALISE_RULES.filter(({ action }) => action.kind === "drop").flatMap(({ pattern }) => {
+      const path = literal.exec(pattern.source)?.[1]?.replaceAll("\\", "");
+      return path === undefined || path.endsWith("policy-rc.d") || path.endsWith("tmp.ci") ? [] : [path];
+    });
+    expect(dropped).toContain("etc/.pwd.lock");
+    expect(dropped.filter((path) => differenceAt(path) === undefined)).toEqual([]);
+  });
+});

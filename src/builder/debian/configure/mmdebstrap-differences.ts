@@ -1,0 +1,66 @@
+/** A known difference between an image configured here and the tree that mmdebstrap makes of the same packages. */
+export interface KnownDifference {
+  /** Matches the path without a leading slash. */
+  readonly pattern: RegExp;
+  /** How the path is here. */
+  readonly here: "absent" | "added" | "empty" | "different";
+  readonly reason: string;
+}
+
+const difference = (here: KnownDifference["here"], pattern: RegExp, reason: string): KnownDifference => ({
+  here,
+  pattern,
+  reason,
+});
+
+/** All known differences; the first that matches a path explains it. */
+export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
+  difference("different", /^(?:dev|run)(?:\/|$)/, "container runtimes bring their own"),
+  difference(
+    "absent",
+    /^(?:etc\/apt\/(?:preferences\.d|sources\.list)|var\/(?:lib|cache|log)\/apt)(?:[./]|$)/,
+    "apt is not in the image, or its folders come from its package",
+  ),
+  difference("absent", /^etc\/(?:hostname|resolv\.conf|fstab)$/, "container runtimes bring their own"),
+  difference("absent", /^etc\/ssh\/ssh_host_[^/]+$/, "keys are never shipped"),
+  difference(
+    "absent",
+    /^etc\/ssl\/(?:private|certs)\/ssl-cert-snakeoil\.(?:key|pem)$/,
+    "keys are never shipped",
+  ),
+  difference("absent", /^etc\/ssl\/certs\/[0-9a-f]{8}\.[0-9]+$/, "a link to the certificate of such a key"),
+  difference("absent", /(?:^|\/)\.erlang\.cookie$/, "secrets are never shipped"),
+  difference("absent", /^etc\/bind\/rndc\.key$/, "secrets are never shipped"),
+  difference("absent", /^var\/lib\/dbus\/machine-id$/, "identities are never shipped"),
+  difference("empty", /^etc\/machine-id$/, "empty in both; here nobody may write it, as systemd wants"),
+  difference(
+    "absent",
+    /^(?:var\/lib\/(?:mysql|postgresql\/[^/]+)|etc\/postgresql\/[^/]+)\/./,
+    "databases have an identity: slipway-first-start makes them",
+  ),
+  difference("added", /^usr\/sbin\/slipway-first-start$/, "makes what is never shipped"),
+  difference("absent", /^var\/log\/(?:dpkg|alternatives|bootstrap)\.log$/, "logs have times"),
+  difference("empty", /^var\/log\//, "logs have times"),
+  difference("absent", /-old$|^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/, "backups"),
+  difference(
+    "absent",
+    /^(?:etc\/\.pwd\.lock|var\/cache\/ldconfig\/aux-cache|var\/lib\/dpkg\/(?:lock|lock-frontend|triggers\/Lock))$/,
+    "locks, and times of files",
+  ),
+  difference("absent", /^var\/lib\/dpkg\/(?:available|cmethopt)$/, "only dpkg's old front end reads it"),
+  difference("different", /^etc\/shadow$/, "the image's day, not the day of the build"),
+  difference("different", /(?:^|\/)cacerts$|^var\/cache\/fontconfig\//, "the image's time, not the build's"),
+  difference("different", /^etc\/(?:aliases|postfix\/[^/]+)\.db$/, "the image's time, and no random id"),
+  difference(
+    "different",
+    /^(?:etc\/(?:mailname|postfix\/main\.cf)|var\/cache\/debconf\/config\.dat)$/,
+    "the host is called localhost.localdomain here",
+  ),
+  difference("different", /^var\/log\/journal$/, "access control lists are not shipped"),
+  difference("different", /^var\/lib\/dpkg\/triggers\/File$/, "sorted here, in the order of unpacking there"),
+  difference(
+    "absent",
+    /^(?:usr\/)?lib(?:32|x32|o32)$/,
+    "only for other architectures; mmdebstrap's set-up makes it",
+  ),
+];

@@ -1,0 +1,94 @@
+import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
+import { rewriteFontCache } from "./font-cache.ts";
+import { rewriteJavaKeystore } from "./java-keystore.ts";
+import type { Rewrite } from "./rewrite.ts";
+import { rewriteShadow } from "./shadow.ts";
+
+/** What is done with entries at certain paths. */
+export interface NormaliseRule {
+  /** Matches the path without a leading slash. */
+  readonly pattern: RegExp;
+  readonly action: /** Not shipped, whatever its type. */
+    | { readonly kind: "drop" }
+    /** An empty file, with its owner, and this mode if there is one. */
+    | { readonly kind: "empty"; readonly mode?: number }
+    | { readonly kind: "rewrite"; readonly rewrite: Rewrite }
+    /** Not searched for private keys. */
+    | { readonly kind: "keep" };
+  readonly reason: string;
+}
+
+const drop = (pattern: RegExp, reason: string): NormaliseRule => ({
+  pattern,
+  action: { kind: "drop" },
+  reason,
+});
+
+const rewrite = (pattern: RegExp, made: Rewrite, reason: string): NormaliseRule => ({
+  pattern,
+  action: { kind: "rewrite", rewrite: made },
+  reason,
+});
+
+const DROPPED: readonly NormaliseRule[] = [
+  drop(/^(?:dev|proc|sys|run|tmp)\/./, "belongs to the running system"),
+  drop(/^usr\/sbin\/policy-rc\.d$/, "is only there while packages are configured"),
+  drop(/^var\/log\/(?:dpkg|alternatives|bootstrap)\.log$/, "is a log of the configuration"),
+  drop(/^var\/log\/journal\/./, "is a journal under this machine's id"),
+  drop(/^var\/lib\/dpkg\/(?:lock|lock-frontend|triggers\/Lock)$/, "is a lock"),
+  drop(/^var\/lib\/dpkg\/(?:updates|tmp\.ci)\/./, "is dpkg's unfinished work"),
+  drop(/^var\/lib\/dpkg\/tmp\.ci$/, "is dpkg's unfinished work"),
+  drop(/^(?:etc|var\/lib|var\/cache)\/(?:.*\/)?[^/]+-old$/, "is a backup"),
+  drop(/^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/, "is a backup"),
+  drop(/^etc\/\.pwd\.lock$/, "is a lock"),
+  drop(/^var\/(?:lib\/apt\/lists|cache\/apt\/archives)\/lock$/, "is a lock"),
+  drop(/^var\/cache\/apt\/(?:src)?pkgcache\.bin$/, "has times of files"),
+  drop(/^var\/cache\/ldconfig\/aux-cache$/, "has numbers and times of files"),
+  drop(/^var\/lib\/dbus\/machine-id$/, "identifies a machine"),
+  drop(/^etc\/ssh\/ssh_host_[^/]+$/, "identifies a machine"),
+  drop(/^etc\/ssl\/(?:private|certs)\/ssl-cert-snakeoil\.(?:key|pem)$/, "identifies a machine"),
+  drop(/(?:^|\/)\.erlang\.cookie$/, "is a secret"),
+  drop(/^etc\/bind\/rndc\.key$/, "is a secret"),
+  drop(/(?:^|\/)(?:\.gnupg|private-keys-v1\.d)\/(?:random_seed|[^/]+\.key)$/, "is a secret"),
+  drop(/^var\/lib\/systemd\/(?:random-seed|credential\.secret)$/, "is a secret"),
+  drop(/^var\/lib\/(?:urandom\/.+|random-seed)$/, "is a secret"),
+  drop(/^var\/lib\/mysql\/./, "is a database with its own identity"),
+  drop(/^var\/lib\/postgresql\/[0-9.]+\/./, "is a database with its own identity"),
+  drop(/^etc\/postgresql\/[0-9.]+\/./, "configures a database that is not shipped"),
+];
+
+const REWRITTEN: readonly NormaliseRule[] = [
+  {
+    pattern: /^etc\/machine-id$/,
+    action: { kind: "empty", mode: 0o444 },
+    reason: "identifies a machine; systemd fills an empty one",
+  },
+  { pattern: /^var\/log\/./, action: { kind: "empty" }, reason: "has times" },
+  rewrite(/^etc\/shadow$/, rewriteShadow, "has the days on which accounts were made"),
+  rewrite(/(?:^|\/)cacerts$/, rewriteJavaKeystore, "has the times of its entries"),
+  rewrite(
+    /^var\/cache\/fontconfig\/[^/]+-le64\.cache-[0-9]+$/,
+    rewriteFontCache,
+    "has the time of the folder that it describes",
+  ),
+  rewrite(/\.db$/, rewriteBerkeleyDatabase, "may be a Berkeley DB file, which has a random id"),
+];
+
+/** Files of dpkg, debconf and Python may quote a key of a package; without these files, nothing works. */
+const KEPT: readonly NormaliseRule[] = [
+  {
+    pattern: /^var\/(?:lib\/dpkg|cache\/debconf)\/|\.pyc$/,
+    action: { kind: "keep" },
+    reason: "is made from the packages alone",
+  },
+];
+
+/** The rules, in order: the first that matches an entry's path decides. A file that none matches may be a private key. */
+export const NORMALISE_RULES: readonly NormaliseRule[] = [...DROPPED, ...REWRITTEN, ...KEPT];
+
+/** Whether a symbolic link is a certificate store's name for a certificate that is not shipped. */
+export function linksToDroppedCertificate(path: string, linkTarget: string): boolean {
+  return (
+    /^etc\/ssl\/certs\/[0-9a-f]{8}\.[0-9]+$/.test(path) && /(?:^|\/)ssl-cert-snakeoil\.pem$/.test(linkTarget)
+  );
+}
