@@ -10,6 +10,8 @@ export type BuildProgress =
   | { readonly kind: "download"; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly kind: "plan-done"; readonly layerCount: number; readonly cachedLayerCount: number }
   | { readonly kind: "layer-started"; readonly layer: number; readonly packages: readonly string[] }
+  | { readonly kind: "configure-started"; readonly stage: string; readonly packageCount: number }
+  | { readonly kind: "configure-line"; readonly line: string }
   | { readonly kind: "layer-done"; readonly layer: number; readonly sizeBytes: number }
   | { readonly kind: "image-done"; readonly digest: Digest; readonly outcome: ImageOutcome };
 

@@ -43,7 +43,7 @@ function watchingFinisher(seen: Seen[]): ImageFinisher {
       facts: () => "derived",
     }),
   });
-  return { mode: "unpacked", formatVersion: 0, layers: () => [layer("base"), layer("all")] };
+  return { finish: () => ({ mode: "unpacked", formatVersion: 0, layers: [layer("base"), layer("all")] }) };
 }
 
 /** Each layer can be read, and is what its digest says. */

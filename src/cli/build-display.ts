@@ -37,6 +37,12 @@ export class BuildDisplay {
       case "layer-started":
         this.#running(`layers    ${this.#layers.done}/${this.#layers.total}  ${event.packages.join(" ")}`);
         break;
+      case "configure-started":
+        this.#running(`configure ${event.packageCount} packages (${event.stage})`);
+        break;
+      case "configure-line":
+        this.#running(`configure ${event.line}`);
+        break;
       case "layer-done":
         this.#layerDone(event.sizeBytes);
         break;

@@ -37,7 +37,12 @@ export async function createBuilder(
   opened: AsyncDisposableStack,
 ): Promise<OnDemandBuilder | undefined> {
   if (!builder.enabled) return undefined;
-  const sources = openPackageSources(builder, data, { ledger: metadata.sources, log: parts.log }, opened);
+  const sources = await openPackageSources(
+    builder,
+    data,
+    { ledger: metadata.sources, log: parts.log },
+    opened,
+  );
   if (sources.length === 0) return undefined;
   return new OnDemandBuilder(
     {

@@ -1,6 +1,5 @@
 import { join, resolve } from "node:path";
 import { AptSource } from "../builder/apt/apt-source.ts";
-import { factsFinisher } from "../builder/debian/facts-finisher.ts";
 import {
   type NixOriginOptions,
   type NixSetOptions,
@@ -14,6 +13,7 @@ import { hasOrigin, type NixSetConfig } from "../config/nix-schema.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log.ts";
 import type { SourceLedger } from "../metadata/ports/source-ledger.ts";
+import { openAptFinisher } from "./apt-finisher.ts";
 
 type BuilderConfig = Config["builder"];
 
@@ -25,32 +25,34 @@ interface Parts {
 }
 
 /** The package sources that the configuration asks for. Resources that must be closed are added to `opened`. */
-export function openPackageSources(
+export async function openPackageSources(
   builder: BuilderConfig,
   data: string,
   { ledger, log }: Omit<Parts, "runner">,
   opened: AsyncDisposableStack,
-): readonly PackageSource[] {
+): Promise<readonly PackageSource[]> {
   const parts = { ledger, log, runner: new CommandRunner({ environment: environment(), log }) };
   const nix = opened.use(openNixSets(builder, data, parts));
-  return [...createAptSources(builder, data, parts), ...nix.sources];
+  return [...(await createAptSources(builder, data, parts)), ...nix.sources];
 }
 
-function createAptSources(
+async function createAptSources(
   { apt }: BuilderConfig,
   data: string,
   { runner, log }: Parts,
-): readonly PackageSource[] {
+): Promise<readonly PackageSource[]> {
   if (!apt.enabled) return [];
+  const stateFolder = resolve(data, "apt");
   const options = {
-    stateFolder: join(data, "apt"),
+    stateFolder,
     alwaysIncluded: apt.include,
     essential: apt.essential,
     recommends: apt.recommends,
     refreshListsSeconds: apt.listMaxAgeSeconds,
     sourcesFile: apt.sourcesFile && resolve(apt.sourcesFile),
   };
-  return [new AptSource(options, { runner, finisher: factsFinisher, log })];
+  const finisher = await openAptFinisher(apt, stateFolder, runner, log);
+  return [new AptSource(options, { runner, finisher, log })];
 }
 
 /** The Nix package sets that the configuration names. */

@@ -170,6 +170,15 @@ const Apt = z.strictObject({
     .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/))
     .default(["ca-certificates", "netbase"])
     .describe("Packages to add to every image"),
+  configure: z
+    .enum(["sandbox", "never"])
+    .optional()
+    .describe(
+      "`sandbox`: dpkg configures an image's packages in a sandbox; `never`: they are only unpacked. Default `sandbox` where that works",
+    ),
+  treeCacheBytes: bytes(4096 * MEBIBYTE).describe(
+    "Disk space for unpacked layers, which make configuring faster; 0 keeps none",
+  ),
   recommends: z.boolean().default(false).describe("Adds the packages that others recommend"),
   listMaxAgeSeconds: seconds(DAY, 365 * DAY).describe(
     "Downloads package lists again when they are older than this",

@@ -48,14 +48,14 @@ export class AptResolution implements Resolution {
   ) {
     this.packages = packages;
     this.parts = closure.map(partOf);
-    const { mode, formatVersion } = finisher;
+    const { mode, formatVersion, layers } = finisher.finish(platform, closure);
     this.lockInputs = {
       finisher: { mode, formatVersion },
       ...(selected.size > 0 && { selected: Object.fromEntries([...selected].toSorted()) }),
       closure: closure.map(lockEntryOf),
     };
     this.description = `Debian packages: ${packages.join(" ")}`;
-    this.derivedLayers = finisher.layers(platform, closure);
+    this.derivedLayers = layers;
     this.#packages = new Map(closure.map((one) => [one.name, one]));
     this.#fetch = fetch;
     this.#runner = runner;

@@ -3,11 +3,10 @@ import { createTopLayer } from "./top-layer.ts";
 
 /** Runs nothing of the packages: derives accounts, links and caches from what was read while their layers were made. */
 export const factsFinisher: ImageFinisher = {
-  mode: "unpacked",
-  formatVersion: 1,
-
-  layers(platform, closure) {
-    return [
+  finish: (platform, closure) => ({
+    mode: "unpacked",
+    formatVersion: 1,
+    layers: [
       {
         above: "all",
         inputs: ["top", platform.architecture, ...closure.map(({ sha256 }) => sha256).toSorted()],
@@ -18,6 +17,6 @@ export const factsFinisher: ImageFinisher = {
             below.map(({ facts }) => facts),
           ),
       },
-    ];
-  },
+    ],
+  }),
 };

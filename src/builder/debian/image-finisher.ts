@@ -3,18 +3,25 @@ import type { DerivedLayer } from "../package-source.ts";
 
 /** A package of an image's closure, as a finisher sees it. */
 export interface FinishedPackage {
+  readonly name: string;
   /** SHA-256 of the package file, in hex. */
   readonly sha256: string;
   /** Whether it is in every image of its platform. */
   readonly base: boolean;
 }
 
-/** Turns unpacked packages into a system that works: makes what their scripts would make. */
-export interface ImageFinisher {
-  /** How it does so; part of an image's lock. */
+/** How one image is finished. */
+export interface Finish {
+  /** Part of the image's lock. */
   readonly mode: "unpacked" | "configured";
-  /** Change this when the same packages would give different layers. */
+  /** Change this when the same packages would give different layers. Part of the image's lock. */
   readonly formatVersion: number;
   /** The layers besides those of the packages, in order. */
-  layers(platform: Platform, closure: readonly FinishedPackage[]): readonly DerivedLayer[];
+  readonly layers: readonly DerivedLayer[];
+}
+
+/** Turns unpacked packages into a system that works: makes what their scripts would make. */
+export interface ImageFinisher {
+  /** Plans the finish of an image with these packages. */
+  finish(platform: Platform, closure: readonly FinishedPackage[]): Finish;
 }

@@ -130,4 +130,18 @@ describe("a cache of trees", () => {
     await using held = await making;
     expect(await textOf(held)).toBe("slow");
   });
+
+  it("unpacks what only one caller needs, and removes it with its holder", async () => {
+    await using folder = await temporaryFolder("trees");
+    const { cache, unpacker } = open(folder, 1000);
+    {
+      await using own = await cache.unpack(layer("own").open(), SIGNAL);
+      await using _other = await open(folder, 1000).cache.hold(layer("one"), SIGNAL);
+      expect(await textOf(own)).toBe("own");
+    }
+    unpacker.failsAt = 2;
+    await expect(cache.unpack(layer("own").open(), SIGNAL)).rejects.toThrow("no space");
+    const names = await readdir(join(folder.path, "trees"));
+    expect(names.filter((name) => name.startsWith("tmp-"))).toEqual([]);
+  });
 });

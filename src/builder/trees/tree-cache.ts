@@ -74,6 +74,25 @@ export class TreeCache {
     }
   }
 
+  /** Unpacks an archive for this caller alone. The tree is removed when it is disposed of. */
+  async unpack(archive: ByteSource, signal: AbortSignal): Promise<HeldTree> {
+    await this.#ready();
+    for (;;) {
+      const made = await mkdtemp(join(this.#options.folder, TEMPORARY));
+      const lock = FolderLock.tryAcquire(made);
+      // Another process, which was starting, took it for one that a dead process left.
+      if (!(lock instanceof FolderLock)) continue;
+      const held = new Held(join(made, TREE), lock, () => this.#destroy(made));
+      try {
+        await this.#unpacker.unpack(archive, held.path, signal);
+        return held;
+      } catch (error) {
+        await held[Symbol.asyncDispose]();
+        throw error;
+      }
+    }
+  }
+
   async #make(layer: LayerBelow, entry: string, signal: AbortSignal): Promise<void> {
     const made = await mkdtemp(join(this.#options.folder, TEMPORARY));
     const lock = FolderLock.tryAcquire(made);

@@ -145,7 +145,7 @@ describeWith("what Nixery lacks", HAS_NIX, "nix is not installed", () => {
   it("11, 12: has entries for directories, empty ones too, and a /tmp that everybody may use", async () => {
     const files = await filesOf("program");
     expect(files).toMatch(/^dr-xr-xr-x .* nix\/store\/[^/]+-library-2\.1\/empty\/$/m);
-    expect(files).toMatch(/^drwxrwxrwt .* tmp$/m);
+    expect(files).toMatch(/^drwxrwxrwt .* tmp\/$/m);
     expect(files).toContain(" etc/passwd");
     expect(files).not.toMatch(/:\d\d \/nix/);
     const { config } = await manifestOf("program");

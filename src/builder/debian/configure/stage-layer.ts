@@ -1,0 +1,200 @@
+import type { Logger } from "../../../log.ts";
+import { RegistryError } from "../../../oci/registry-error.ts";
+import { type ArchiveWriter, archiveOf } from "../../archive/archive-writer.ts";
+import { addDevices } from "../../archive/devices.ts";
+import { LayerTree } from "../../archive/layer-tree.ts";
+import { streamedEntries } from "../../archive/tar-reader.ts";
+import type { LayerBelow, LayerContent, StepContext } from "../../package-source.ts";
+import type { SandboxLimits } from "../../sandbox/limits.ts";
+import type { Sandbox, StageFile, StageRun } from "../../sandbox/sandbox.ts";
+import type { HeldTree, TreeCache } from "../../trees/tree-cache.ts";
+import { CONFIGURE_ENVIRONMENT, configureCommand } from "./configure-script.ts";
+import { type DatabaseEntry, STATUS_PATH } from "./dpkg-database.ts";
+import { type ConfigureFailure, configureFailure } from "./dpkg-outcome.ts";
+import type { DpkgPackage } from "./dpkg-package.ts";
+import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
+import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
+import { installedPaths } from "./installed-paths.ts";
+import { ChangesWriter } from "./normalise/changes-writer.ts";
+
+/** One run of dpkg over unpacked packages, whose outcome is a layer. */
+export interface ConfigureStage {
+  /** How it is called in logs, such as `base`. */
+  readonly name: string;
+  /** The packages of the tree: those configured before, and those that this stage configures. */
+  readonly packages: readonly DpkgPackage[];
+  readonly plan: readonly PlanStep[];
+  /** Laid over the tree before dpkg runs, in ascending order of path. */
+  readonly database: readonly DatabaseEntry[];
+  /** Read-only files of the tree besides the plan. */
+  readonly files: readonly StageFile[];
+  /** Whether it is the last one of the image. */
+  readonly isLast: boolean;
+  /** The image's time. */
+  readonly createdAt: Date;
+}
+
+/** The parts that configuring works with. */
+export interface ConfigureParts {
+  readonly sandbox: Sandbox;
+  readonly trees: TreeCache;
+  readonly limits: SandboxLimits;
+  readonly log: Logger;
+}
+
+/** Facts of a configured layer, for the stage above it. */
+interface StageFacts {
+  /** dpkg's status afterwards. */
+  readonly status: string;
+}
+
+const PLAN_PATH = "/tmp/plan";
+const MAX_STATUS_BYTES = 32 << 20;
+
+/** Reads what {@link stageLayer} gave as facts; `undefined` if they are those of another layer. */
+export function parseStageFacts(facts: string): StageFacts | undefined {
+  const value = JSON.parse(facts) as StageFacts | readonly unknown[];
+  return "status" in value ? value : undefined;
+}
+
+/** The layer with what configuring changes in the tree of the layers below. */
+export function stageLayer(
+  stage: ConfigureStage,
+  below: readonly LayerBelow[],
+  parts: ConfigureParts,
+  context: StepContext,
+): LayerContent {
+  let status = "";
+  return {
+    archive: archiveOf(async (archive) => {
+      await using held = await holdAll(below, parts.trees, context.signal);
+      await using records = await parts.trees.unpack(recordsArchive(stage), context.signal);
+      await using run = await runStage(stage, [records, ...held.trees.toReversed()], parts, context);
+      const found = await readOutcome(run);
+      const failure = configureFailure(found, stage.packages);
+      if (failure !== undefined) throw configureError(failure, run);
+      status = found.status ?? "";
+      await writeLayer(archive, stage, run, { ...parts, trees: held.trees, changed: found.changed });
+    }),
+    facts: () => JSON.stringify({ status } satisfies StageFacts),
+  };
+}
+
+/** The trees of all layers, or none. */
+async function holdAll(below: readonly LayerBelow[], cache: TreeCache, signal: AbortSignal) {
+  await using stack = new AsyncDisposableStack();
+  const outcomes = await Promise.allSettled(below.map((layer) => cache.hold(layer, signal)));
+  const trees: HeldTree[] = [];
+  for (const outcome of outcomes) if (outcome.status === "fulfilled") trees.push(stack.use(outcome.value));
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  const all = stack.move();
+  return { trees, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+/** What lies over the layers while dpkg runs. Its folders hide the times of those below, so they have a time that is known. */
+function recordsArchive({ database, createdAt }: ConfigureStage) {
+  return archiveOf(async (archive) => {
+    const tree = new LayerTree(archive);
+    for (const entry of database) await addRecord(tree, entry, createdAt);
+  });
+}
+
+function addRecord(
+  tree: LayerTree,
+  { path, type, mode, text }: DatabaseEntry,
+  modifiedAt: Date,
+): Promise<void> {
+  if (type === "file") return tree.addFile(path, Buffer.from(text), modifiedAt, mode);
+  return type === "symlink" ? tree.addLink(path, text, modifiedAt) : tree.addFolder(path, mode, modifiedAt);
+}
+
+function runStage(
+  { plan, files }: ConfigureStage,
+  trees: readonly HeldTree[],
+  { sandbox, limits }: ConfigureParts,
+  { progress, signal }: StepContext,
+): Promise<StageRun> {
+  const planFile = { path: PLAN_PATH, bytes: Buffer.from(formatPlan(plan)), mode: 0o444 };
+  const [program = "", ...parameters] = configureCommand(PLAN_PATH);
+  return sandbox.run(
+    {
+      lowers: trees.map(({ path }) => path),
+      files: [planFile, ...files],
+      command: [program, ...parameters],
+      environment: CONFIGURE_ENVIRONMENT,
+      limits,
+      onLine: (line) => progress({ kind: "configure-line", line }),
+    },
+    signal,
+  );
+}
+
+/** What the run left: dpkg's status, and the paths that it changed. */
+async function readOutcome(run: StageRun) {
+  const exitCode = run.end.how === "exited" ? run.end.exitCode : 128;
+  const changed = new Set<string>();
+  let status: string | undefined;
+  // A run that was stopped leaves nothing to read.
+  if (exitCode === 0) {
+    for await (const entry of streamedEntries(run.changes())) {
+      const path = entry.path.replace(/\/$/, "");
+      changed.add(path);
+      if (path !== STATUS_PATH || entry.size > MAX_STATUS_BYTES) continue;
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of entry.content) chunks.push(chunk.slice());
+      status = Buffer.concat(chunks).toString("utf8");
+    }
+  }
+  return { exitCode, output: run.output, status, changed };
+}
+
+/** What {@link writeLayer} needs besides the stage and its run. */
+interface LayerSources {
+  readonly trees: readonly HeldTree[];
+  readonly changed: ReadonlySet<string>;
+  readonly log: Logger;
+}
+
+async function writeLayer(
+  archive: ArchiveWriter,
+  stage: ConfigureStage,
+  run: StageRun,
+  { trees, changed, log }: LayerSources,
+): Promise<void> {
+  const writer = new ChangesWriter(archive, stage.createdAt, trees);
+  for await (const entry of streamedEntries(run.changes())) await writer.write(entry);
+  const tree = new LayerTree(archive, changed);
+  for (const entry of stage.database) if (entry.shipped) await addRecord(tree, entry, stage.createdAt);
+  if (stage.isLast) await writeLast(archive, stage, await installedPaths(trees));
+  if (writer.keys.length > 0)
+    log.info({ stage: stage.name, paths: writer.keys }, "private keys were left out of an image");
+}
+
+/** What belongs to the whole image: devices, and the script for the first start. */
+async function writeLast(
+  archive: ArchiveWriter,
+  { createdAt: modifiedAt }: ConfigureStage,
+  paths: ReadonlySet<string>,
+): Promise<void> {
+  await addDevices(new LayerTree(archive), modifiedAt);
+  const script = firstStartScript(paths);
+  if (script === undefined) return;
+  const entry = { path: FIRST_START_PATH, type: "file", mode: 0o755, userId: 0, groupId: 0 } as const;
+  await archive.writeBytes({ ...entry, modifiedAt }, Buffer.from(script));
+}
+
+function configureError(failure: ConfigureFailure, { end }: StageRun): RegistryError {
+  const { package: name, script, reason, output } = failure;
+  const what = name === undefined ? "the packages" : `the package ${name}`;
+  const why = reason ?? REASONS[end.how] ?? (script === undefined ? "dpkg failed" : `its ${script} failed`);
+  return new RegistryError("build-failed", `${what} could not be configured: ${why}`, {
+    detail: { package: name, script, exitCode: end.how === "exited" ? end.exitCode : undefined, output },
+  });
+}
+
+const REASONS: Readonly<Partial<Record<StageRun["end"]["how"], string>>> = {
+  killed: "it was killed",
+  "timed-out": "it took too long",
+  "too-much-output": "it wrote too much",
+};

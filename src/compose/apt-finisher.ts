@@ -1,0 +1,45 @@
+import { join } from "node:path";
+import { ConfiguringFinisher } from "../builder/debian/configure/configuring-finisher.ts";
+import { factsFinisher } from "../builder/debian/facts-finisher.ts";
+import type { ImageFinisher } from "../builder/debian/image-finisher.ts";
+import type { CommandRunner } from "../builder/process/command-runner.ts";
+import { DEFAULT_LIMITS } from "../builder/sandbox/limits.ts";
+import { NamespaceSandbox } from "../builder/sandbox/namespace-sandbox.ts";
+import { TreeCache } from "../builder/trees/tree-cache.ts";
+import type { Config } from "../config/schema.ts";
+import type { Logger } from "../log.ts";
+
+/** This machine's architecture, in Debian's words. */
+const ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
+
+/** Debian images cannot be configured here, although the configuration asks for it. */
+class SandboxUnavailable extends Error {
+  override readonly name = "SandboxUnavailable";
+}
+
+/**
+ * What finishes Debian images, as the configuration says. Tries the sandbox, and logs what it found.
+ *
+ * @throws {SandboxUnavailable} if the configuration asks for a sandbox that does not work here
+ */
+export async function openAptFinisher(
+  { configure, treeCacheBytes }: Config["builder"]["apt"],
+  stateFolder: string,
+  runner: CommandRunner,
+  log: Logger,
+): Promise<ImageFinisher> {
+  if (configure === "never") return factsFinisher;
+  const folder = join(stateFolder, "sandbox");
+  const sandbox = new NamespaceSandbox({ find: (program) => runner.find(program), folder });
+  const found = await sandbox.available();
+  if (!found.available) {
+    if (configure === "sandbox")
+      throw new SandboxUnavailable(`builder.apt.configure: packages cannot be configured: ${found.reason}`);
+    log.warn({ reason: found.reason }, "debian images are only unpacked, because they cannot be configured");
+    return factsFinisher;
+  }
+  log.info({ means: found.detail }, "debian images are configured in a sandbox");
+  const trees = new TreeCache({ folder: join(folder, "trees"), budgetBytes: treeCacheBytes }, sandbox);
+  const parts = { sandbox, trees, limits: DEFAULT_LIMITS, log };
+  return new ConfiguringFinisher(parts, ARCHITECTURE, factsFinisher);
+}
