@@ -16,6 +16,7 @@ export function packageFacts(name: string, more: Partial<PackageFacts> = {}): Pa
     newestModification: 0,
     hasPreinst: false,
     triggers: "",
+    startPrograms: [],
     parentFolders: [],
     ...more,
   };

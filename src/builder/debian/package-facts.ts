@@ -43,6 +43,8 @@ const PackageFactsSchema = z.object({
   hasPreinst: z.boolean(),
   /** The triggers that it declares (deb-triggers(5)); empty if none. */
   triggers: z.string(),
+  /** Its programs that make keys or databases on an image's first start, by their path in the image. */
+  startPrograms: z.array(z.string()),
   /** The folders that hold its files and folders, by their path in the image. */
   parentFolders: z.array(z.string()),
 });

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { certificateStore, type DerivedFile } from "./certificate-store.ts";
+import { mattersToFirstStart } from "./configure/first-start.ts";
 import { ElfProbe } from "./elf-library.ts";
 import { readMaintainerScript } from "./maintainer-script.ts";
 import type { PackageFacts } from "./package-facts.ts";
@@ -117,6 +118,7 @@ export class PackageObserver {
       newestModification: this.#newestModification,
       hasPreinst: this.#control.has("preinst"),
       triggers: this.#text("triggers"),
+      startPrograms: [...this.#paths].filter(mattersToFirstStart).toSorted(),
       parentFolders: [...this.#parentFolders].toSorted(),
     };
   }

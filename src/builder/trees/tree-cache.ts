@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile 
 import { join } from "node:path";
 import type { ByteSource } from "../../bytes/byte-source.ts";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
+import { Semaphore } from "../../concurrency/semaphore.ts";
 import { SingleFlight } from "../../concurrency/single-flight.ts";
 import { FolderLock } from "../../files/file-lock.ts";
 import { absent, errorCode } from "../../files/system-error.ts";
@@ -30,6 +31,8 @@ export interface TreeCacheOptions {
   readonly budgetBytes: number;
 }
 
+/** Layers to unpack at the same time: each takes a process and its memory. */
+const UNPACKED_AT_ONCE = 2;
 /** Entries that are being made or removed. */
 const TEMPORARY = "tmp-";
 const TREE = "tree";
@@ -48,6 +51,7 @@ export class TreeCache {
   readonly #options: TreeCacheOptions;
   readonly #unpacker: Unpacker;
   readonly #making = new SingleFlight<void>();
+  readonly #limit = new Semaphore({ places: UNPACKED_AT_ONCE });
   readonly #ready = onceSuccessful(() => this.#prepare());
 
   constructor(options: TreeCacheOptions, unpacker: Unpacker) {
@@ -70,7 +74,10 @@ export class TreeCache {
         return new Held(join(entry, TREE), lock, () => this.#makeRoom());
       }
       if (lock === "busy") await Bun.sleep(PAUSE_MS);
-      else await this.#making.run(key, signal, (shared) => this.#make(layer, entry, shared));
+      else {
+        const make = (shared: AbortSignal) => this.#limit.run(() => this.#make(layer, entry, shared), shared);
+        await this.#making.run(key, signal, make);
+      }
     }
   }
 

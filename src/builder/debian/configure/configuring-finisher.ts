@@ -73,7 +73,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         plan: planBase(packages),
         database: [...skeleton, ...database],
         files: [],
-        isLast,
+        startPrograms: isLast ? startPrograms(facts) : undefined,
         createdAt: newest(facts),
       },
       below,
@@ -96,7 +96,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         plan: planAddition(...packages, paths),
         database: additionDatabase(...packages, this.#architecture, status),
         files: [HOSTS],
-        isLast: true,
+        startPrograms: startPrograms([...base, ...added]),
         createdAt: newest([...base, ...added]),
       },
       below,
@@ -121,6 +121,10 @@ function dpkgPackage({ control, hasPreinst, triggers, conffiles }: PackageFacts)
     triggers: triggers === "" ? undefined : triggers,
     conffiles,
   });
+}
+
+function startPrograms(packages: readonly PackageFacts[]): ReadonlySet<string> {
+  return new Set(packages.flatMap((one) => one.startPrograms));
 }
 
 function newest(packages: readonly PackageFacts[]): Date {

@@ -38,6 +38,15 @@ const STEPS: readonly Step[] = [
 ];
 
 const POSTGRESQL = /^usr\/lib\/postgresql\/([0-9]+(?:\.[0-9]+)?)\/bin\/initdb$/;
+const PROGRAMS: ReadonlySet<string> = new Set([
+  "usr/bin/pg_createcluster",
+  ...STEPS.flatMap(({ programs }) => programs),
+]);
+
+/** Whether a path, without a leading slash and in the merged `/usr`, matters to {@link firstStartScript}. */
+export function mattersToFirstStart(path: string): boolean {
+  return PROGRAMS.has(path) || POSTGRESQL.test(path);
+}
 
 /**
  * The script that makes keys, identities and databases which the image does not ship, for a tree with these paths

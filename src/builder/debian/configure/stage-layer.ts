@@ -14,7 +14,6 @@ import { type ConfigureFailure, configureFailure } from "./dpkg-outcome.ts";
 import type { DpkgPackage } from "./dpkg-package.ts";
 import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
 import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
-import { installedPaths } from "./installed-paths.ts";
 import { ChangesWriter } from "./normalise/changes-writer.ts";
 
 /** One run of dpkg over unpacked packages, whose outcome is a layer. */
@@ -28,8 +27,8 @@ export interface ConfigureStage {
   readonly database: readonly DatabaseEntry[];
   /** Read-only files of the tree besides the plan. */
   readonly files: readonly StageFile[];
-  /** Whether it is the last one of the image. */
-  readonly isLast: boolean;
+  /** For the last stage of an image: the programs that its first start may use. */
+  readonly startPrograms: ReadonlySet<string> | undefined;
   /** The image's time. */
   readonly createdAt: Date;
 }
@@ -166,7 +165,7 @@ async function writeLayer(
   for await (const entry of streamedEntries(run.changes())) await writer.write(entry);
   const tree = new LayerTree(archive, changed);
   for (const entry of stage.database) if (entry.shipped) await addRecord(tree, entry, stage.createdAt);
-  if (stage.isLast) await writeLast(archive, stage, await installedPaths(trees));
+  if (stage.startPrograms !== undefined) await writeLast(archive, stage.createdAt, stage.startPrograms);
   if (writer.keys.length > 0)
     log.info({ stage: stage.name, paths: writer.keys }, "private keys were left out of an image");
 }
@@ -174,11 +173,11 @@ async function writeLayer(
 /** What belongs to the whole image: devices, and the script for the first start. */
 async function writeLast(
   archive: ArchiveWriter,
-  { createdAt: modifiedAt }: ConfigureStage,
-  paths: ReadonlySet<string>,
+  modifiedAt: Date,
+  startPrograms: ReadonlySet<string>,
 ): Promise<void> {
   await addDevices(new LayerTree(archive), modifiedAt);
-  const script = firstStartScript(paths);
+  const script = firstStartScript(startPrograms);
   if (script === undefined) return;
   const entry = { path: FIRST_START_PATH, type: "file", mode: 0o755, userId: 0, groupId: 0 } as const;
   await archive.writeBytes({ ...entry, modifiedAt }, Buffer.from(script));

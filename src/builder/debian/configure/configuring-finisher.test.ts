@@ -1,0 +1,54 @@
+import { expect, it } from "bun:test";
+import { createLogger } from "../../../log.ts";
+import { DEFAULT_LIMITS } from "../../sandbox/limits.ts";
+import { NamespaceSandbox } from "../../sandbox/namespace-sandbox.ts";
+import { TreeCache } from "../../trees/tree-cache.ts";
+import { factsFinisher } from "../facts-finisher.ts";
+import type { FinishedPackage } from "../image-finisher.ts";
+import { ConfiguringFinisher } from "./configuring-finisher.ts";
+
+const AMD64 = { os: "linux", architecture: "amd64" };
+
+/** Planning starts nothing, so the folder need not exist. */
+function finisher(): ConfiguringFinisher {
+  const sandbox = new NamespaceSandbox({ find: () => undefined, folder: "/nonexistent" });
+  const trees = new TreeCache({ folder: "/nonexistent/trees", budgetBytes: 0 }, sandbox);
+  const parts = { sandbox, trees, limits: DEFAULT_LIMITS, log: createLogger("silent") };
+  return new ConfiguringFinisher(parts, "amd64", factsFinisher);
+}
+
+function packages(base: readonly string[], added: readonly string[]): readonly FinishedPackage[] {
+  const all = [
+    ...base.map((name) => ({ name, base: true })),
+    ...added.map((name) => ({ name, base: false })),
+  ];
+  return all.map((one) => ({ ...one, sha256: `sha-${one.name}` }));
+}
+
+it("configures the packages of every image first, and then the others", () => {
+  const { mode, layers } = finisher().finish(AMD64, packages(["dpkg", "libc6"], ["curl"]));
+  expect([mode, layers.map(({ above }) => above)]).toEqual(["configured", ["base", "all"]]);
+});
+
+it("makes the layer of the base the same for all images, and the last one only for equal packages", () => {
+  const inputs = (base: readonly string[], added: readonly string[]) =>
+    finisher()
+      .finish(AMD64, packages(base, added))
+      .layers.map((layer) => JSON.stringify(layer.inputs));
+  const [base, last] = inputs(["dpkg", "libc6"], ["curl", "git"]);
+  expect(inputs(["libc6", "dpkg"], ["git", "curl"])).toEqual([base ?? "", last ?? ""]);
+  expect(inputs(["dpkg", "libc6"], ["curl"])[0]).toBe(base ?? "");
+  expect(inputs(["dpkg", "libc6"], ["curl"])[1]).not.toBe(last);
+  expect(inputs(["dpkg"], ["libc6", "curl", "git"])).not.toContain(last);
+  expect(inputs(["dpkg", "libc6", "curl"], ["git"])).not.toContain(last);
+  // Alone, the base is the last layer too, which holds more.
+  expect(inputs(["dpkg", "libc6"], [])).not.toContain(base);
+});
+
+it("leaves images for other processors, and those without dpkg, unpacked", () => {
+  const all = packages(["dpkg"], ["curl"]);
+  const arm64 = { os: "linux", architecture: "arm64" };
+  expect(finisher().finish(arm64, all).mode).toBe("unpacked");
+  expect(finisher().finish(AMD64, packages(["libc6"], ["dpkg"])).mode).toBe("unpacked");
+  expect(finisher().finish(AMD64, packages([], [])).mode).toBe("unpacked");
+});
