@@ -1,6 +1,8 @@
 import { describe, expect, it } from "bun:test";
-import { statSync, writeFileSync } from "node:fs";
+import { statSync, utimesSync, writeFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { run } from "../../test/support/command.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import { canMount, smallFileSystem } from "../../test/support/small-file-system.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
@@ -46,6 +48,29 @@ describe("a reserve", () => {
     const other = SpaceReserve.open(path, BYTES);
     expect([other.release(), reserve.release()]).toEqual([true, false]);
     expect(statSync(path).size).toBe(0);
+  });
+
+  it("is kept by each of several processes that start at once", async () => {
+    await using folder = await temporaryFolder("reserve");
+    const path = join(folder.path, "reserve");
+    const source = `import { SpaceReserve } from ${JSON.stringify(join(import.meta.dir, "space-reserve.ts"))};
+      for (let i = 0; i < 40; i++) {
+        const reserve = SpaceReserve.open(${JSON.stringify(path)} + i, ${BYTES});
+        if (!reserve.isKept) throw new Error("not kept");
+      }`;
+    const starts = Array.from({ length: 3 }, () => run([process.execPath, "-e", source]));
+    for (const { exitCode, stderr } of await Promise.all(starts)) expect([exitCode, stderr]).toEqual([0, ""]);
+    expect((await readdir(folder.path)).length).toBe(40);
+    for (let i = 0; i < 40; i += 1) expect(statSync(`${path}${i}`).size).toBe(BYTES);
+  });
+
+  it("leaves nothing of processes that were killed while they made it", async () => {
+    await using folder = await temporaryFolder("reserve");
+    const left = join(folder.path, "reserve.new-left");
+    writeFileSync(left, "");
+    utimesSync(left, 1, 1);
+    SpaceReserve.open(join(folder.path, "reserve"), BYTES);
+    expect(await readdir(folder.path)).toEqual(["reserve"]);
   });
 
   it("fails if its folder cannot be written", async () => {

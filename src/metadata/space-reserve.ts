@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import {
   closeSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -9,11 +10,15 @@ import {
   truncateSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { StorageError } from "../oci/storage-error.ts";
 
 /** Minimum time between two attempts to take the space again, in milliseconds. */
 const RETRY_MS = 1000;
+/** In the names of files that are being written, before they take the place of the reserve. */
+const UNFINISHED = ".new-";
+/** A file that is older belongs to a process that was killed. */
+const UNFINISHED_MS = 60_000;
 const BLOCK_BYTES = 1 << 20;
 
 /**
@@ -83,8 +88,9 @@ export class SpaceReserve {
 
   /** Writes the file whole, if as much space again stays free. */
   #take(): boolean {
-    const written = `${this.#path}.new`;
+    const written = `${this.#path}${UNFINISHED}${crypto.randomUUID()}`;
     try {
+      this.#removeUnfinished();
       const { bavail, bsize } = statfsSync(dirname(this.#path));
       if (bavail * bsize < 2 * this.#bytes) return false;
       writeRandom(written, this.#bytes);
@@ -96,6 +102,18 @@ export class SpaceReserve {
       // A quota can be used up although the file system has space.
       if (failure.condition !== "full") throw failure;
       return false;
+    }
+  }
+
+  /** Removes what killed processes left. */
+  #removeUnfinished(): void {
+    const folder = dirname(this.#path);
+    const begin = `${basename(this.#path)}${UNFINISHED}`;
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith(begin)) continue;
+      const path = join(folder, name);
+      const found = statSync(path, { throwIfNoEntry: false });
+      if (found !== undefined && Date.now() - found.mtimeMs > UNFINISHED_MS) rmSync(path, { force: true });
     }
   }
 

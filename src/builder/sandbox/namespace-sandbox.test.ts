@@ -257,7 +257,7 @@ describeWith("a sandbox", PROBLEM === undefined, PROBLEM ?? "", () => {
       const command = ["/bin/sh", "-c", "echo x >/data/x"] as const;
       await using result = await opened.sandbox.run({ ...stage, command }, new AbortController().signal);
       const [first, second] = [await bytesOf(result.changes()), await bytesOf(result.changes())];
-      expect(first.byteLength).toBe(2560);
+      expect(first.byteLength).toBe(3584);
       expect(second).toEqual(first);
       for await (const _ of result.changes()) break;
       await expect(bytesOf(result.changes())).rejects.toThrow("not read to their end");
