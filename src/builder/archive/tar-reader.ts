@@ -81,7 +81,7 @@ export async function* streamedEntries(archive: ByteSource): AsyncGenerator<Stre
       }
     }
     yield { ...entry, content: content() };
-    await input.skip(left + paddingOf(entry.size));
+    await input.discard(left + paddingOf(entry.size));
   }
 }
 
@@ -140,7 +140,8 @@ class StreamInput implements AsyncDisposable {
     while (!(await this.#source.next()).done);
   }
 
-  async skip(size: number): Promise<void> {
+  /** Takes the next `size` bytes, and forgets them. */
+  async discard(size: number): Promise<void> {
     for (let left = size; left > 0; ) left -= (await this.piece(left)).byteLength;
   }
 
