@@ -17,7 +17,9 @@ async function check({ config, log, options }: CommandContext): Promise<ExitCode
   const path = metadataPath(config);
   if (path !== undefined && !existsSync(path))
     throw new UsageError(`there is no registry here: no file ${path}`);
-  await using slipway = await compose(config, log);
+  // The builder would make folders for its state, and try its sandbox.
+  const builder = { ...config.builder, enabled: false };
+  await using slipway = await compose({ ...config, builder }, log);
   const { blobs, uploads, expiredSessions, isComplete } = await slipway.countLeftovers();
   if (options.json === true) {
     process.stdout.write(

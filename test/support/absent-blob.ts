@@ -41,3 +41,17 @@ async function expectUnknown(
   const response = await client.call("GET", `/v2/${repository}/blobs/${digest}`, { headers });
   expect([response.status, await errorCodes(response)]).toEqual([404, ["BLOB_UNKNOWN"]]);
 }
+
+/** Checks that HEAD finds a blob, and that GET gives its content. */
+export async function expectServed(
+  client: RegistryClient,
+  repository: string,
+  digest: Digest,
+  content: Buffer,
+): Promise<void> {
+  const path = `/v2/${repository}/blobs/${digest}`;
+  expect((await client.call("HEAD", path)).status).toBe(200);
+  const got = await client.call("GET", path);
+  expect(got.status).toBe(200);
+  expect(Buffer.from(await got.arrayBuffer()).equals(content)).toBe(true);
+}

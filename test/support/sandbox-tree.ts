@@ -1,10 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { contentPieces, type TarEntry, tarEntries } from "../../src/builder/archive/tar-reader.ts";
+import { type TarEntry, tarEntryHeader } from "../../src/builder/archive/tar-entry.ts";
+import { TAR_END, tarPadding } from "../../src/builder/archive/tar-header.ts";
+import { contentPieces, tarEntries } from "../../src/builder/archive/tar-reader.ts";
 import { DEFAULT_LIMITS, type SandboxLimits } from "../../src/builder/sandbox/limits.ts";
 import { NamespaceSandbox } from "../../src/builder/sandbox/namespace-sandbox.ts";
 import type { Sandbox, Stage, StageEnd } from "../../src/builder/sandbox/sandbox.ts";
-import { padding, TAR_END, tarHeader } from "../../src/builder/sandbox/tar-writer.ts";
 import type { ByteSource } from "../../src/bytes/byte-source.ts";
 import { mustRun } from "./command.ts";
 import { findProgram } from "./find-program.ts";
@@ -44,7 +45,7 @@ export type TestEntry = Pick<TarEntry, "path"> & Partial<TarEntry> & { readonly 
 /** A tar of these entries. */
 export function archiveOfEntries(entries: readonly TestEntry[]): Uint8Array {
   const usual = {
-    type: "0",
+    type: "file" as const,
     mode: 0o644,
     userId: 0,
     groupId: 0,
@@ -54,7 +55,11 @@ export function archiveOfEntries(entries: readonly TestEntry[]): Uint8Array {
   };
   const parts = entries.flatMap(({ content = "", ...entry }) => {
     const bytes = Buffer.from(content);
-    return [tarHeader({ ...usual, size: bytes.byteLength, ...entry }), bytes, padding(bytes.byteLength)];
+    return [
+      tarEntryHeader({ ...usual, size: bytes.byteLength, ...entry }),
+      bytes,
+      new Uint8Array(tarPadding(bytes.byteLength)),
+    ];
   });
   return Buffer.concat([...parts, TAR_END]);
 }

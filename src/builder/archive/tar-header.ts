@@ -38,7 +38,8 @@ const PREFIX_BYTES = 155;
 const MAX_OCTAL_SIZE = 0o77777777777;
 /** The largest number that seven octal digits can hold. */
 const MAX_OCTAL_ID = 0o7777777;
-const TYPES: Readonly<Record<EntryType, string>> = {
+/** The type bytes of headers. */
+export const TYPE_BYTES: Readonly<Record<EntryType, string>> = {
   file: "0",
   link: "1",
   symlink: "2",
@@ -92,7 +93,7 @@ export function tarHeader(entry: TarEntryHead): Uint8Array {
     name: place?.name ?? path.subarray(0, NAME_BYTES),
     prefix: place?.prefix ?? NO_BYTES,
     size: sizeBytes > MAX_OCTAL_SIZE ? 0 : sizeBytes,
-    type: TYPES[entry.type],
+    type: TYPE_BYTES[entry.type],
     target: target.subarray(0, NAME_BYTES),
   });
   return records.length === 0 ? block : Buffer.concat([paxHeader(Buffer.concat(records)), block]);

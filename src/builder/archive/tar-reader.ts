@@ -1,24 +1,6 @@
 import type { ByteSource } from "../../bytes/byte-source.ts";
-
-/** One entry of a tar archive. Names are strings with one character for each byte ("latin1"). */
-export interface TarEntry {
-  readonly path: string;
-  /** The type byte of the header, such as `0` for a file; `0` for the older types of a file. */
-  readonly type: string;
-  /** Permission bits, at most 0o7777. */
-  readonly mode: number;
-  readonly userId: number;
-  readonly groupId: number;
-  /** Bytes of content that follow. */
-  readonly size: number;
-  /** Whole seconds. */
-  readonly modifiedAt: number;
-  readonly linkTarget: string;
-  /** The attribute `security.capability`. */
-  readonly capability: Uint8Array | undefined;
-  /** Whether it has the record {@link UNMODIFIED}. */
-  readonly isUnmodified?: boolean;
-}
+import { type TarEntry, UNMODIFIED } from "./tar-entry.ts";
+import { type EntryType, TYPE_BYTES, tarPadding } from "./tar-header.ts";
 
 /** Bytes of an archive. */
 export interface TarInput {
@@ -27,13 +9,14 @@ export interface TarInput {
 }
 
 const BLOCK = 512;
-/**
- * A record of our own, for archives of what changed in a tree: the entry has the content and the time that it had before,
- * and only its owner, mode or attributes are new.
- */
-export const UNMODIFIED = "SLIPWAY.unmodified";
 const MAX_HEADER_BYTES = 1 << 20;
 const CAPABILITY = "SCHILY.xattr.security.capability";
+/** Types by their byte; a file has two older ones as well (POSIX pax, "ustar Interchange Format"). */
+const TYPES: ReadonlyMap<string, EntryType> = new Map([
+  ...Object.entries(TYPE_BYTES).map(([type, byte]) => [byte, type as EntryType] as const),
+  ["\0", "file"],
+  ["7", "file"],
+]);
 /** Headers that change the next entry: PAX records, a global one, GNU's long name and long target. */
 const CHANGING = new Set(["x", "g", "L", "K"]);
 
@@ -81,7 +64,7 @@ export async function* streamedEntries(archive: ByteSource): AsyncGenerator<Stre
       }
     }
     yield { ...entry, content: content() };
-    await input.discard(left + paddingOf(entry.size));
+    await input.discard(left + tarPadding(entry.size));
   }
 }
 
@@ -96,7 +79,7 @@ function* decodeEntry(): Generator<number, TarEntry | undefined, Uint8Array> {
     if (!CHANGING.has(type)) return entryOf(header, type, changes);
     const size = numberAt(header, 124, 12);
     if (size > MAX_HEADER_BYTES) throw new Error("an extended header is too large");
-    const content = Buffer.from((yield size + paddingOf(size)).subarray(0, size));
+    const content = Buffer.from((yield size + tarPadding(size)).subarray(0, size));
     if (type === "L") changes.set("path", untilZero(content));
     else if (type === "K") changes.set("linkpath", untilZero(content));
     else if (type === "x") for (const [key, value] of paxRecords(content)) changes.set(key, value);
@@ -150,10 +133,6 @@ class StreamInput implements AsyncDisposable {
   }
 }
 
-function paddingOf(size: number): number {
-  return (BLOCK - (size % BLOCK)) % BLOCK;
-}
-
 /** The content of an entry, without padding, in pieces of at most 256 KiB that are valid until the next one. */
 export function* contentPieces(input: TarInput, size: number): Generator<Uint8Array> {
   for (let left = size; left > 0; ) {
@@ -161,7 +140,8 @@ export function* contentPieces(input: TarInput, size: number): Generator<Uint8Ar
     left -= piece.byteLength;
     yield piece;
   }
-  if (size % BLOCK !== 0) input.take(paddingOf(size));
+  const padding = tarPadding(size);
+  if (padding > 0) input.take(padding);
 }
 
 function entryOf(header: Buffer, type: string, changes: ReadonlyMap<string, Uint8Array>): TarEntry {
@@ -180,18 +160,23 @@ function entryOf(header: Buffer, type: string, changes: ReadonlyMap<string, Uint
   const isUstar = header.toString("latin1", 257, 263) === "ustar\0";
   const prefix = isUstar ? stringAt(header, 345, 155) : "";
   const name = stringAt(header, 0, 100);
-  const isFile = type === "0" || type === "\0" || type === "7";
+  const kind = TYPES.get(type);
+  if (kind === undefined)
+    throw new Error(`the archive has an entry of the unknown type ${JSON.stringify(type)}`);
   const size = number("size", 124, 12);
   if (size < 0) throw new Error("a header has a bad size");
   return {
     path: text("path", prefix === "" ? name : `${prefix}/${name}`),
-    type: isFile ? "0" : type,
+    type: kind,
     mode: numberAt(header, 100, 8) & 0o7777,
     userId: number("uid", 108, 8),
     groupId: number("gid", 116, 8),
-    size: isFile ? size : 0,
+    size: kind === "file" ? size : 0,
     modifiedAt: number("mtime", 136, 12),
     linkTarget: text("linkpath", stringAt(header, 157, 100)),
+    device: kind.endsWith("device")
+      ? { major: numberAt(header, 329, 8), minor: numberAt(header, 337, 8) }
+      : undefined,
     capability: changes.get(CAPABILITY),
     isUnmodified: changes.has(UNMODIFIED),
   };

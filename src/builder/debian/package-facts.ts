@@ -71,3 +71,18 @@ export function parseFacts(layers: readonly string[]): readonly PackageFacts[] {
     .map((facts) => ({ facts, name: packageName(facts) }));
   return named.toSorted((left, right) => (left.name < right.name ? -1 : 1)).map(({ facts }) => facts);
 }
+
+/** Links into /usr in every image. */
+const ALWAYS_MERGED = ["bin", "lib", "sbin"];
+
+/** The folders that are links into `/usr` in an image of these packages, sorted. */
+export function mergedFoldersOf(packages: readonly PackageFacts[], architecture: string): readonly string[] {
+  const loader = architecture === "amd64" ? ["lib64"] : [];
+  const merged = [...ALWAYS_MERGED, ...loader, ...packages.flatMap((one) => one.mergedFolders)];
+  return [...new Set(merged)].toSorted();
+}
+
+/** When the newest file of these packages was modified: an image's time. */
+export function newestModification(packages: readonly PackageFacts[]): Date {
+  return new Date(packages.reduce((newest, one) => Math.max(newest, one.newestModification), 0));
+}

@@ -1,21 +1,19 @@
-import { type ExtractEvents, extract } from "tar-stream";
 import type { ByteSource } from "../../bytes/byte-source.ts";
-import { type ArchiveEntry, archiveOf } from "../archive/archive-writer.ts";
+import { archiveOf } from "../archive/archive-writer.ts";
 import { type LayerEntry, LayerTree } from "../archive/layer-tree.ts";
+import { type StreamedEntry, streamedEntries } from "../archive/tar-reader.ts";
 import type { LayerContent } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
-import { drained } from "../process/drained.ts";
 import { parseStanzas } from "./control-stanza.ts";
 import { formatFacts, type PackageFacts } from "./package-facts.ts";
 import { type ControlFile, type ControlFiles, PackageObserver } from "./package-observer.ts";
 import { cleanTreePath, mergedLinkTarget, mergedPath } from "./tree-path.ts";
 
-type Entry = ExtractEvents["entry"][1];
-
 const UNPACK_TIMEOUT_MS = 30 * 60_000;
 const MAX_CONTROL_FILE_BYTES = 16 << 20;
 /** Names of control files; others could lead out of dpkg's folder. */
 const CONTROL_FILE = /^[a-z0-9][a-z0-9+.-]*$/;
+
 /**
  * The layer with the content of .deb files, in order, and dpkg's records of them.
  *
@@ -46,8 +44,8 @@ async function addPackage(
   const control = await readControl(runner.stream(["dpkg-deb", "--ctrl-tarfile", file], options));
   const observer = new PackageObserver(control);
   const packagedPaths: string[] = ["/."];
-  for await (const entry of tarEntries(runner.stream(["dpkg-deb", "--fsys-tarfile", file], options))) {
-    const packagedPath = cleanTreePath(entry.header.name);
+  for await (const entry of streamedEntries(runner.stream(["dpkg-deb", "--fsys-tarfile", file], options))) {
+    const packagedPath = cleanTreePath(textOf(entry.path));
     if (packagedPath !== "") packagedPaths.push(`/${packagedPath}`);
     await copyEntry(entry, packagedPath, layer, observer);
   }
@@ -62,67 +60,42 @@ async function addPackage(
 }
 
 async function copyEntry(
-  entry: Entry,
+  entry: StreamedEntry,
   packagedPath: string,
   layer: LayerTree,
   observer: PackageObserver,
 ): Promise<void> {
-  const { header } = entry;
-  const archived = archiveEntry(entry, packagedPath);
-  const { path } = archived;
-  if (header.type === "directory") {
-    observer.noteEntry(path, packagedPath, archived.modifiedAt);
-    observer.noteFolder(path, archived.mode, archived.userId, archived.groupId);
-    await layer.add(archived);
-  } else if (header.type === "symlink") {
-    const linkTarget = mergedLinkTarget(packagedPath, header.linkname ?? "");
-    if (linkTarget !== undefined) {
-      observer.noteEntry(path, packagedPath, archived.modifiedAt);
-      await layer.add({ ...archived, linkTarget });
-    }
-  } else if (header.type === "link") {
-    observer.noteEntry(path, packagedPath, archived.modifiedAt);
-    await layer.add({ ...archived, linkTarget: mergedPath(cleanTreePath(header.linkname ?? "")) });
-  } else {
-    observer.noteEntry(path, packagedPath, archived.modifiedAt);
-    const size = header.size ?? 0;
-    if (archived.type === "file") await layer.addStream(archived, size, watched(entry, path, size, observer));
-    else await layer.add(archived);
-  }
-  // Skip the content that was not read, to reach the next entry.
-  entry.resume();
+  const archived = layerEntry(entry, packagedPath);
+  const { path, type } = archived;
+  const target = textOf(entry.linkTarget);
+  const linkTarget = type === "symlink" ? mergedLinkTarget(packagedPath, target) : undefined;
+  // It linked two folders that are one in the image.
+  if (type === "symlink" && linkTarget === undefined) return;
+  observer.noteEntry(path, packagedPath, archived.modifiedAt);
+  if (type === "directory") observer.noteFolder(path, archived.mode, archived.userId, archived.groupId);
+  if (type === "file") await layer.addStream(archived, entry.size, watched(entry, path, observer));
+  else if (type === "link") await layer.add({ ...archived, linkTarget: mergedPath(cleanTreePath(target)) });
+  else await layer.add({ ...archived, linkTarget });
 }
 
-const ENTRY_TYPES: Readonly<Record<string, ArchiveEntry["type"]>> = {
-  file: "file",
-  "contiguous-file": "file",
-  directory: "directory",
-  symlink: "symlink",
-  link: "link",
-  "character-device": "character-device",
-  "block-device": "block-device",
-  fifo: "fifo",
-};
-
-function archiveEntry({ header }: Entry, packagedPath: string): LayerEntry {
-  const type = ENTRY_TYPES[header.type ?? "file"];
-  if (type === undefined) throw new Error(`a package contains an entry of type ${header.type}`);
-  return {
-    path: mergedPath(packagedPath),
-    type,
-    mode: (header.mode ?? 0) & 0o7777,
-    userId: header.uid ?? 0,
-    groupId: header.gid ?? 0,
-    modifiedAt: header.mtime ?? new Date(0),
-    ...(type.endsWith("device")
-      ? { device: { major: header.devmajor ?? 0, minor: header.devminor ?? 0 } }
-      : {}),
-  };
+function layerEntry(entry: StreamedEntry, packagedPath: string): LayerEntry {
+  const { type, mode, userId, groupId, modifiedAt, device } = entry;
+  const path = mergedPath(packagedPath);
+  return { path, type, mode, userId, groupId, modifiedAt: new Date(modifiedAt * 1000), device };
 }
 
-async function* watched(entry: Entry, path: string, size: number, observer: PackageObserver): ByteSource {
+/** A name of a package as text: Debian's names are UTF-8. */
+function textOf(name: string): string {
+  return Buffer.from(name, "latin1").toString("utf8");
+}
+
+async function* watched(
+  { size, content }: StreamedEntry,
+  path: string,
+  observer: PackageObserver,
+): ByteSource {
   const watcher = observer.watch(path, size);
-  for await (const chunk of entry as AsyncIterable<Uint8Array>) {
+  for await (const chunk of content) {
     watcher?.push(chunk);
     yield chunk;
   }
@@ -154,39 +127,11 @@ function recordName(control: ControlFiles): string {
 
 async function readControl(tar: ByteSource): Promise<ControlFiles> {
   const files = new Map<string, ControlFile>();
-  for await (const entry of tarEntries(tar)) {
-    const size = entry.header.size ?? 0;
+  for await (const { path, mode, size, content } of streamedEntries(tar)) {
     if (size > MAX_CONTROL_FILE_BYTES) throw new Error("a package contains a control file that is too large");
     const chunks: Uint8Array[] = [];
-    for await (const chunk of entry as AsyncIterable<Uint8Array>) chunks.push(chunk);
-    const mode = (entry.header.mode ?? 0o644) & 0o777;
-    files.set(cleanTreePath(entry.header.name), { bytes: Buffer.concat(chunks), mode });
+    for await (const chunk of content) chunks.push(chunk.slice());
+    files.set(cleanTreePath(textOf(path)), { bytes: Buffer.concat(chunks), mode: mode & 0o777 });
   }
   return files;
-}
-
-/** The entries of an archive; consume each one before you request the next. Fails if reading the archive fails. */
-async function* tarEntries(tar: ByteSource): AsyncGenerator<Entry> {
-  const reader = extract();
-  const fed = feed(tar, reader);
-  fed.catch(() => {});
-  try {
-    yield* reader;
-    await fed;
-  } finally {
-    reader.destroy(null);
-  }
-}
-
-async function feed(tar: ByteSource, reader: ReturnType<typeof extract>): Promise<void> {
-  try {
-    for await (const chunk of tar) {
-      if (reader.destroyed) return;
-      if (!reader.write(chunk)) await drained(reader);
-    }
-    reader.end(null);
-  } catch (cause) {
-    reader.destroy(cause instanceof Error ? cause : new Error(String(cause)));
-    throw cause;
-  }
 }

@@ -7,7 +7,13 @@ import { type Accounts, createAccounts } from "./accounts.ts";
 import { alternativeFiles } from "./alternatives.ts";
 import { dpkgStatus } from "./dpkg-status.ts";
 import { loaderCache } from "./loader-cache.ts";
-import { type PackageFacts, packageName, parseFacts } from "./package-facts.ts";
+import {
+  mergedFoldersOf,
+  newestModification,
+  type PackageFacts,
+  packageName,
+  parseFacts,
+} from "./package-facts.ts";
 
 const DAY_MS = 86_400_000;
 const SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -42,9 +48,6 @@ const FOLDERS: readonly (readonly [path: string, mode: number])[] = [
 /** Home folders below these are created and owned by their user. */
 const HOME_FOLDERS = ["/home/", "/srv/", "/var/cache/", "/var/lib/", "/var/opt/", "/var/spool/"];
 
-/** Links into /usr in every image. */
-const ALWAYS_MERGED = ["bin", "lib", "sbin"];
-
 /** The last layer. It has what belongs to no single package: accounts, links, the loader's cache, dpkg's status. */
 export function createTopLayer(platform: Platform, layerFacts: readonly string[]): LayerContent {
   return {
@@ -76,10 +79,6 @@ export function imageSettings(layerFacts: readonly string[]): ImageSettings {
   };
 }
 
-function newestModification(packages: readonly PackageFacts[]): Date {
-  return new Date(packages.reduce((newest, one) => Math.max(newest, one.newestModification), 0));
-}
-
 /** Repeats folders with an unusual owner or mode, because a layer below may have them with the usual ones. */
 async function addFolders(
   tree: LayerTree,
@@ -104,9 +103,8 @@ async function addLinks(
   platform: Platform,
   modifiedAt: Date,
 ): Promise<void> {
-  const loader = platform.architecture === "amd64" ? ["lib64"] : [];
-  const merged = new Set([...ALWAYS_MERGED, ...loader, ...packages.flatMap((one) => one.mergedFolders)]);
-  for (const name of [...merged].toSorted()) await tree.addLink(name, `usr/${name}`, modifiedAt);
+  for (const name of mergedFoldersOf(packages, platform.architecture))
+    await tree.addLink(name, `usr/${name}`, modifiedAt);
   await tree.addLink("var/lock", "/run/lock", modifiedAt);
   await tree.addLink("var/run", "/run", modifiedAt);
   await tree.addLink("var/spool/mail", "../mail", modifiedAt);

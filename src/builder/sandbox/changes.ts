@@ -1,5 +1,6 @@
 import { closeSync, readSync } from "node:fs";
-import type { TarEntry } from "../archive/tar-reader.ts";
+import { type TarEntry, tarEntryHeader } from "../archive/tar-entry.ts";
+import { TAR_END, tarPadding } from "../archive/tar-header.ts";
 import {
   attributeOf,
   type FileFacts,
@@ -10,18 +11,11 @@ import {
   targetOf,
 } from "./file-facts.ts";
 import { isOpaque, type LowerEntry, LowerFolders } from "./lower-folders.ts";
-import { padding, TAR_END, tarHeader } from "./tar-writer.ts";
 
 const PIECE_BYTES = 1 << 18;
 const CAPABILITY = "security.capability";
 /** Deeper folders would need more open files than a process may have. */
 const MAX_DEPTH = 256;
-const TYPES: Partial<Record<FileFacts["type"], string>> = {
-  file: "0",
-  symlink: "2",
-  directory: "5",
-  fifo: "6",
-};
 
 /** Writes what the upper folder of an overlay changes in those below it, as a tar with OCI whiteouts. */
 export class ChangesArchive {
@@ -108,12 +102,12 @@ export class ChangesArchive {
       this.#flushFolders();
       const first = facts.linkCount > 1 ? this.#links.get(facts.identity) : undefined;
       if (first !== undefined) {
-        this.#write(tarHeader({ ...entryOf(path, facts), type: "1", size: 0, linkTarget: first }));
+        this.#write(tarEntryHeader({ ...entryOf(path, facts), type: "link", size: 0, linkTarget: first }));
         return;
       }
       if (facts.linkCount > 1) this.#links.set(facts.identity, path);
       const entry = { ...entryOf(path, facts), linkTarget, capability };
-      this.#write(tarHeader(keepsContent ? unmodified(entry, lower.facts) : entry));
+      this.#write(tarEntryHeader(keepsContent ? unmodified(entry, lower.facts) : entry));
       if (file !== undefined) this.#writeFile(file, path, facts.size);
     } finally {
       if (file !== undefined) closeSync(file);
@@ -126,7 +120,7 @@ export class ChangesArchive {
       throw new Error(`the changed files have more than ${this.#maxBytes} bytes, at ${path}`);
     }
     for (const piece of piecesOf(file, size)) this.#write(piece);
-    this.#write(padding(size));
+    this.#write(new Uint8Array(tarPadding(size)));
   }
 
   #writeMark(path: string): void {
@@ -140,11 +134,12 @@ export class ChangesArchive {
       linkTarget: "",
       capability: undefined,
     };
-    this.#write(tarHeader({ ...mark, path, type: "0" }));
+    this.#write(tarEntryHeader({ ...mark, path, type: "file" }));
   }
 
   #flushFolders(): void {
-    for (const folder of this.#pendingFolders) this.#write(tarHeader({ ...folder, path: `${folder.path}/` }));
+    for (const folder of this.#pendingFolders)
+      this.#write(tarEntryHeader({ ...folder, path: `${folder.path}/` }));
     this.#pendingFolders = [];
   }
 }
@@ -212,9 +207,11 @@ function* piecesOf(file: number, size: number): Generator<Buffer, undefined> {
 }
 
 function entryOf(path: string, facts: FileFacts): TarEntry {
+  const { type } = facts;
+  if (type === "socket" || type === "device" || type === "whiteout") throw new Error(`${path} is a ${type}`);
   return {
     path,
-    type: TYPES[facts.type] ?? "0",
+    type,
     mode: facts.mode,
     userId: facts.userId,
     groupId: facts.groupId,

@@ -37,12 +37,12 @@ describeWith("a sandbox", PROBLEM === undefined, PROBLEM ?? "", () => {
   describe("that unpacks", () => {
     it("keeps owners, modes, times, links, capabilities and names that are not UTF-8", async () => {
       const lower = await unpack("all", [
-        { path: "d/", type: "5", mode: 0o2775, userId: 7, groupId: 8 },
+        { path: "d/", type: "directory", mode: 0o2775, userId: 7, groupId: 8 },
         { path: "d/f", content: "text", mode: 0o4755, userId: 5, groupId: 6 },
-        { path: "d/hard", type: "1", linkTarget: "d/f" },
-        { path: "d/soft", type: "2", linkTarget: "/etc/passwd", userId: 9 },
+        { path: "d/hard", type: "link", linkTarget: "d/f" },
+        { path: "d/soft", type: "symlink", linkTarget: "/etc/passwd", userId: 9 },
         { path: "d/\xff\n", content: "odd" },
-        { path: "d/pipe", type: "6", mode: 0o600 },
+        { path: "d/pipe", type: "fifo", mode: 0o600 },
         { path: "cap", content: "c", capability: Buffer.from(`0100000200200000${"00".repeat(12)}`, "hex") },
         { path: "made/above/f", content: "" },
       ]);
@@ -70,23 +70,27 @@ describeWith("a sandbox", PROBLEM === undefined, PROBLEM ?? "", () => {
     });
 
     it.each<[string, string, readonly TestEntry[]]>([
-      ["through a link", "through a link", [{ path: "l", type: "2", linkTarget: "/tmp" }, { path: "l/f" }]],
+      [
+        "through a link",
+        "through a link",
+        [{ path: "l", type: "symlink", linkTarget: "/tmp" }, { path: "l/f" }],
+      ],
       [
         "through a link in the folder",
         "through a link",
-        [{ path: "d/", type: "5" }, { path: "l", type: "2", linkTarget: "d" }, { path: "l/f" }],
+        [{ path: "d/", type: "directory" }, { path: "l", type: "symlink", linkTarget: "d" }, { path: "l/f" }],
       ],
       ["out of the folder", "leads out", [{ path: "a/../../f" }]],
-      ["a hard link out of the folder", "links out", [{ path: "f", type: "1", linkTarget: "../x" }]],
+      ["a hard link out of the folder", "links out", [{ path: "f", type: "link", linkTarget: "../x" }]],
       [
         "a hard link through a link",
         "through a link",
         [
-          { path: "l", type: "2", linkTarget: "/etc" },
-          { path: "f", type: "1", linkTarget: "l/passwd" },
+          { path: "l", type: "symlink", linkTarget: "/etc" },
+          { path: "f", type: "link", linkTarget: "l/passwd" },
         ],
       ],
-      ["a device", "is a device", [{ path: "null", type: "3" }]],
+      ["a device", "is a device", [{ path: "null", type: "character-device" }]],
       ["what is nested too deeply", "too deeply", [{ path: "d/".repeat(300) }]],
     ])("refuses to write %s, and leaves nothing", async (name, message, entries) => {
       await expect(unpack(`refused-${name.replaceAll(" ", "-")}`, entries)).rejects.toThrow(message);
@@ -125,7 +129,7 @@ describeWith("a sandbox", PROBLEM === undefined, PROBLEM ?? "", () => {
     it("writes an absolute name below the folder, and lets a later entry replace an earlier one", async () => {
       const lower = await unpack("absolute", [
         { path: "/./etc//f", content: "1" },
-        { path: "etc/f", type: "2", linkTarget: "/etc/shadow" },
+        { path: "etc/f", type: "symlink", linkTarget: "/etc/shadow" },
         { path: "etc/f", content: "2" },
       ]);
       const { output } = await opened.shell("cat /etc/f", { above: [lower] });
@@ -212,20 +216,20 @@ describeWith("a sandbox", PROBLEM === undefined, PROBLEM ?? "", () => {
       expect(
         changes.map(({ path, type, mode, linkTarget }) => [path, type, mode.toString(8), linkTarget]),
       ).toEqual([
-        ["data/", "5", "755", ""],
-        ["data/d/", "5", "2775", ""],
-        ["data/d/s", "0", "4755", ""],
-        ["data/gone/", "5", "755", ""],
-        ["data/gone/.wh..wh..opq", "0", "0", ""],
-        ["data/gone/y", "0", "644", ""],
-        ["data/link/", "5", "755", ""],
-        ["data/new", "0", "644", ""],
-        ["data/one", "0", "644", ""],
-        ["data/pipe", "6", "600", ""],
-        ["data/soft", "2", "777", "a"],
-        ["data/.wh.two", "0", "0", ""],
-        ["data/z", "1", "4755", "data/d/s"],
-        ["data/\xff\n", "2", "777", "x"],
+        ["data/", "directory", "755", ""],
+        ["data/d/", "directory", "2775", ""],
+        ["data/d/s", "file", "4755", ""],
+        ["data/gone/", "directory", "755", ""],
+        ["data/gone/.wh..wh..opq", "file", "0", ""],
+        ["data/gone/y", "file", "644", ""],
+        ["data/link/", "directory", "755", ""],
+        ["data/new", "file", "644", ""],
+        ["data/one", "file", "644", ""],
+        ["data/pipe", "fifo", "600", ""],
+        ["data/soft", "symlink", "777", "a"],
+        ["data/.wh.two", "file", "0", ""],
+        ["data/z", "link", "4755", "data/d/s"],
+        ["data/\xff\n", "symlink", "777", "x"],
       ]);
       expect(changes.find(({ path }) => path === "data/one")?.content).toBe("one\n1\n");
       expect(changes.find(({ path }) => path === "data/d/")).toMatchObject({ userId: 12, groupId: 34 });

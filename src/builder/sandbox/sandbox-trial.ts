@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { tarEntryHeader } from "../archive/tar-entry.ts";
+import { TAR_END } from "../archive/tar-header.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import type { Sandbox, SandboxAvailability } from "./sandbox.ts";
-import { TAR_END, tarHeader } from "./tar-writer.ts";
 
 const ENTRY = { userId: 1, groupId: 1, size: 0, modifiedAt: 0, linkTarget: "", capability: undefined };
 /** CAP_NET_RAW, permitted and effective, in the form of version 2. */
@@ -42,9 +43,9 @@ export async function trySandbox(
 }
 
 async function* trialArchive(): AsyncGenerator<Uint8Array> {
-  yield tarHeader({ ...ENTRY, path: "folder/", type: "5", mode: 0o2755 });
-  yield tarHeader({ ...ENTRY, path: "folder/file", type: "0", mode: 0o755, capability: CAPABILITY });
-  yield tarHeader({ ...ENTRY, path: "folder/link", type: "2", mode: 0o777, linkTarget: "file" });
+  yield tarEntryHeader({ ...ENTRY, path: "folder/", type: "directory", mode: 0o2755 });
+  yield tarEntryHeader({ ...ENTRY, path: "folder/file", type: "file", mode: 0o755, capability: CAPABILITY });
+  yield tarEntryHeader({ ...ENTRY, path: "folder/link", type: "symlink", mode: 0o777, linkTarget: "file" });
   yield TAR_END;
 }
 

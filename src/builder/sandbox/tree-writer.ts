@@ -1,5 +1,5 @@
 import { closeSync, constants, writeSync } from "node:fs";
-import type { TarEntry } from "../archive/tar-reader.ts";
+import type { TarEntry } from "../archive/tar-entry.ts";
 import { factsOf, openBeneath, openFolder, partsOf, setAttribute } from "./file-facts.ts";
 import { AT_SYMLINK_NOFOLLOW, call, cString, EMPTY, libc, SystemCallError } from "./libc.ts";
 
@@ -31,9 +31,10 @@ export class TreeWriter {
     if (parts.length > MAX_DEPTH) throw new Error(`${entry.path} is nested too deeply`);
     const name = parts.at(-1);
     const parent = this.#openParent(parts.slice(0, -1));
-    if (name === undefined || entry.type === "5") this.#addFolder(parent, name ?? "", parts.join("/"), entry);
+    if (name === undefined || entry.type === "directory")
+      this.#addFolder(parent, name ?? "", parts.join("/"), entry);
     else if (name.startsWith(WHITEOUT)) this.#addWhiteout(parent, name);
-    else if (entry.type === "0") this.#addFile(parent, name, entry, content);
+    else if (entry.type === "file") this.#addFile(parent, name, entry, content);
     else this.#addOther(parent, name, entry);
   }
 
@@ -92,21 +93,22 @@ export class TreeWriter {
 
   #addOther(parent: number, name: string, entry: TarEntry): void {
     const { path, linkTarget } = entry;
-    if (entry.type === "1") {
+    if (entry.type === "link") {
       this.#addLink(parent, name, entry);
       return;
     }
-    if (entry.type === "2") {
+    if (entry.type === "symlink") {
       replacing(parent, name, `make link ${path}`, () =>
         libc.symlinkat(cString(linkTarget), parent, cString(name)),
       );
-    } else if (entry.type === "6") {
+    } else if (entry.type === "fifo") {
       replacing(parent, name, `make ${path}`, () => libc.mknodat(parent, cString(name), FIFO | 0o600, 0));
     } else {
-      throw new Error(`${path} is a device, or of an unknown type`);
+      throw new Error(`${path} is a device`);
     }
     setOwner(parent, name, entry);
-    if (entry.type === "6") call(`set mode of ${path}`, libc.fchmodat(parent, cString(name), entry.mode, 0));
+    if (entry.type === "fifo")
+      call(`set mode of ${path}`, libc.fchmodat(parent, cString(name), entry.mode, 0));
     setTimes(parent, name, entry.modifiedAt);
   }
 

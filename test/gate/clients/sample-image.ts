@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pack } from "tar-stream";
+import { archiveOf } from "../../../src/builder/archive/archive-writer.ts";
 import { type Digest, digestOf, encodedOf } from "../../../src/oci/digest.ts";
 import { MediaType } from "../../../src/oci/media-types.ts";
 
@@ -62,10 +62,9 @@ export async function makeSampleImage(layout: string): Promise<SampleImage> {
 }
 
 async function archive(name: string, size: number): Promise<Buffer> {
-  const tar = pack();
-  tar.entry({ name, mtime: new Date(0), mode: 0o644 }, randomBytes(size));
-  tar.finalize();
+  const entry = { type: "file", mode: 0o644, userId: 0, groupId: 0, modifiedAt: new Date(0) } as const;
   const chunks: Uint8Array[] = [];
-  for await (const chunk of tar) chunks.push(chunk as Uint8Array);
+  for await (const chunk of archiveOf((tar) => tar.writeBytes({ ...entry, path: name }, randomBytes(size))))
+    chunks.push(chunk.slice());
   return Buffer.concat(chunks);
 }

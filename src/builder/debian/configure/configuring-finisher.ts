@@ -2,7 +2,7 @@ import type { Platform } from "../../../oci/descriptor.ts";
 import type { DerivedLayer, LayerBelow, LayerContent, StepContext } from "../../package-source.ts";
 import type { StageFile } from "../../sandbox/sandbox.ts";
 import type { Finish, FinishedPackage, ImageFinisher } from "../image-finisher.ts";
-import { type PackageFacts, parseFacts } from "../package-facts.ts";
+import { newestModification, type PackageFacts, parseFacts } from "../package-facts.ts";
 import { additionDatabase, baseDatabase } from "./dpkg-database.ts";
 import { type DpkgPackage, parseDpkgPackage } from "./dpkg-package.ts";
 import { planAddition, planBase } from "./dpkg-plan.ts";
@@ -74,7 +74,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         database: [...skeleton, ...database],
         files: [],
         startPrograms: isLast ? startPrograms(facts) : undefined,
-        createdAt: newest(facts),
+        createdAt: newestModification(facts),
       },
       below,
       context,
@@ -97,7 +97,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         database: additionDatabase(...packages, this.#architecture, status),
         files: [HOSTS],
         startPrograms: startPrograms([...base, ...added]),
-        createdAt: newest([...base, ...added]),
+        createdAt: newestModification([...base, ...added]),
       },
       below,
       context,
@@ -125,8 +125,4 @@ function dpkgPackage({ control, hasPreinst, triggers, conffiles }: PackageFacts)
 
 function startPrograms(packages: readonly PackageFacts[]): ReadonlySet<string> {
   return new Set(packages.flatMap((one) => one.startPrograms));
-}
-
-function newest(packages: readonly PackageFacts[]): Date {
-  return new Date(packages.reduce((latest, one) => Math.max(latest, one.newestModification), 0));
 }

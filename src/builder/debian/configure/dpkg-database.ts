@@ -1,3 +1,4 @@
+import { statusStanza } from "../dpkg-status.ts";
 import type { DpkgPackage } from "./dpkg-package.ts";
 import { parseTriggerInterests } from "./dpkg-triggers.ts";
 import { byName } from "./package-set.ts";
@@ -110,18 +111,8 @@ function triggerFiles(packages: readonly DpkgPackage[]): Readonly<Record<string,
   );
 }
 
-function unpackedStanza({ name, control, conffiles }: DpkgPackage): NamedStanza {
-  const lines = control.split("\n");
-  // The name is not always the first field.
-  const after = lines.findIndex((line) => /^package:/i.test(line)) + 1;
-  const listed = conffiles.map(({ path, md5 }) => ` ${path} ${md5}`);
-  const text = [
-    ...lines.slice(0, after),
-    "Status: install ok unpacked",
-    ...lines.slice(after),
-    ...(listed.length > 0 ? ["Conffiles:", ...listed] : []),
-  ].join("\n");
-  return { name, text };
+function unpackedStanza(one: DpkgPackage): NamedStanza {
+  return { name: one.name, text: statusStanza(one, "install ok unpacked") };
 }
 
 function statusText(stanzas: readonly NamedStanza[]): string {

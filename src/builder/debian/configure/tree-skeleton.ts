@@ -1,17 +1,12 @@
-import type { PackageFacts } from "../package-facts.ts";
+import { mergedFoldersOf, type PackageFacts } from "../package-facts.ts";
 import type { DatabaseEntry } from "./dpkg-database.ts";
-
-/** Links into /usr in every image. */
-const ALWAYS_MERGED = ["bin", "lib", "sbin"];
 
 /** What every Debian system has although no layer of a package does: the merged folders, and folders that are links. */
 export function treeSkeleton(
   packages: readonly PackageFacts[],
   architecture: string,
 ): readonly DatabaseEntry[] {
-  const loader = architecture === "amd64" ? ["lib64"] : [];
-  const merged = new Set([...ALWAYS_MERGED, ...loader, ...packages.flatMap((one) => one.mergedFolders)]);
-  const names = [...merged].toSorted();
+  const names = mergedFoldersOf(packages, architecture);
   return [
     ...names.map((name) => link(name, `usr/${name}`)),
     folder("usr"),

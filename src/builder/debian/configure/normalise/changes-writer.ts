@@ -1,21 +1,12 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import type { ArchiveEntry, ArchiveWriter } from "../../../archive/archive-writer.ts";
-import type { EntryType } from "../../../archive/tar-header.ts";
 import type { StreamedEntry } from "../../../archive/tar-reader.ts";
 import type { HeldTree } from "../../../trees/tree-cache.ts";
 import { entryTime } from "./entry-time.ts";
 import { normalisedAttribute } from "./extended-attributes.ts";
 import type { NormaliseContext } from "./rewrite.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
-
-const TYPES: Readonly<Record<string, EntryType>> = {
-  "0": "file",
-  "1": "link",
-  "2": "symlink",
-  "5": "directory",
-  "6": "fifo",
-};
 
 /** Writes what a stage changed, so that it depends on the packages alone. */
 export class ChangesWriter {
@@ -39,8 +30,7 @@ export class ChangesWriter {
 
   /** Writes an entry, or leaves it out. */
   async write(streamed: StreamedEntry): Promise<void> {
-    const type = TYPES[streamed.type];
-    if (type === undefined) throw new Error(`an entry of type ${streamed.type} among the changes`);
+    const { type } = streamed;
     const path = streamed.path.replace(/\/$/, "");
     const treatment = treatmentOf({
       path,
@@ -50,11 +40,11 @@ export class ChangesWriter {
     });
     const isLinkToDropped = type === "link" && this.#dropped.has(streamed.linkTarget);
     if (treatment.kind === "drop" || isLinkToDropped) this.#dropped.add(path);
-    else await this.#writeTreated(this.#entryOf(streamed, path, type), treatment, streamed);
+    else await this.#writeTreated(this.#entryOf(streamed, path), treatment, streamed);
   }
 
-  #entryOf(streamed: StreamedEntry, path: string, type: EntryType): ArchiveEntry {
-    const { capability, isUnmodified = false } = streamed;
+  #entryOf(streamed: StreamedEntry, path: string): ArchiveEntry {
+    const { type, capability, isUnmodified = false } = streamed;
     const packagedAt = isUnmodified ? new Date(streamed.modifiedAt * 1000) : undefined;
     const attribute = capability && normalisedAttribute("security.capability", capability);
     return {
