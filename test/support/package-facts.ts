@@ -18,6 +18,7 @@ export function packageFacts(name: string, more: Partial<PackageFacts> = {}): Pa
     triggers: "",
     startPrograms: [],
     parentFolders: [],
+    hasTimeZones: false,
     ...more,
   };
 }

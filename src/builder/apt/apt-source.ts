@@ -46,14 +46,15 @@ export interface AptSourceParts {
 }
 
 const PROGRAMS = ["apt-get", "apt-cache", "dpkg-deb", "flock"];
-// Without apt, which calls itself essential and is useless without its lists.
-const ESSENTIAL_PATTERN = "?and(?essential,?not(?exact-name(apt)))";
+// Without apt, which calls itself essential and is useless without its lists. With the small package that says that /bin is
+// a link, where there is one: otherwise apt takes the one that makes it a link, and Perl with it.
+const ESSENTIAL_PATTERN = "?or(?and(?essential,?not(?exact-name(apt))),?exact-name(usr-is-merged))";
 const VERSION_TIMEOUT_MS = 10_000;
 
 /** Debian packages from the host's apt, which resolves, verifies signatures and downloads. */
 export class AptSource implements PackageSource {
   readonly name = "apt";
-  readonly formatVersion = "apt-4";
+  readonly formatVersion = "apt-5";
   readonly example = "apt/curl/git";
   readonly #options: AptSourceOptions;
   readonly #runner: CommandRunner;

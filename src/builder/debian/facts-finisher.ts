@@ -5,12 +5,12 @@ import { createTopLayer } from "./top-layer.ts";
 export const factsFinisher: ImageFinisher = {
   finish: (platform, closure) => ({
     mode: "unpacked",
-    formatVersion: 1,
+    formatVersion: 2,
     layers: [
       {
         above: "all",
         inputs: ["top", platform.architecture, ...closure.map(({ sha256 }) => sha256).toSorted()],
-        description: "accounts, links, loader cache, package status",
+        description: "accounts, certificates, links, loader cache, package status",
         make: (below) =>
           createTopLayer(
             platform,

@@ -10,7 +10,7 @@ const PackageFactsSchema = z.object({
   control: z.string(),
   /** Configuration files with the MD5 of their content, as in dpkg's status. */
   conffiles: z.array(z.object({ path: z.string(), md5: z.string() })),
-  /** Small files that describe accounts, shells and library folders, by path in the image. */
+  /** Small files from which scripts make others, such as lists of accounts and certificates, by path in the image. */
   texts: z.record(z.string(), z.string()),
   /** Groups that the package's script would add. */
   groups: z.array(Account),
@@ -47,6 +47,8 @@ const PackageFactsSchema = z.object({
   startPrograms: z.array(z.string()),
   /** The folders that hold its files and folders, by their path in the image. */
   parentFolders: z.array(z.string()),
+  /** Whether its script would choose a time zone. */
+  hasTimeZones: z.boolean(),
 });
 
 /** The facts of a package that the image's last layer needs, so that its files are not read again. */

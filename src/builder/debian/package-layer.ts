@@ -51,10 +51,6 @@ async function addPackage(
   }
   const facts = observer.facts();
   const modifiedAt = new Date(facts.newestModification);
-  for (const derived of observer.derivedFiles()) {
-    if (derived.linkTarget !== undefined) await layer.addLink(derived.path, derived.linkTarget, modifiedAt);
-    else await layer.addFile(derived.path, derived.bytes ?? new Uint8Array(), modifiedAt);
-  }
   await addRecords(control, packagedPaths, layer, modifiedAt);
   return facts;
 }

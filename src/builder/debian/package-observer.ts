@@ -1,9 +1,9 @@
 import { posix } from "node:path";
-import { certificateStore, type DerivedFile } from "./certificate-store.ts";
 import { mattersToFirstStart } from "./configure/first-start.ts";
 import { ElfProbe } from "./elf-library.ts";
 import { readMaintainerScript } from "./maintainer-script.ts";
 import type { PackageFacts } from "./package-facts.ts";
+import { COPIED_TEXTS } from "./script-files.ts";
 import { MERGED_FOLDERS, mergedPath } from "./tree-path.ts";
 
 /** The control files of a package to read, by name. */
@@ -16,6 +16,12 @@ export interface ControlFile {
   readonly mode: number;
 }
 
+/** A configuration file: its path as the package lists it, and the MD5 of its content once that was read. */
+interface Conffile {
+  readonly path: string;
+  md5: string | undefined;
+}
+
 const MAX_TEXT_BYTES = 1 << 18;
 const LIBRARY = /^(?:lib[^/]*|ld-[^/]*|ld)\.so(?:\.[^/]*)?$|^(?:lib|ld-)[^/]*\.so[^/]*$/;
 
@@ -25,27 +31,16 @@ const FACT_TEXTS = [
   /^usr\/lib\/sysusers\.d\/[^/]+\.conf$/,
   /^etc\/ld\.so\.conf(?:\.d\/[^/]+\.conf)?$/,
   /^usr\/share\/debianutils\/shells(?:\.d\/[^/]+)?$/,
+  /^usr\/share\/ca-certificates\/.+\.crt$/,
 ];
 
-/** Files that a package's script copies to another place. */
-const COPIES: Readonly<Record<string, string>> = {
-  "usr/share/base-files/dot.bashrc": "root/.bashrc",
-  "usr/share/base-files/dot.profile": "root/.profile",
-  "usr/share/base-files/motd": "etc/motd",
-  "usr/share/base-files/profile": "etc/profile",
-  "usr/share/libc-bin/nsswitch.conf": "etc/nsswitch.conf",
-};
-
-const CERTIFICATE = /^usr\/share\/ca-certificates\/.+\.crt$/;
-
-/** Observes the files of one package, and collects the facts and files that its scripts would derive from them. */
+/** Observes the files of one package, and collects the facts about them. */
 export class PackageObserver {
   readonly #control: ControlFiles;
   readonly #paths = new Set<string>();
   readonly #texts: Record<string, string> = {};
-  readonly #copies = new Map<string, string>();
-  readonly #certificates = new Map<string, string>();
-  readonly #conffiles = new Map<string, string>();
+  /** By path in the image. */
+  readonly #conffiles = new Map<string, Conffile>();
   readonly #libraries: PackageFacts["libraries"] = [];
   readonly #folders: PackageFacts["folders"] = [];
   readonly #mergedFolders = new Set<string>();
@@ -57,7 +52,7 @@ export class PackageObserver {
     for (const line of this.#text("conffiles").split("\n")) {
       // A line may begin with a flag, such as remove-on-upgrade (deb-conffiles(5)).
       const path = line.trim();
-      if (path.startsWith("/")) this.#conffiles.set(mergedPath(path.slice(1)), "");
+      if (path.startsWith("/")) this.#conffiles.set(mergedPath(path.slice(1)), { path, md5: undefined });
     }
   }
 
@@ -83,17 +78,11 @@ export class PackageObserver {
 
   /** A reader for the content of a file; `undefined` if its content does not matter. */
   watch(path: string, size: number): { push(chunk: Uint8Array): void; finish(): void } | undefined {
-    if (this.#conffiles.has(path)) return this.#watchConffile(path, size);
+    const conffile = this.#conffiles.get(path);
+    if (conffile !== undefined) return this.#watchConffile(conffile, path, size);
     if (LIBRARY.test(posix.basename(path)) && path.startsWith("usr/")) return this.#watchLibrary(path);
     if (size > MAX_TEXT_BYTES) return undefined;
     return this.#watchText(path);
-  }
-
-  /** The files that the package's scripts would make from its own files. */
-  derivedFiles(): readonly DerivedFile[] {
-    const copies = [...this.#copies].map(([path, text]) => ({ path, bytes: Buffer.from(text) }));
-    const all = [...copies, ...certificateStore(this.#certificates), ...this.#timeZone()];
-    return all.filter((file) => !this.#paths.has(file.path));
   }
 
   /** The facts of the package; call it after the last file. */
@@ -102,10 +91,10 @@ export class PackageObserver {
     const has = (path: string): boolean => this.#paths.has(mergedPath(path.slice(1)));
     return {
       control: this.#text("control").trim(),
-      conffiles: [...this.#conffiles]
-        .filter(([, md5]) => md5 !== "")
-        .map(([path, md5]) => ({ path: `/${path}`, md5 })),
-      texts: this.#texts,
+      conffiles: [...this.#conffiles.values()].flatMap(({ path, md5 }) =>
+        md5 === undefined ? [] : [{ path, md5 }],
+      ),
+      texts: this.#ownTexts(),
       groups: [...wishes.groups],
       users: [...wishes.users],
       memberships: [...wishes.memberships],
@@ -120,6 +109,7 @@ export class PackageObserver {
       triggers: this.#text("triggers"),
       startPrograms: [...this.#paths].filter(mattersToFirstStart).toSorted(),
       parentFolders: [...this.#parentFolders].toSorted(),
+      hasTimeZones: this.#hasTimeZones(),
     };
   }
 
@@ -128,7 +118,7 @@ export class PackageObserver {
     return bytes === undefined ? "" : Buffer.from(bytes).toString("utf8");
   }
 
-  #watchConffile(path: string, size: number) {
+  #watchConffile(conffile: Conffile, path: string, size: number) {
     const hash = new Bun.CryptoHasher("md5");
     const text = size <= MAX_TEXT_BYTES ? this.#watchText(path) : undefined;
     return {
@@ -137,7 +127,7 @@ export class PackageObserver {
         text?.push(chunk);
       },
       finish: (): void => {
-        this.#conffiles.set(path, hash.digest("hex"));
+        conffile.md5 = hash.digest("hex");
         text?.finish();
       },
     };
@@ -157,33 +147,24 @@ export class PackageObserver {
   }
 
   #watchText(path: string) {
-    const keep = this.#destination(path);
-    if (keep === undefined) return undefined;
+    if (!(path in COPIED_TEXTS || FACT_TEXTS.some((pattern) => pattern.test(path)))) return undefined;
     const chunks: Uint8Array[] = [];
     return {
       push: (chunk: Uint8Array): void => void chunks.push(chunk.slice()),
-      finish: (): void => keep(Buffer.concat(chunks).toString("utf8")),
+      finish: (): void => {
+        this.#texts[path] = Buffer.concat(chunks).toString("utf8");
+      },
     };
   }
 
-  #destination(path: string): ((text: string) => void) | undefined {
-    const copy = COPIES[path];
-    if (copy !== undefined) return (text) => void this.#copies.set(copy, text);
-    if (CERTIFICATE.test(path)) return (text) => void this.#certificates.set(path, text);
-    if (FACT_TEXTS.some((pattern) => pattern.test(path))) {
-      return (text) => {
-        this.#texts[path] = text;
-      };
-    }
-    return undefined;
+  /** The texts, without those that a script would copy to a path where the package has a file. */
+  #ownTexts(): PackageFacts["texts"] {
+    const isThere = (copy: string | undefined) => copy !== undefined && this.#paths.has(copy);
+    return Object.fromEntries(Object.entries(this.#texts).filter(([path]) => !isThere(COPIED_TEXTS[path])));
   }
 
-  /** The time zone that tzdata sets when it is configured without questions. */
-  #timeZone(): readonly DerivedFile[] {
-    if (!this.#paths.has("usr/share/zoneinfo/Etc/UTC")) return [];
-    return [
-      { path: "etc/localtime", linkTarget: "/usr/share/zoneinfo/Etc/UTC" },
-      { path: "etc/timezone", bytes: Buffer.from("Etc/UTC\n") },
-    ];
+  /** Whether it has all time zones, but no choice of one. */
+  #hasTimeZones(): boolean {
+    return this.#paths.has("usr/share/zoneinfo/Etc/UTC") && !this.#paths.has("etc/localtime");
   }
 }

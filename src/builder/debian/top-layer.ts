@@ -14,6 +14,7 @@ import {
   packageName,
   parseFacts,
 } from "./package-facts.ts";
+import { scriptFiles } from "./script-files.ts";
 
 const DAY_MS = 86_400_000;
 const SEARCH_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -123,7 +124,7 @@ async function addSystemFiles(
   packages: readonly PackageFacts[],
   modifiedAt: Date,
 ): Promise<void> {
-  for (const file of alternativeFiles(packages)) {
+  for (const file of [...alternativeFiles(packages), ...scriptFiles(packages)]) {
     if (file.linkTarget !== undefined) await tree.addLink(file.path, file.linkTarget, modifiedAt);
     else await tree.addFile(file.path, file.bytes ?? new Uint8Array(), modifiedAt);
   }
