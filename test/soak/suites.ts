@@ -37,6 +37,11 @@ export const SOAK_SUITES: readonly SoakSuite[] = [
     "pressure/latency.ts",
   ),
   program("nix", "builds from Nix: at once, without end, and beside a store that is collected", "nix/run.ts"),
+  program(
+    "images",
+    "images of Debian packages put to work, beside mmdebstrap's trees of the same packages",
+    "images/run.ts",
+  ),
   program("start-up", "how long `npm start` takes until the registry answers", "start-up/run.ts"),
 ];
 

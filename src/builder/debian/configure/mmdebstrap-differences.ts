@@ -1,65 +1,141 @@
 /** A known difference between an image configured here and the tree that mmdebstrap makes of the same packages. */
 export interface KnownDifference {
-  /** Matches the path without a leading slash. */
+  /** The paths, for people. */
+  readonly paths: string;
+  /** Matches a path without a leading slash. */
   readonly pattern: RegExp;
   /** How the path is here. */
   readonly here: "absent" | "added" | "empty" | "different";
   readonly reason: string;
 }
 
-const difference = (here: KnownDifference["here"], pattern: RegExp, reason: string): KnownDifference => ({
-  here,
-  pattern,
-  reason,
-});
+const difference = (
+  here: KnownDifference["here"],
+  paths: string,
+  pattern: RegExp,
+  reason: string,
+): KnownDifference => ({ here, paths, pattern, reason });
 
 /** All known differences; the first that matches a path explains it. */
 export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
-  difference("different", /^(?:dev|run)(?:\/|$)/, "container runtimes bring their own"),
+  difference("absent", "below `/dev`, `/run`", /^(?:dev|run)\/./, "container runtimes bring their own"),
   difference(
     "absent",
+    "`/etc/apt/preferences.d`, `/etc/apt/sources.list*`, `/var/{lib,cache,log}/apt`",
     /^(?:etc\/apt\/(?:preferences\.d|sources\.list)|var\/(?:lib|cache|log)\/apt)(?:[./]|$)/,
     "apt is not in the image, or its folders come from its package",
   ),
-  difference("absent", /^etc\/(?:hostname|resolv\.conf|fstab)$/, "container runtimes bring their own"),
-  difference("absent", /^etc\/ssh\/ssh_host_[^/]+$/, "keys are never shipped"),
   difference(
     "absent",
+    "`/etc/hostname`, `/etc/resolv.conf`, `/etc/fstab`",
+    /^etc\/(?:hostname|resolv\.conf|fstab)$/,
+    "container runtimes bring their own",
+  ),
+  difference("absent", "`/etc/ssh/ssh_host_*`", /^etc\/ssh\/ssh_host_[^/]+$/, "keys are never shipped"),
+  difference(
+    "absent",
+    "`/etc/ssl/**/ssl-cert-snakeoil.*`",
     /^etc\/ssl\/(?:private|certs)\/ssl-cert-snakeoil\.(?:key|pem)$/,
     "keys are never shipped",
   ),
-  difference("absent", /^etc\/ssl\/certs\/[0-9a-f]{8}\.[0-9]+$/, "a link to the certificate of such a key"),
-  difference("absent", /(?:^|\/)\.erlang\.cookie$/, "secrets are never shipped"),
-  difference("absent", /^etc\/bind\/rndc\.key$/, "secrets are never shipped"),
-  difference("absent", /^var\/lib\/dbus\/machine-id$/, "identities are never shipped"),
-  difference("empty", /^etc\/machine-id$/, "empty in both; here nobody may write it, as systemd wants"),
   difference(
     "absent",
-    /^(?:var\/lib\/(?:mysql|postgresql\/[^/]+)|etc\/postgresql\/[^/]+)\/./,
-    "databases have an identity: slipway-first-start makes them",
+    "`/etc/ssl/certs/HASH.N`",
+    /^etc\/ssl\/certs\/[0-9a-f]{8}\.[0-9]+$/,
+    "a link to the certificate of such a key",
   ),
-  difference("added", /^usr\/sbin\/slipway-first-start$/, "makes what is never shipped"),
-  difference("absent", /^var\/log\/(?:dpkg|alternatives|bootstrap)\.log$/, "logs have times"),
-  difference("empty", /^var\/log\//, "logs have times"),
-  difference("absent", /-old$|^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/, "backups"),
+  difference("absent", "`.erlang.cookie`", /(?:^|\/)\.erlang\.cookie$/, "secrets are never shipped"),
+  difference("absent", "`/etc/bind/rndc.key`", /^etc\/bind\/rndc\.key$/, "secrets are never shipped"),
   difference(
     "absent",
+    "`/var/lib/dbus/machine-id`",
+    /^var\/lib\/dbus\/machine-id$/,
+    "identities are never shipped",
+  ),
+  difference("empty", "`/etc/machine-id`", /^etc\/machine-id$/, "identities are never shipped"),
+  difference(
+    "different",
+    "`/etc/machine-id`",
+    /^etc\/machine-id$/,
+    "empty in both; here nobody may write it, as systemd wants",
+  ),
+  difference(
+    "absent",
+    "below `/var/lib/mysql`, `/var/lib/postgresql/N`, `/etc/postgresql/N`",
+    /^(?:var\/lib\/(?:mysql|postgresql\/[^/]+)|etc\/postgresql\/[^/]+)\/./,
+    "databases have an identity: `slipway-first-start` makes them",
+  ),
+  difference(
+    "added",
+    "`/usr/sbin/slipway-first-start`",
+    /^usr\/sbin\/slipway-first-start$/,
+    "makes what is never shipped",
+  ),
+  difference(
+    "absent",
+    "`/var/log/{dpkg,alternatives,bootstrap}.log`",
+    /^var\/log\/(?:dpkg|alternatives|bootstrap)\.log$/,
+    "logs have times",
+  ),
+  difference("empty", "below `/var/log`", /^var\/log\//, "logs have times"),
+  difference(
+    "absent",
+    "`*-old`, `/etc/{passwd,group,shadow,gshadow,subuid,subgid}-`",
+    /-old$|^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/,
+    "backups",
+  ),
+  difference(
+    "absent",
+    "`/etc/.pwd.lock`, `/var/cache/ldconfig/aux-cache`, `/var/lib/dpkg/{lock,lock-frontend,triggers/Lock}`",
     /^(?:etc\/\.pwd\.lock|var\/cache\/ldconfig\/aux-cache|var\/lib\/dpkg\/(?:lock|lock-frontend|triggers\/Lock))$/,
     "locks, and times of files",
   ),
-  difference("absent", /^var\/lib\/dpkg\/(?:available|cmethopt)$/, "only dpkg's old front end reads it"),
-  difference("different", /^etc\/shadow$/, "the image's day, not the day of the build"),
-  difference("different", /(?:^|\/)cacerts$|^var\/cache\/fontconfig\//, "the image's time, not the build's"),
-  difference("different", /^etc\/(?:aliases|postfix\/[^/]+)\.db$/, "the image's time, and no random id"),
-  difference(
-    "different",
-    /^(?:etc\/(?:mailname|postfix\/main\.cf)|var\/cache\/debconf\/config\.dat)$/,
-    "the host is called localhost.localdomain here",
-  ),
-  difference("different", /^var\/log\/journal$/, "access control lists are not shipped"),
-  difference("different", /^var\/lib\/dpkg\/triggers\/File$/, "sorted here, in the order of unpacking there"),
   difference(
     "absent",
+    "`/var/lib/dpkg/{available,cmethopt}`",
+    /^var\/lib\/dpkg\/(?:available|cmethopt)$/,
+    "only dpkg's old front end reads it",
+  ),
+  difference("different", "`/etc/shadow`", /^etc\/shadow$/, "the image's day, not the day of the build"),
+  difference(
+    "different",
+    "`cacerts`, below `/var/cache/fontconfig`",
+    /(?:^|\/)cacerts$|^var\/cache\/fontconfig\//,
+    "the image's time, not the build's",
+  ),
+  difference(
+    "different",
+    "`/etc/aliases.db`, `/etc/postfix/*.db`",
+    /^etc\/(?:aliases|postfix\/[^/]+)\.db$/,
+    "the image's time, and no random id",
+  ),
+  difference(
+    "added",
+    "`/etc/mailname`",
+    /^etc\/mailname$/,
+    "the host is called `localhost.localdomain` here, and may have no such name there",
+  ),
+  difference(
+    "different",
+    "`/etc/mailname`, `/etc/postfix/main.cf`, `/var/cache/debconf/config.dat`",
+    /^(?:etc\/(?:mailname|postfix\/main\.cf)|var\/cache\/debconf\/config\.dat)$/,
+    "the host is called `localhost.localdomain` here",
+  ),
+  difference(
+    "different",
+    "`/var/log/journal`",
+    /^var\/log\/journal$/,
+    "access control lists are not shipped",
+  ),
+  difference(
+    "different",
+    "`/var/lib/dpkg/triggers/File`",
+    /^var\/lib\/dpkg\/triggers\/File$/,
+    "sorted here, in the order of unpacking there",
+  ),
+  difference(
+    "absent",
+    "`/{,usr/}lib{32,x32,o32}`",
     /^(?:usr\/)?lib(?:32|x32|o32)$/,
     "only for other architectures; mmdebstrap's set-up makes it",
   ),
