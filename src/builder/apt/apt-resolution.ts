@@ -1,5 +1,6 @@
 import type { ImageFinisher } from "../debian/image-finisher.ts";
-import { createPackageLayer } from "../debian/package-layer.ts";
+import type { PackageFiles } from "../debian/package-files.ts";
+import { createPackageLayer, packageContent } from "../debian/package-layer.ts";
 import { imageSettings } from "../debian/top-layer.ts";
 import type {
   DerivedLayer,
@@ -48,7 +49,9 @@ export class AptResolution implements Resolution {
   ) {
     this.packages = packages;
     this.parts = closure.map(partOf);
-    const { mode, formatVersion, layers } = finisher.finish(platform, closure);
+    const { mode, formatVersion, layers } = finisher.finish(platform, closure, {
+      read: (names, visit, context) => this.#read(names, visit, context),
+    });
     this.lockInputs = {
       finisher: { mode, formatVersion },
       ...(selected.size > 0 && { selected: Object.fromEntries([...selected].toSorted()) }),
@@ -71,6 +74,13 @@ export class AptResolution implements Resolution {
 
   /** Does nothing: only {@link hold} takes package files, and its result releases them. */
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  async #read(...[names, visit, context]: Parameters<PackageFiles["read"]>): Promise<void> {
+    const packages = names.map((name) => this.#packages.get(name) as DebianPackage);
+    await using fetched = await this.#fetch(packages, context);
+    for (const one of packages)
+      await visit(one.name, packageContent(fetched.file(one), this.#runner, context.signal));
+  }
 
   #packagesOf(parts: readonly Part[]): readonly DebianPackage[] {
     return parts.map(({ id }) => this.#packages.get(id) as DebianPackage);

@@ -1,5 +1,6 @@
 import type { Platform } from "../../oci/descriptor.ts";
 import type { DerivedLayer } from "../package-source.ts";
+import type { PackageFiles } from "./package-files.ts";
 
 /** A package of an image's closure, as a finisher sees it. */
 export interface FinishedPackage {
@@ -22,6 +23,10 @@ export interface Finish {
 
 /** Turns unpacked packages into a system that works: makes what their scripts would make. */
 export interface ImageFinisher {
-  /** Plans the finish of an image with these packages. */
-  finish(platform: Platform, closure: readonly FinishedPackage[]): Finish;
+  /**
+   * Plans the finish of an image with these packages.
+   *
+   * @param files gives the packages' files again while layers are made
+   */
+  finish(platform: Platform, closure: readonly FinishedPackage[], files: PackageFiles): Finish;
 }

@@ -34,6 +34,16 @@ export function createPackageLayer(
   };
 }
 
+/** The content of a .deb file. */
+export function packageContent(
+  file: string,
+  runner: CommandRunner,
+  signal: AbortSignal,
+): AsyncGenerator<StreamedEntry> {
+  const options = { timeoutMs: UNPACK_TIMEOUT_MS, signal };
+  return streamedEntries(runner.stream(["dpkg-deb", "--fsys-tarfile", file], options));
+}
+
 async function addPackage(
   file: string,
   layer: LayerTree,
@@ -44,7 +54,7 @@ async function addPackage(
   const control = await readControl(runner.stream(["dpkg-deb", "--ctrl-tarfile", file], options));
   const observer = new PackageObserver(control);
   const packagedPaths: string[] = ["/."];
-  for await (const entry of streamedEntries(runner.stream(["dpkg-deb", "--fsys-tarfile", file], options))) {
+  for await (const entry of packageContent(file, runner, signal)) {
     const packagedPath = cleanTreePath(textOf(entry.path));
     if (packagedPath !== "") packagedPaths.push(`/${packagedPath}`);
     await copyEntry(entry, packagedPath, layer, observer);

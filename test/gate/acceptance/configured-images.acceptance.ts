@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { installed, mustRun } from "../../support/command.ts";
 import { createDebianRepository } from "../../support/debian-repository.ts";
+import { writeSourcesWithHost } from "../../support/host-sources.ts";
 import { pullFailure } from "../../support/pull-failure.ts";
 import { CAN_BE_NOBODY, NOBODY_NEEDS, ReadableCheckout } from "../../support/readable-checkout.ts";
 import { describeWith } from "../../support/requirements.ts";
@@ -140,11 +141,8 @@ describeWith("images that dpkg configured", HAS_APT && PROBLEM === undefined, PR
         scripts: { postinst: "#!/bin/sh\necho it cannot be done >&2\nexit 7\n" },
       },
     ]);
-    const format = "deb $(REPO_URI) $(RELEASE) $(COMPONENT)";
-    const hosts = await mustRun(["apt-get", "indextargets", "--format", format, "Created-By: Packages"]);
     const sourcesFile = join(failing, "all.list");
-    const lines = [...new Set(hosts.trimEnd().split("\n")), await readFile(repository.sourcesFile, "utf8")];
-    await writeFile(sourcesFile, lines.join("\n"));
+    await writeSourcesWithHost(sourcesFile, repository);
     await using own = await startServerProcess(join(folder.path, "data/other"), {
       ...VARIABLES,
       SLIPWAY_BUILDER_APT_SOURCES_FILE: sourcesFile,

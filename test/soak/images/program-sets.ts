@@ -97,6 +97,11 @@ export const PROGRAM_SETS: readonly ImageSet[] = [
     /\nman\n\/usr\/bin\/vim.tiny\n$/,
   ),
   imageSet(
+    "perl-doc zutils",
+    `dpkg-divert --list | sort; ls -l /usr/bin/perldoc* | wc -l; perldoc -V; zcat --version | head -1; ls /usr/bin/zcat* /bin/zcat*`,
+    /perldoc.stub/,
+  ),
+  imageSet(
     "ffmpeg",
     `cd /tmp; ffmpeg -loglevel error -f lavfi -i color=c=red:s=64x64:d=1 out.mp4; ffprobe -loglevel error -show_entries format=duration -of csv out.mp4`,
     /^format,1/,

@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../../../../test/support/command.ts";
+import { archiveOfEntries } from "../../../../test/support/sandbox-tree.ts";
 import { temporaryFolder } from "../../../../test/support/temporary-folder.ts";
 import { CONFIGURE_ENVIRONMENT, CONFIGURE_SCRIPT, configureCommand } from "./configure-script.ts";
 
@@ -13,19 +14,22 @@ async function runScript(
   plan: string,
   files: Readonly<Record<string, string>> = {},
   dpkg = `[ "$1" = --version ] && { echo "Debian 'dpkg' program version 1.21.22 (amd64)."; exit; }\n${LOG}`,
+  placing: Readonly<Record<string, string | Uint8Array>> = {},
+  divert = LOG,
 ) {
   await using folder = await temporaryFolder("configure-script");
   const log = join(folder.path, "log");
   const database = join(folder.path, "database");
   await mkdir(join(database, "info"), { recursive: true });
   await mkdir(join(folder.path, "bin"));
-  for (const [name, text] of Object.entries({ dpkg, "dpkg-trigger": LOG })) {
+  for (const [name, text] of Object.entries({ dpkg, "dpkg-trigger": LOG, "dpkg-divert": divert })) {
     await program(join(folder.path, "bin", name), text);
   }
   for (const [name, text] of Object.entries(files)) await program(join(database, "info", name), text);
+  for (const [name, content] of Object.entries(placing)) await writeFile(join(folder.path, name), content);
   await writeFile(join(folder.path, "plan"), plan);
   await writeFile(log, "");
-  const [shell = "", option = "", , ...rest] = configureCommand(join(folder.path, "plan"));
+  const [shell = "", option = "", , ...rest] = configureCommand(join(folder.path, "plan"), folder.path);
   const outcome = await run([shell, option, CONFIGURE_SCRIPT.replaceAll(DATABASE, database), ...rest], {
     ...CONFIGURE_ENVIRONMENT,
     PATH: `${join(folder.path, "bin")}:${CONFIGURE_ENVIRONMENT.PATH}`,
@@ -90,6 +94,60 @@ echo $DPKG_MAINTSCRIPT_NAME $DPKG_MAINTSCRIPT_PACKAGE $DPKG_MAINTSCRIPT_ARCH $DP
     expect(steps.exitCode).toBe(2);
     expect(steps.lines).toEqual(["dpkg --version", "dpkg --force-unsafe-io --configure aa"]);
     expect((await runScript("", {}, dpkg)).exitCode).toBe(2);
+  });
+
+  it("places a package's shared files after its preinst, where a diversion leads or over what is replaced", async () => {
+    await using folder = await temporaryFolder("placing");
+    const place = (name: string) => join(folder.path, "root", name);
+    await mkdir(place("old"), { recursive: true });
+    for (const name of ["own", "diverted", "replaced", "replacing"])
+      await writeFile(place(name), "another's");
+    const lines = [
+      `0 refuses ${place("own")}`,
+      `1 refuses ${place("diverted")}`,
+      `2 replaces ${place("replacing")}`,
+      `3 replaced ${place("replaced")}`,
+      `4 refuses ${place("new/file")}`,
+    ];
+    const outcome = await runScript(
+      "preinst aa aa all\nplace aa\n",
+      {
+        "aa.preinst": `[ -e "\${0%/*}/../info/aa.list" ] || echo hidden >>"$LOG"\nrm "${place("own")}"\n`,
+        "aa.list": "",
+      },
+      undefined,
+      {
+        "place-shared": "",
+        "place-aa.list": lines.map((line) => `${line}\n`).join(""),
+        "place-aa.tar": archiveOfEntries(
+          ["0", "1", "2", "3", "4"].map((path) => ({ path, content: `of aa ${path}` })),
+        ),
+      },
+      `[ "$2" = "${place("diverted")}" ] && [ "$1" = --truename ] && { echo "$2.moved"; exit; }
+       [ "$1" = --truename ] && echo "$2"; true\n`,
+    );
+    expect(outcome).toMatchObject({ exitCode: 0, lines: ["hidden", LAST], left: ["info"] });
+    const texts = await Promise.all(
+      ["own", "diverted", "diverted.moved", "replacing", "replaced", "new/file"].map((name) =>
+        Bun.file(place(name)).text(),
+      ),
+    );
+    expect(texts).toEqual(["of aa 0", "another's", "of aa 1", "of aa 2", "another's", "of aa 4"]);
+  });
+
+  it("removes shared files first, and does not place one over another that is not replaced", async () => {
+    await using folder = await temporaryFolder("placing");
+    const path = join(folder.path, "file");
+    await writeFile(path, "of both");
+    const placing = (name: string) => ({
+      [`place-${name}.list`]: `0 refuses ${path}\n`,
+      [`place-${name}.tar`]: archiveOfEntries([{ path: "0", content: name }]),
+    });
+    const divert = `[ "$1" = --truename ] && echo "$2"; true\n`;
+    const files = { "place-shared": `${path}\n`, ...placing("aa"), ...placing("bb") };
+    const { exitCode, stdout } = await runScript("place aa\nplace bb\n", {}, undefined, files, divert);
+    expect([exitCode, stdout]).toEqual([1, `slipway: bb cannot be unpacked: it would overwrite ${path}\n`]);
+    expect(await Bun.file(path).text()).toBe("aa");
   });
 
   it("refuses a step that it does not know", async () => {

@@ -9,6 +9,11 @@ export const CONFIGURE_SCRIPT = `set -f
 cd /
 database=/var/lib/dpkg
 staged=$database/tmp.ci
+# Files that several packages have are not there until they are placed.
+placing=$2
+if [ -e "$placing/place-shared" ]; then
+  while read -r path; do rm -f "$path" || exit; done <"$placing/place-shared"
+fi
 
 # Scripts compare it with the version that they need.
 running=$(dpkg --version | sed -n '1s/.*version //; 1s/ .*//p')
@@ -26,11 +31,35 @@ stage() { # NAME RECORD ARCHITECTURE
   set -f
 }
 
+# dpkg-divert moves no file that its package has already.
+hide_list() { [ ! -e "$placing/place-$1.list" ] || mv "$database/info/$2.list" "$placing/hidden-list"; }
+show_list() { [ ! -e "$placing/place-$1.list" ] || mv "$placing/hidden-list" "$database/info/$2.list"; }
+
+# As dpkg unpacks them: where a diversion of another package leads, and over another package's file only if it is replaced.
+place() { # NAME
+  taken=$placing/placed
+  rm -rf "$taken"
+  mkdir "$taken" && tar -xf "$placing/place-$1.tar" --numeric-owner -p -C "$taken" || return
+  while read -r index role path; do
+    target=$path
+    [ "$(dpkg-divert --listpackage "$path")" = "$1" ] || target=$(dpkg-divert --truename "$path")
+    if [ -e "$target" ] || [ -L "$target" ]; then
+      case $role in
+        replaced) continue ;;
+        refuses) echo "slipway: $1 cannot be unpacked: it would overwrite $target"; exit 1 ;;
+      esac
+    fi
+    mkdir -p "\${target%/*}" && mv -f "$taken/$index" "$target" || return
+  done <"$placing/place-$1.list"
+}
+
 run_preinst() { # NAME RECORD ARCHITECTURE
   stage "$1" "$2" "$3" || return
+  hide_list "$1" "$2" || return
   DPKG_ADMINDIR=$database DPKG_ROOT= DPKG_RUNNING_VERSION=$running DPKG_MAINTSCRIPT_DEBUG=0 \\
     DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE=$1 DPKG_MAINTSCRIPT_ARCH=$3 \\
     DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 "$staged/preinst" install </dev/null || return
+  show_list "$1" "$2" || return
   rm -rf "$staged"
 }
 
@@ -38,6 +67,8 @@ while read -r kind words; do
   case $kind in
     preinst)
       run_preinst $words || { echo "slipway: preinst of \${words%% *} failed: $?"; exit 1; } ;;
+    place)
+      place "$words" || { echo "slipway: $words cannot be unpacked: $?"; exit 1; } ;;
     configure)
       dpkg --force-unsafe-io --configure $words </dev/null || exit ;;
     trigger)
@@ -60,7 +91,11 @@ export const CONFIGURE_ENVIRONMENT: Readonly<Record<string, string>> = {
   TZ: "UTC",
 };
 
-/** The command that configures packages after the plan (`dpkg-plan.ts`) in the file `planPath` of the tree. */
-export function configureCommand(planPath: string): readonly string[] {
-  return ["/bin/sh", "-c", CONFIGURE_SCRIPT, "configure", planPath];
+/**
+ * The command that configures packages after the plan (`dpkg-plan.ts`) in the file `planPath` of the tree.
+ *
+ * @param placingFolder the folder with the files that {@link placingFiles} made, if there are any; it can be written
+ */
+export function configureCommand(planPath: string, placingFolder: string): readonly string[] {
+  return ["/bin/sh", "-c", CONFIGURE_SCRIPT, "configure", planPath, placingFolder];
 }

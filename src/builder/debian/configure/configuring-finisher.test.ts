@@ -5,9 +5,13 @@ import { NamespaceSandbox } from "../../sandbox/namespace-sandbox.ts";
 import { TreeCache } from "../../trees/tree-cache.ts";
 import { factsFinisher } from "../facts-finisher.ts";
 import type { FinishedPackage } from "../image-finisher.ts";
+import type { PackageFiles } from "../package-files.ts";
 import { ConfiguringFinisher } from "./configuring-finisher.ts";
 
 const AMD64 = { os: "linux", architecture: "amd64" };
+
+/** Planning reads no package. */
+const NO_FILES: PackageFiles = { read: () => Promise.reject(new Error("planning reads no package")) };
 
 /** Planning starts nothing, so the folder need not exist. */
 function finisher(): ConfiguringFinisher {
@@ -26,14 +30,14 @@ function packages(base: readonly string[], added: readonly string[]): readonly F
 }
 
 it("configures the packages of every image first, and then the others", () => {
-  const { mode, layers } = finisher().finish(AMD64, packages(["dpkg", "libc6"], ["curl"]));
+  const { mode, layers } = finisher().finish(AMD64, packages(["dpkg", "libc6"], ["curl"]), NO_FILES);
   expect([mode, layers.map(({ above }) => above)]).toEqual(["configured", ["base", "all"]]);
 });
 
 it("makes the layer of the base the same for all images, and the last one only for equal packages", () => {
   const inputs = (base: readonly string[], added: readonly string[]) =>
     finisher()
-      .finish(AMD64, packages(base, added))
+      .finish(AMD64, packages(base, added), NO_FILES)
       .layers.map((layer) => JSON.stringify(layer.inputs));
   const [base, last] = inputs(["dpkg", "libc6"], ["curl", "git"]);
   expect(inputs(["libc6", "dpkg"], ["git", "curl"])).toEqual([base ?? "", last ?? ""]);
@@ -48,7 +52,7 @@ it("makes the layer of the base the same for all images, and the last one only f
 it("leaves images for other processors, and those without dpkg, unpacked", () => {
   const all = packages(["dpkg"], ["curl"]);
   const arm64 = { os: "linux", architecture: "arm64" };
-  expect(finisher().finish(arm64, all).mode).toBe("unpacked");
-  expect(finisher().finish(AMD64, packages(["libc6"], ["dpkg"])).mode).toBe("unpacked");
-  expect(finisher().finish(AMD64, packages([], [])).mode).toBe("unpacked");
+  expect(finisher().finish(arm64, all, NO_FILES).mode).toBe("unpacked");
+  expect(finisher().finish(AMD64, packages(["libc6"], ["dpkg"]), NO_FILES).mode).toBe("unpacked");
+  expect(finisher().finish(AMD64, packages([], []), NO_FILES).mode).toBe("unpacked");
 });

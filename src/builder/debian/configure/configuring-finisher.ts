@@ -3,6 +3,7 @@ import type { DerivedLayer, LayerBelow, LayerContent, StepContext } from "../../
 import type { StageFile } from "../../sandbox/sandbox.ts";
 import type { Finish, FinishedPackage, ImageFinisher } from "../image-finisher.ts";
 import { newestModification, type PackageFacts, parseFacts } from "../package-facts.ts";
+import type { PackageFiles } from "../package-files.ts";
 import { additionDatabase, baseDatabase } from "./dpkg-database.ts";
 import { type DpkgPackage, parseDpkgPackage } from "./dpkg-package.ts";
 import { planAddition, planBase } from "./dpkg-plan.ts";
@@ -10,7 +11,7 @@ import { type ConfigureParts, type ConfigureStage, parseStageFacts, stageLayer }
 import { treeSkeleton } from "./tree-skeleton.ts";
 
 /** Change this when the same packages would give different layers: plan, environment, normalising, sandbox. */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 /** A name for the machine, so that scripts that ask for it get an answer. The image's own file stays. */
 const HOSTS: StageFile = {
@@ -38,30 +39,35 @@ export class ConfiguringFinisher implements ImageFinisher {
     this.#otherwise = otherwise;
   }
 
-  finish(platform: Platform, closure: readonly FinishedPackage[]): Finish {
+  finish(platform: Platform, closure: readonly FinishedPackage[], files: PackageFiles): Finish {
     const base = closure.filter((one) => one.base);
     // Another machine's programs cannot run here. Without dpkg in every image, the base cannot be configured.
     if (platform.architecture !== this.#architecture || !base.some(({ name }) => name === "dpkg"))
-      return this.#otherwise.finish(platform, closure);
+      return this.#otherwise.finish(platform, closure, files);
     const added = closure.filter((one) => !one.base);
     const baseInputs = ["configured-base", String(FORMAT_VERSION), platform.architecture, ...keysOf(base)];
     const first = (above: DerivedLayer["above"]): DerivedLayer => ({
       above,
       inputs: above === "all" ? [...baseInputs, "alone"] : baseInputs,
       description: "base configured by dpkg",
-      make: (below, context) => this.#baseLayer(below, above === "all", context),
+      make: (below, context) => this.#baseLayer(below, above === "all", files, context),
     });
     const second: DerivedLayer = {
       above: "all",
       inputs: ["configured", ...baseInputs, "added", ...keysOf(added)],
       description: "configured by dpkg",
-      make: (below, context) => this.#addedLayer(below, context),
+      make: (below, context) => this.#addedLayer(below, files, context),
     };
     const layers = added.length > 0 ? [first("base"), second] : [first("all")];
     return { mode: "configured", formatVersion: FORMAT_VERSION, layers };
   }
 
-  #baseLayer(below: readonly LayerBelow[], isLast: boolean, context: StepContext): LayerContent {
+  #baseLayer(
+    below: readonly LayerBelow[],
+    isLast: boolean,
+    packageFiles: PackageFiles,
+    context: StepContext,
+  ): LayerContent {
     const facts = parseFacts(below.map((layer) => layer.facts));
     const packages = facts.map(dpkgPackage);
     const skeleton = treeSkeleton(facts, this.#architecture);
@@ -73,6 +79,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         plan: planBase(packages),
         database: [...skeleton, ...database],
         files: [],
+        packageFiles,
         startPrograms: isLast ? startPrograms(facts) : undefined,
         createdAt: newestModification(facts),
       },
@@ -81,7 +88,7 @@ export class ConfiguringFinisher implements ImageFinisher {
     );
   }
 
-  #addedLayer(below: readonly LayerBelow[], context: StepContext): LayerContent {
+  #addedLayer(below: readonly LayerBelow[], packageFiles: PackageFiles, context: StepContext): LayerContent {
     const place = below.findIndex(({ facts }) => parseStageFacts(facts) !== undefined);
     const status = parseStageFacts(below[place]?.facts ?? "{}")?.status;
     if (status === undefined) throw new Error("the layer of the configured base is missing");
@@ -96,6 +103,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         plan: planAddition(...packages, paths),
         database: additionDatabase(...packages, this.#architecture, status),
         files: [HOSTS],
+        packageFiles,
         startPrograms: startPrograms([...base, ...added]),
         createdAt: newestModification([...base, ...added]),
       },

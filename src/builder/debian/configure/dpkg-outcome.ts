@@ -29,7 +29,8 @@ const MAX_STATUS_LENGTH = 32 << 20;
 /** Only this much of the output is searched for what failed: its begin and its end. */
 const SEARCHED_LENGTH = 1 << 20;
 
-const OWN_LINE = /^slipway: preinst of ([^ ]+) failed: \d+$/;
+const PREINST_LINE = /^slipway: preinst of ([^ ]+) failed: \d+$/;
+const PLACE_LINE = /^slipway: ([^ ]+) cannot be unpacked: /;
 const ERROR_LINE = /^dpkg: error processing package ([^ ]+) \(--[a-z-]+\):$/;
 const SCRIPT_LINE = /^ ?(?:installed|new|old) [^ ]+ package ([a-z-]+) script subprocess /;
 const SETTING_UP = /^Setting up ([^ ]+) \([^ ]*\) \.\.\.$/;
@@ -127,8 +128,10 @@ function blame(output: string): Pick<ConfigureFailure, "package" | "script"> {
   let failed: string | undefined;
   const searched = output.length > 2 * SEARCHED_LENGTH ? ends(output) : output;
   for (const line of searched.split("\n")) {
-    const own = OWN_LINE.exec(line)?.[1];
-    if (own !== undefined) return { package: checkedName(own), script: "preinst" };
+    const prepared = PREINST_LINE.exec(line)?.[1];
+    if (prepared !== undefined) return { package: checkedName(prepared), script: "preinst" };
+    const placed = PLACE_LINE.exec(line)?.[1];
+    if (placed !== undefined) return { package: checkedName(placed), script: undefined };
     const script = SCRIPT_LINE.exec(line)?.[1];
     if (failed !== undefined && script !== undefined) {
       return { package: checkedName(failed), script: SCRIPTS[script] };

@@ -12,6 +12,7 @@ Pre-Depends: libgcc-s1, init (>= 2~) | python3:any (>= 3.1) |xy
 Depends: libcrypt1 (>= 1:4.4.10-10~),
   libz:amd64
 Provides: libc6-2.36 (= 2.36), virtual
+Replaces: libc6-amd64 (<< 2), old
 Description: a library
  With a long
  .
@@ -35,6 +36,7 @@ describe("a package's control stanza", () => {
       preDepends: [["libgcc-s1"], ["init", "python3", "xy"]],
       depends: [["libcrypt1"], ["libz"]],
       provides: ["libc6-2.36", "virtual"],
+      replaces: ["libc6-amd64", "old"],
       control: CONTROL.trimEnd(),
       recordName: "libc6:amd64",
     });

@@ -32,6 +32,8 @@ export interface DpkgPackage extends DpkgPackageFacts {
   readonly preDepends: readonly Alternatives[];
   readonly depends: readonly Alternatives[];
   readonly provides: readonly string[];
+  /** Packages whose files it may overwrite, by name; conditions on versions are left out. */
+  readonly replaces: readonly string[];
   /** The control stanza, unchanged but for empty lines around it. */
   readonly control: string;
   /** Begins the names of its files in `info`, and names it in triggers: `name`, or `name:architecture`. */
@@ -81,6 +83,7 @@ export function parseDpkgPackage(control: string, facts: DpkgPackageFacts): Dpkg
     preDepends: parseRelations(stanza.get("pre-depends")),
     depends: parseRelations(stanza.get("depends")),
     provides: parseRelations(stanza.get("provides")).flat(),
+    replaces: parseRelations(stanza.get("replaces")).flat(),
     control: text,
     recordName: multiArch === "same" ? `${name}:${architecture}` : name,
   };

@@ -11,6 +11,8 @@ export type PlanStep =
       readonly recordName: string;
       readonly architecture: string;
     }
+  /** Puts its files in place that other packages have too. */
+  | { readonly kind: "place"; readonly name: string }
   /** dpkg orders these among themselves. */
   | { readonly kind: "configure"; readonly names: readonly string[] }
   /** `path` has a leading slash. */
@@ -56,7 +58,7 @@ export function planAddition(
 }
 
 /**
- * The plan as lines: `preinst NAME RECORD ARCHITECTURE`, `configure NAME…` or `trigger PATH`.
+ * The plan as lines: `preinst NAME RECORD ARCHITECTURE`, `place NAME`, `configure NAME…` or `trigger PATH`.
  *
  * No word is empty or has a space in it, because the parsers of packages and triggers refuse such text.
  */
@@ -68,6 +70,8 @@ function words(step: PlanStep): readonly string[] {
   switch (step.kind) {
     case "preinst":
       return [step.kind, step.name, step.recordName, step.architecture];
+    case "place":
+      return [step.kind, step.name];
     case "configure":
       return [step.kind, ...step.names];
     case "trigger":

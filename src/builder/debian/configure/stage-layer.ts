@@ -6,8 +6,9 @@ import { LayerTree } from "../../archive/layer-tree.ts";
 import { streamedEntries } from "../../archive/tar-reader.ts";
 import type { LayerBelow, LayerContent, StepContext } from "../../package-source.ts";
 import type { SandboxLimits } from "../../sandbox/limits.ts";
-import type { Sandbox, StageFile, StageRun } from "../../sandbox/sandbox.ts";
+import { type Sandbox, SandboxError, type StageFile, type StageRun } from "../../sandbox/sandbox.ts";
 import type { HeldTree, TreeCache } from "../../trees/tree-cache.ts";
+import type { PackageFiles } from "../package-files.ts";
 import { CONFIGURE_ENVIRONMENT, configureCommand } from "./configure-script.ts";
 import { type DatabaseEntry, STATUS_PATH } from "./dpkg-database.ts";
 import { type ConfigureFailure, configureFailure } from "./dpkg-outcome.ts";
@@ -15,6 +16,9 @@ import type { DpkgPackage } from "./dpkg-package.ts";
 import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
 import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
 import { ChangesWriter } from "./normalise/changes-writer.ts";
+import { PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
+import { readableTail } from "./readable-tail.ts";
+import { findSharedFiles, type SharedFile } from "./shared-files.ts";
 
 /** One run of dpkg over unpacked packages, whose outcome is a layer. */
 export interface ConfigureStage {
@@ -27,6 +31,8 @@ export interface ConfigureStage {
   readonly database: readonly DatabaseEntry[];
   /** Read-only files of the tree besides the plan. */
   readonly files: readonly StageFile[];
+  /** Gives the files of the packages again, if several have a file at one path. */
+  readonly packageFiles: PackageFiles;
   /** For the last stage of an image: the programs that its first start may use. */
   readonly startPrograms: ReadonlySet<string> | undefined;
   /** The image's time. */
@@ -68,8 +74,15 @@ export function stageLayer(
     archive: archiveOf(async (archive) => {
       await using held = await holdAll(below, parts.trees, context.signal);
       await using records = await parts.trees.unpack(recordsArchive(stage), context.signal);
-      await using run = await runStage(stage, [records, ...held.trees.toReversed()], parts, context);
-      const found = await readOutcome(run);
+      const shared = await findSharedFiles(
+        stage.packages,
+        held.trees.map(({ path }) => path),
+      );
+      const steps = await withSharedFiles(stage, shared, context);
+      await using run = await runStage(steps, [records, ...held.trees.toReversed()], parts, context);
+      const found = await readOutcome(run).catch((error: unknown) => {
+        throw error instanceof SandboxError ? unreadableChanges(error, run) : error;
+      });
       const failure = configureFailure(found, stage.packages);
       if (failure !== undefined) throw configureError(failure, run);
       status = found.status ?? "";
@@ -108,14 +121,25 @@ function addRecord(
   return type === "symlink" ? tree.addLink(path, text, modifiedAt) : tree.addFolder(path, mode, modifiedAt);
 }
 
+/** The stage's plan and files, with what puts shared files in their place. */
+async function withSharedFiles(
+  { plan, files, packageFiles }: ConfigureStage,
+  shared: readonly SharedFile[],
+  context: StepContext,
+): Promise<Pick<ConfigureStage, "plan" | "files">> {
+  if (shared.length === 0) return { plan, files };
+  const placing = await placingFiles(shared, packageFiles, context);
+  return { plan: withPlacing(plan, shared), files: [...files, ...placing] };
+}
+
 function runStage(
-  { plan, files }: ConfigureStage,
+  { plan, files }: Pick<ConfigureStage, "plan" | "files">,
   trees: readonly HeldTree[],
   { sandbox, limits }: ConfigureParts,
   { progress, signal }: StepContext,
 ): Promise<StageRun> {
   const planFile = { path: PLAN_PATH, bytes: Buffer.from(formatPlan(plan)), mode: 0o444 };
-  const [program = "", ...parameters] = configureCommand(PLAN_PATH);
+  const [program = "", ...parameters] = configureCommand(PLAN_PATH, PLACING_FOLDER);
   return sandbox.run(
     {
       lowers: trees.map(({ path }) => path),
@@ -189,6 +213,13 @@ function configureError(failure: ConfigureFailure, { end }: StageRun): RegistryE
   const why = reason ?? REASONS[end.how] ?? (script === undefined ? "dpkg failed" : `its ${script} failed`);
   return new RegistryError("build-failed", `${what} could not be configured: ${why}`, {
     detail: { package: name, script, exitCode: end.how === "exited" ? end.exitCode : undefined, output },
+  });
+}
+
+/** What the scripts left cannot be in a layer. */
+function unreadableChanges({ message }: SandboxError, { output }: StageRun): RegistryError {
+  return new RegistryError("build-failed", `the packages could not be configured: ${message}`, {
+    detail: { output: readableTail(output) },
   });
 }
 

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { streamedEntries } from "../../../src/builder/archive/tar-reader.ts";
+import { installed, mustRun } from "../../support/command.ts";
+import { createDebianRepository, type TestPackage } from "../../support/debian-repository.ts";
+import { writeSourcesWithHost } from "../../support/host-sources.ts";
+import { pullFailure } from "../../support/pull-failure.ts";
+import { describeWith } from "../../support/requirements.ts";
+import { sandboxProblem } from "../../support/sandbox-tree.ts";
+import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
+import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
+import { attempts, FAILING, OUTCOMES } from "./hostile-packages.ts";
+
+const HAS_APT = installed("apt-get", "apt-cache", "dpkg-deb", "flock");
+const PROBLEM = await sandboxProblem();
+
+/** Two packages with one file: the second one diverts the first one's, replaces it, or does neither. */
+const SHARING: readonly TestPackage[] = [
+  {
+    name: "sharing-first",
+    hasFile: true,
+    files: { "usr/bin/shared": "first\n", "usr/bin/taken": "first\n" },
+  },
+  {
+    name: "sharing-diverts",
+    hasFile: true,
+    files: { "usr/bin/shared": "diverts\n" },
+    scripts: {
+      preinst:
+        "#!/bin/sh\nexec dpkg-divert --package sharing-diverts --add --rename --divert /usr/bin/shared.first /usr/bin/shared\n",
+    },
+  },
+  {
+    name: "sharing-replaces",
+    hasFile: true,
+    files: { "usr/bin/taken": "replaces\n" },
+    fields: { Replaces: "sharing-first" },
+  },
+  { name: "sharing-overwrites", hasFile: true, files: { "usr/bin/shared": "overwrites\n" } },
+];
+
+setDefaultTimeout(900_000);
+
+describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PROBLEM ?? "no apt", () => {
+  let folder: TemporaryFolder;
+  let host: ReturnType<typeof Bun.serve>;
+  let server: ServerProcess;
+  let tries: readonly TestPackage[];
+
+  beforeAll(async () => {
+    folder = await temporaryFolder("hostile");
+    host = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("secret") });
+    const secret = join(folder.path, "secret");
+    await writeFile(secret, "secret\n");
+    tries = attempts(secret, host.port as number);
+    const repository = await createDebianRepository(folder.path);
+    await repository.publish([...tries, ...FAILING.map(([one]) => one), ...SHARING]);
+    const sourcesFile = join(folder.path, "all.list");
+    await writeSourcesWithHost(sourcesFile, repository);
+    server = await startServerProcess(join(folder.path, "data"), {
+      SLIPWAY_BUILDER_SEARCH: "false",
+      SLIPWAY_BUILDER_APT_CONFIGURE: "sandbox",
+      SLIPWAY_BUILDER_APT_SOURCES_FILE: sourcesFile,
+    });
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    await host.stop(true);
+    await mustRun(["rm", "-rf", join(folder.path, "data")]);
+    await folder[Symbol.asyncDispose]();
+  });
+
+  /** The last layer of an image: texts of files, and what else there is, by path. */
+  const lastLayer = async (name: string): Promise<ReadonlyMap<string, string>> => {
+    const pulled = await fetch(`${server.url}/v2/${name}/manifests/latest`);
+    if (pulled.status !== 200) throw new Error(await pulled.text());
+    const { layers } = (await pulled.json()) as { layers: readonly { digest: string }[] };
+    const blob = await fetch(`${server.url}/v2/${name}/blobs/${layers.at(-1)?.digest}`);
+    const archive = Bun.gunzipSync(new Uint8Array(await blob.arrayBuffer()));
+    const entries = new Map<string, string>();
+    for await (const entry of streamedEntries(
+      (async function* () {
+        yield archive;
+      })(),
+    )) {
+      const content = Buffer.concat(
+        await Array.fromAsync(entry.content, (chunk) => chunk.slice()),
+      ).toString();
+      entries.set(entry.path, entry.type === "file" ? content : `${entry.type} ${entry.linkTarget}`);
+    }
+    return entries;
+  };
+
+  it("get nothing of the host, and spoil only their own image", async () => {
+    const entries = await lastLayer(["apt", ...tries.map(({ name }) => name)].join("/"));
+    const outcomes = Object.fromEntries(
+      tries.map(({ name }) => {
+        const attempt = name.replace("hostile-", "");
+        return [attempt, entries.get(`${OUTCOMES}/${attempt}`)?.trim()];
+      }),
+    );
+    expect(outcomes).toEqual({
+      net: "refused\nrefused",
+      host: "end",
+      kernel: "end",
+      fd: "0 1 2 3",
+      tty: "end",
+      prompt: "end",
+      key: "made",
+      setuid: "made",
+      fifo: "made",
+      names: "made",
+      clock: "xxxxxxxxxx",
+      daemon: "started",
+      status: "end",
+      deep: "200",
+    });
+    expect(entries.has("etc/hostile.pem")).toBe(false);
+    expect(entries.get("etc/hostile-fifo")).toBe("fifo ");
+    expect(entries.get("etc/hostile-root")).toBe("symlink /");
+    expect([...entries.values()].join()).not.toContain("secret\n");
+    expect([...entries.keys()].filter((path) => path.startsWith("srv/names/"))).toHaveLength(4);
+    expect(entries.get("var/lib/dpkg/status")).not.toContain("Package: other\n");
+    expect(existsSync("/dev/disk")).toBe(false);
+  });
+
+  it.each(FAILING.map(([{ name }, message]) => [name, message] as const))(
+    "fail alone: %s",
+    async (name, message) => {
+      const failure = await pullFailure(server.url, `apt/${name}`);
+      expect([failure.status, failure.message]).toEqual([503, expect.stringMatching(message)]);
+      expect((await fetch(`${server.url}/v2/apt/${name}/tags/list`)).status).toBe(404);
+    },
+  );
+
+  it("have files at one path as dpkg would have them: diverted or replaced, but not overwritten", async () => {
+    const diverted = await lastLayer("apt/sharing-diverts/sharing-first");
+    expect(diverted.get("usr/bin/shared.first")).toBe("first\n");
+    expect(diverted.get("usr/bin/shared") ?? "diverts\n").toBe("diverts\n");
+    expect(diverted.get("var/lib/dpkg/diversions")).toStartWith(
+      "/usr/bin/shared\n/usr/bin/shared.first\nsharing-diverts\n",
+    );
+    const replaced = await lastLayer("apt/sharing-first/sharing-replaces");
+    expect(replaced.get("usr/bin/taken") ?? "replaces\n").toBe("replaces\n");
+    const { message } = await pullFailure(server.url, "apt/sharing-first/sharing-overwrites");
+    expect(message).toContain("sharing-overwrites could not be configured");
+  });
+});
