@@ -4,6 +4,7 @@ import type { PackageRequest } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
 import { LATEST } from "./apt-name.ts";
 import {
+  aptFailure,
   type ChosenPackage,
   missingVersions,
   type PackageRecord,
@@ -118,7 +119,8 @@ export class AptArchive {
   async #records(chosen: readonly ChosenPackage[], signal: AbortSignal): Promise<readonly PackageRecord[]> {
     const pins = chosen.map((one) => `${one.name}=${one.version}`);
     const command = ["apt-cache", "show", "--no-all-versions", "--", ...pins];
-    const { stdout } = await orBuildFailed(this.workspace.query(command, signal));
+    const { exitCode, stdout, stderr } = await orBuildFailed(this.workspace.query(command, signal));
+    if (exitCode !== 0) throw aptFailure("reading the package lists failed", stderr);
     return parsePackageRecords(stdout, chosen);
   }
 

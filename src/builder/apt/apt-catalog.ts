@@ -64,11 +64,17 @@ async function* parseAvailable(
   yield parse(pending);
 }
 
-/** A list with the package; empty if it has another architecture or lacks a field. */
+/**
+ * A list with the package; empty if it has another architecture.
+ *
+ * @throws {Error} if it has no name or version
+ */
 function parsePackage(stanza: string, architectures: ReadonlySet<string>): readonly IndexedPackage[] {
   const field = (name: string) => new RegExp(`^${name}: *(.+)$`, "m").exec(stanza)?.[1];
   const [name, version, homepage] = [field("Package"), field("Version"), field("Homepage")];
-  if (name === undefined || version === undefined) return [];
+  if (stanza.trim() === "") return [];
+  if (name === undefined || version === undefined)
+    throw new Error(`a stanza in the package lists has no name or no version: ${stanza.slice(0, 200)}`);
   if (!architectures.has(field("Architecture") ?? "all")) return [];
   const description = field("Description") ?? "";
   return [{ name: writeAptName(name), version, description, ...(homepage !== undefined && { homepage }) }];

@@ -1,19 +1,26 @@
 import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
+import { RegistryError } from "../../oci/registry-error.ts";
 import {
   errorLines,
   loggedOutput,
   parsePackageRecords,
   parsePrintedUris,
+  parseVersions,
   resolutionError,
 } from "./apt-output.ts";
 
 const SHA = "ab".repeat(32);
 
+function summaryOf(count: number): string {
+  return `0 upgraded, ${count} newly installed, 0 to remove and 0 not upgraded.`;
+}
+
 describe("what apt prints", () => {
   it("names the packages and versions it would fetch", () => {
     const printed = [
       "Reading package lists...",
+      summaryOf(2),
       "'http://mirror.invalid/g%2b%2b_12.2.0-3_amd64.deb' g++_4%3a12.2.0-3_amd64.deb 1356 MD5Sum:00",
       "'http://mirror.invalid/curl_7.88.1-10%2bdeb12u8_amd64.deb' curl_7.88.1-10+deb12u8_amd64.deb 315404 SHA256:00",
     ].join("\n");
@@ -29,9 +36,36 @@ describe("what apt prints", () => {
     fc.assert(
       fc.property(name, version, (one, other) => {
         const line = `'http://mirror.invalid/x' ${one}_${other.replace(":", "%3a")}_all.deb 1 SHA256:0`;
-        expect(parsePrintedUris(line)).toEqual([{ name: one, version: other }]);
+        expect(parsePrintedUris(`${summaryOf(1)}\n${line}`)).toEqual([{ name: one, version: other }]);
       }),
     );
+  });
+
+  it("is refused if a line of the list has an unknown form, with the line", () => {
+    const known = "'http://mirror.invalid/a_1_all.deb' a_1_all.deb 1 SHA256:0";
+    const refused = (...lines: readonly string[]) => {
+      try {
+        parsePrintedUris(lines.join("\n"));
+      } catch (error) {
+        return error instanceof RegistryError ? [error.fault, error.detail] : [error];
+      }
+      return [];
+    };
+    for (const odd of ["b_1_all.udeb 1", "b_1.deb 1", "b 1", "b_1_all.deb", "b_1_all.deb one SHA256:0", ""]) {
+      const line = `'http://user:word@mirror.invalid/b' ${odd}`;
+      expect(refused(summaryOf(1), known, line)).toEqual(["build-failed", { line: `'(address) ${odd}` }]);
+    }
+    const more = `${summaryOf(2)} (and then a list of 1)`;
+    expect(refused(summaryOf(2), known)).toEqual(["build-failed", { line: more }]);
+    expect(refused(known)).toEqual(["build-failed", { line: expect.stringContaining("a_1_all.deb") }]);
+    expect(refused("")).toEqual(["build-failed", { line: "" }]);
+    expect(refused(summaryOf(0))).toEqual([]);
+  });
+
+  it("tells the versions of a package, or which line is none", () => {
+    const printed = " curl | 2 | file:/srv ./ Packages\n curl | 1 | file:/srv ./ Packages\n";
+    expect(parseVersions(printed, "curl")).toEqual(["2", "1"]);
+    expect(() => parseVersions("curl: 2", "curl")).toThrow("not understood");
   });
 
   it("pins each package to its digest", () => {
@@ -48,9 +82,16 @@ describe("what apt prints", () => {
     ]);
   });
 
-  it("that lacks a digest is refused", () => {
-    const shown = "Package: curl\nVersion: 1\n";
-    expect(() => parsePackageRecords(shown, [{ name: "curl", version: "1" }])).toThrow("no SHA-256 for curl");
+  it("that lacks a digest, a size or an architecture is refused", () => {
+    const lines = [`SHA256: ${SHA}`, "Size: 7", "Architecture: all"];
+    const parse = (some: readonly string[]) =>
+      parsePackageRecords(["Package: curl", "Version: 1", ...some].join("\n"), [
+        { name: "curl", version: "1" },
+      ]);
+    expect(parse(lines)).toHaveLength(1);
+    for (const [index, what] of ["SHA-256", "size", "architecture"].entries())
+      expect(() => parse(lines.toSpliced(index, 1))).toThrow(`no ${what} for curl`);
+    expect(() => parse(lines.with(1, "Size: seven"))).toThrow("no size for curl");
   });
 
   it("tells every unknown package", () => {

@@ -14,18 +14,36 @@ export interface PackageRecord extends Omit<DebianPackage, "base"> {
   readonly provides: readonly string[];
 }
 
-/** The packages that `apt-get install --print-uris` lists, in ascending order of name. */
+/** How many packages apt would install, in the line above its list. */
+const SUMMARY = /^\d+ upgraded, (\d+) newly installed, (?:\d+ \w+, )*\d+ to remove and \d+ not upgraded\.$/m;
+/** 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH; a colon in the version is written as %3a, and the hash may be empty. */
+const PRINTED_URI = /^'[^']*' ([^_\s]+)_([^_\s]+)_[^_\s]+\.deb \d+(?:\s\S*)*$/;
+
+/**
+ * The packages that `apt-get install --print-uris` lists, in ascending order of name.
+ *
+ * @throws {RegistryError} `build-failed` if a line of the list is not understood, or the list has not as many packages
+ * as apt says that it would install
+ */
 export function parsePrintedUris(stdout: string): readonly ChosenPackage[] {
   const chosen = new Map<string, ChosenPackage>();
-  for (const line of stdout.split("\n")) {
-    // 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH; a colon in the version is written as %3a.
-    const match = /^'[^']*' ([^_\s]+)_([^_\s]+)_[^_\s]+\.deb \d+/.exec(line);
-    const name = match?.[1];
-    const version = match?.[2];
-    if (name === undefined || version === undefined) continue;
+  for (const line of stdout.split("\n").filter((text) => text.startsWith("'"))) {
+    const [, name, version] = PRINTED_URI.exec(line) ?? [];
+    if (name === undefined || version === undefined) throw notUnderstood(line);
     chosen.set(name, { name, version: version.replaceAll("%3a", ":") });
   }
+  const summary = SUMMARY.exec(stdout);
+  if (summary === null) throw notUnderstood(stdout.trimEnd().split("\n").at(-1) ?? "");
+  if (Number(summary[1]) !== chosen.size)
+    throw notUnderstood(`${summary[0]} (and then a list of ${chosen.size})`);
   return [...chosen.values()].toSorted((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+/** The error for a line of apt's output that has another form than is known. Leaving it out would be a wrong image. */
+function notUnderstood(line: string): RegistryError {
+  return new RegistryError("build-failed", "apt's output was not understood", {
+    detail: { line: withoutPlaces(line) },
+  });
 }
 
 /** The versions for which apt says that it does not have them. */
@@ -34,16 +52,25 @@ export function missingVersions(stderr: string): readonly ChosenPackage[] {
   return [...lines].map(([, version = "", name = ""]) => ({ name, version }));
 }
 
-/** The versions of a package that `apt-cache madison` lists, each once. */
+/**
+ * The versions of a package that `apt-cache madison` lists, each once.
+ *
+ * @throws {RegistryError} `build-failed` if a line is not understood
+ */
 export function parseVersions(stdout: string, name: string): readonly string[] {
-  const rows = stdout.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
-  return [...new Set(rows.flatMap(([found, version]) => (found === name && version ? [version] : [])))];
+  const lines = stdout.split("\n").filter((line) => line.trim() !== "");
+  const versions = lines.flatMap((line) => {
+    const [found, version, origin] = line.split("|").map((cell) => cell.trim());
+    if (!found || !version || origin === undefined) throw notUnderstood(line);
+    return found === name ? [version] : [];
+  });
+  return [...new Set(versions)];
 }
 
 /**
  * The records of `chosen` among the stanzas that `apt-cache show` printed, in the order of `chosen`.
  *
- * @throws {RegistryError} `build-failed` when one is missing or has no SHA-256
+ * @throws {RegistryError} `build-failed` when one is missing, or has no SHA-256, size or architecture
  */
 export function parsePackageRecords(
   stdout: string,
@@ -54,20 +81,22 @@ export function parsePackageRecords(
     const pin = `${stanza.get("package")}=${stanza.get("version")}`;
     if (!byPin.has(pin)) byPin.set(pin, stanza);
   }
-  return chosen.map((pin) => {
-    const stanza = byPin.get(`${pin.name}=${pin.version}`);
-    const sha256 = stanza?.get("sha256");
-    if (stanza === undefined || sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
-      throw new RegistryError("build-failed", `the package lists have no SHA-256 for ${pin.name}`);
-    }
-    return {
-      ...pin,
-      sha256,
-      architecture: stanza.get("architecture") ?? "all",
-      sizeBytes: Number(stanza.get("size") ?? 0),
-      provides: parseProvides(stanza.get("provides") ?? ""),
-    };
-  });
+  return chosen.map((pin) => recordOf(pin, byPin.get(`${pin.name}=${pin.version}`)));
+}
+
+function recordOf(pin: ChosenPackage, stanza: ControlStanza | undefined): PackageRecord {
+  const need = (field: string, label: string, form: RegExp): string => {
+    const value = stanza?.get(field);
+    if (value !== undefined && form.test(value)) return value;
+    throw new RegistryError("build-failed", `the package lists have no ${label} for ${pin.name}`);
+  };
+  return {
+    ...pin,
+    sha256: need("sha256", "SHA-256", /^[0-9a-f]{64}$/),
+    architecture: need("architecture", "architecture", /^[a-z0-9-]+$/),
+    sizeBytes: Number(need("size", "size", /^\d+$/)),
+    provides: parseProvides(stanza?.get("provides") ?? ""),
+  };
 }
 
 function parseProvides(field: string): readonly string[] {
