@@ -6,6 +6,8 @@ import { LATEST } from "./apt-name.ts";
 import {
   aptFailure,
   type ChosenPackage,
+  type ListedPackage,
+  listedRecords,
   missingVersions,
   type PackageRecord,
   parsePackageRecords,
@@ -81,13 +83,15 @@ export class AptArchive {
   async resolve(request: PackageRequest, signal: AbortSignal): Promise<Closure> {
     const { packages, revision: suite } = request;
     const revision = await this.check(request, signal);
-    const base = await this.#base(suite, revision, signal);
     const requested = [...parsePackageRequests(packages).values()];
     const wanted = requested.map(({ name, version }) =>
       version === undefined ? name : `${name}=${version}`,
     );
-    const chosen = await this.#choose([...wanted, ...this.#everywhere], suite, signal);
-    const records = await this.#records(chosen, signal);
+    const [base, chosen] = await Promise.all([
+      this.#base(suite, revision, signal),
+      this.#choose([...wanted, ...this.#everywhere], suite, signal),
+    ]);
+    const records = await this.#records(chosen, requested, signal);
     // Another process may have replaced the lists since the check.
     const present = new Set(records.flatMap((record) => [record.name, ...record.provides]));
     const unknown = requested.map(({ name }) => name).filter((name) => !present.has(name));
@@ -108,7 +112,8 @@ export class AptArchive {
 
   async #choose(wanted: readonly string[], suite: string, signal: AbortSignal) {
     const release = suite === LATEST ? [] : ["--target-release", suite];
-    const command = ["apt-get", "install", "--print-uris", "--yes", "-q", ...release, "--", ...wanted];
+    const options = ["--print-uris", "-o", "Acquire::ForceHash=SHA256", "--yes", "-q", ...release];
+    const command = ["apt-get", "install", ...options, "--", ...wanted];
     const { exitCode, stdout, stderr } = await orBuildFailed(this.workspace.query(command, signal));
     if (exitCode === 0) return parsePrintedUris(stdout);
     const [missing] = missingVersions(stderr);
@@ -116,7 +121,15 @@ export class AptArchive {
     throw resolutionError(stdout, stderr);
   }
 
-  async #records(chosen: readonly ChosenPackage[], signal: AbortSignal): Promise<readonly PackageRecord[]> {
+  /** The facts about the chosen packages. Asks apt only if its list lacks some, or what provides a requested name. */
+  async #records(
+    chosen: readonly ListedPackage[],
+    requested: readonly RequestedPackage[],
+    signal: AbortSignal,
+  ): Promise<readonly PackageRecord[]> {
+    const names = new Set(chosen.map(({ name }) => name));
+    const listed = requested.every(({ name }) => names.has(name)) ? listedRecords(chosen) : undefined;
+    if (listed !== undefined) return listed;
     const pins = chosen.map((one) => `${one.name}=${one.version}`);
     const command = ["apt-cache", "show", "--no-all-versions", "--", ...pins];
     const { exitCode, stdout, stderr } = await orBuildFailed(this.workspace.query(command, signal));

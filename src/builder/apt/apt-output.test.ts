@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { RegistryError } from "../../oci/registry-error.ts";
 import {
   errorLines,
+  listedRecords,
   loggedOutput,
   parsePackageRecords,
   parsePrintedUris,
@@ -22,12 +23,16 @@ describe("what apt prints", () => {
       "Reading package lists...",
       summaryOf(2),
       "'http://mirror.invalid/g%2b%2b_12.2.0-3_amd64.deb' g++_4%3a12.2.0-3_amd64.deb 1356 MD5Sum:00",
-      "'http://mirror.invalid/curl_7.88.1-10%2bdeb12u8_amd64.deb' curl_7.88.1-10+deb12u8_amd64.deb 315404 SHA256:00",
+      `'http://mirror.invalid/curl_7.88.1-10%2bdeb12u8_amd64.deb' curl_7.88.1-10+deb12u8_amd64.deb 315404 SHA256:${SHA}`,
     ].join("\n");
-    expect(parsePrintedUris(printed)).toEqual([
-      { name: "curl", version: "7.88.1-10+deb12u8" },
-      { name: "g++", version: "4:12.2.0-3" },
+    const curl = { name: "curl", version: "7.88.1-10+deb12u8", architecture: "amd64", sizeBytes: 315404 };
+    const listed = parsePrintedUris(printed);
+    expect(listed).toEqual([
+      { ...curl, sha256: SHA },
+      { name: "g++", version: "4:12.2.0-3", architecture: "amd64", sizeBytes: 1356, sha256: undefined },
     ]);
+    expect(listedRecords(listed)).toBeUndefined();
+    expect(listedRecords(listed.slice(0, 1))).toEqual([{ ...curl, sha256: SHA, provides: [] }]);
   });
 
   it("is read back whatever the names and versions", () => {
@@ -35,8 +40,10 @@ describe("what apt prints", () => {
     const version = fc.stringMatching(/^(?:[0-9]:)?[0-9][A-Za-z0-9.+~-]{0,20}$/);
     fc.assert(
       fc.property(name, version, (one, other) => {
-        const line = `'http://mirror.invalid/x' ${one}_${other.replace(":", "%3a")}_all.deb 1 SHA256:0`;
-        expect(parsePrintedUris(`${summaryOf(1)}\n${line}`)).toEqual([{ name: one, version: other }]);
+        const line = `'http://mirror.invalid/x' ${one}_${other.replace(":", "%3a")}_all.deb 1 SHA256:${SHA}`;
+        expect(parsePrintedUris(`${summaryOf(1)}\n${line}`)).toEqual([
+          { name: one, version: other, architecture: "all", sizeBytes: 1, sha256: SHA },
+        ]);
       }),
     );
   });

@@ -8,6 +8,14 @@ export interface ChosenPackage {
   readonly version: string;
 }
 
+/** A package that apt chose, with what it says about its file. */
+export interface ListedPackage extends ChosenPackage {
+  readonly architecture: string;
+  readonly sizeBytes: number;
+  /** SHA-256 in hex; `undefined` if apt did not print it. */
+  readonly sha256: string | undefined;
+}
+
 /** The facts about a package that `apt-cache show` prints. */
 export interface PackageRecord extends Omit<DebianPackage, "base"> {
   /** Other names that it provides. */
@@ -17,7 +25,7 @@ export interface PackageRecord extends Omit<DebianPackage, "base"> {
 /** How many packages apt would install, in the line above its list. */
 const SUMMARY = /^\d+ upgraded, (\d+) newly installed, (?:\d+ \w+, )*\d+ to remove and \d+ not upgraded\.$/m;
 /** 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH; a colon in the version is written as %3a, and the hash may be empty. */
-const PRINTED_URI = /^'[^']*' ([^_\s]+)_([^_\s]+)_[^_\s]+\.deb \d+(?:\s\S*)*$/;
+const PRINTED_URI = /^'[^']*' ([^_\s]+)_([^_\s]+)_([^_\s]+)\.deb (\d+)(?:\sSHA256:([0-9a-f]{64})|\s\S*)*$/;
 
 /**
  * The packages that `apt-get install --print-uris` lists, in ascending order of name.
@@ -25,18 +33,28 @@ const PRINTED_URI = /^'[^']*' ([^_\s]+)_([^_\s]+)_[^_\s]+\.deb \d+(?:\s\S*)*$/;
  * @throws {RegistryError} `build-failed` if a line of the list is not understood, or the list has not as many packages
  * as apt says that it would install
  */
-export function parsePrintedUris(stdout: string): readonly ChosenPackage[] {
-  const chosen = new Map<string, ChosenPackage>();
+export function parsePrintedUris(stdout: string): readonly ListedPackage[] {
+  const chosen = new Map<string, ListedPackage>();
   for (const line of stdout.split("\n").filter((text) => text.startsWith("'"))) {
-    const [, name, version] = PRINTED_URI.exec(line) ?? [];
-    if (name === undefined || version === undefined) throw notUnderstood(line);
-    chosen.set(name, { name, version: version.replaceAll("%3a", ":") });
+    const match = PRINTED_URI.exec(line);
+    if (match === null) throw notUnderstood(line);
+    const [, name = "", version = "", architecture = "", size, sha256] = match;
+    const colons = version.replaceAll("%3a", ":");
+    chosen.set(name, { name, version: colons, architecture, sizeBytes: Number(size), sha256 });
   }
   const summary = SUMMARY.exec(stdout);
   if (summary === null) throw notUnderstood(stdout.trimEnd().split("\n").at(-1) ?? "");
   if (Number(summary[1]) !== chosen.size)
     throw notUnderstood(`${summary[0]} (and then a list of ${chosen.size})`);
   return [...chosen.values()].toSorted((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+/** The records of listed packages, without what they provide; `undefined` if apt did not print all of their digests. */
+export function listedRecords(listed: readonly ListedPackage[]): readonly PackageRecord[] | undefined {
+  const records = listed.flatMap(({ sha256, ...one }) =>
+    sha256 === undefined ? [] : [{ ...one, sha256, provides: [] }],
+  );
+  return records.length === listed.length ? records : undefined;
 }
 
 /** The error for a line of apt's output that has another form than is known. Leaving it out would be a wrong image. */
