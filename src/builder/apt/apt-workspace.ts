@@ -262,6 +262,8 @@ function aptConfiguration(options: AptWorkspaceOptions): string {
     "Acquire::AllowInsecureRepositories": "false",
     "Acquire::Languages": "none",
     "Acquire::PDiffs": "false",
+    // apt reads lists at many places, and would decompress them from their beginning each time that it goes back.
+    "Acquire::GzipIndexes": "false",
     "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
     "Acquire::IndexTargets::deb::CNF::DefaultEnabled": "false",
     "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
