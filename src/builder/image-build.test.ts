@@ -1,4 +1,5 @@
 import { expect, it, setDefaultTimeout } from "bun:test";
+import { delegating } from "../../test/support/delegating.ts";
 import { describeWith } from "../../test/support/requirements.ts";
 import {
   HAS_APT,
@@ -13,7 +14,7 @@ import { archiveOf } from "./archive/archive-writer.ts";
 import { LayerTree } from "./archive/layer-tree.ts";
 import type { ImageFinisher } from "./debian/image-finisher.ts";
 import { packageName, parseFacts } from "./debian/package-facts.ts";
-import type { DerivedLayer, LayerBelow } from "./package-source.ts";
+import type { DerivedLayer, LayerBelow, LayerContent, PackageSource } from "./package-source.ts";
 import { nixeryPlan } from "./plan/nixery-plan.ts";
 import { NO_POPULARITY } from "./plan/popularity.ts";
 import { sizePlan } from "./plan/size-plan.ts";
@@ -44,6 +45,32 @@ function watchingFinisher(seen: Seen[]): ImageFinisher {
     }),
   });
   return { finish: () => ({ mode: "unpacked", formatVersion: 0, layers: [layer("base"), layer("all")] }) };
+}
+
+/** A source whose layers without base packages come only once `ready` resolves. */
+function waitingSource(source: PackageSource, ready: Promise<void>): PackageSource {
+  const later = (content: LayerContent): LayerContent => ({
+    ...content,
+    archive: (async function* () {
+      await ready;
+      yield* content.archive;
+    })(),
+  });
+  return delegating(source, {
+    resolve: async (request, context) => {
+      const resolution = await source.resolve(request, context);
+      return delegating(resolution, {
+        hold: async (parts, step) => {
+          const held = await resolution.hold(parts, step);
+          const layer: typeof held.layer = (some, signal) => {
+            const content = held.layer(some, signal);
+            return some.some(({ base }) => base) ? content : later(content);
+          };
+          return delegating(held, { layer });
+        },
+      });
+    },
+  });
 }
 
 /** Each layer can be read, and is what its digest says. */
@@ -83,4 +110,28 @@ describeWith("an image with a layer above its base packages", HAS_APT, "no apt",
       expect(layers.length).toBeLessThanOrEqual(layerRules.budget);
     },
   );
+
+  it("is made while the layers above it wait", async () => {
+    const seen: Seen[] = [];
+    const made = Promise.withResolvers<void>();
+    const finisher = watchingFinisher(seen);
+    await using registry = await shared.distribution.open("derived-beside", {
+      finisher: {
+        finish: (...request) => {
+          const finish = finisher.finish(...request);
+          const layers = finish.layers.map((layer) => ({
+            ...layer,
+            make: (...parts: Parameters<DerivedLayer["make"]>) => {
+              made.resolve();
+              return layer.make(...parts);
+            },
+          }));
+          return { ...finish, layers };
+        },
+      },
+      change: ({ sources }) => ({ sources: sources.map((one) => waitingSource(one, made.promise)) }),
+    });
+    await registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
+    expect(seen.map(({ above }) => above)).toEqual(["base", "all"]);
+  });
 });

@@ -1,7 +1,7 @@
 import type { CachedLayer } from "../metadata/ports/build-ledger.ts";
 import type { ImageLayer } from "./image-assembly.ts";
 import { type LayerBuilder, type LayerOrder, layerKey } from "./layer-builder.ts";
-import type { DerivedLayer, Part, Resolution, StepContext } from "./package-source.ts";
+import type { DerivedLayer, HeldParts, Part, Resolution, StepContext } from "./package-source.ts";
 import type { LayerPlan, PartGroups } from "./plan/layer-plan.ts";
 
 /** How the parts of an image become layers. */
@@ -11,9 +11,15 @@ export interface LayerRules {
   readonly budget: number;
 }
 
+/** A layer of an image, before it is taken from the cache or made. */
 interface PlannedLayer {
-  readonly parts: readonly Part[];
   readonly key: string;
+  /** What is in it, for people. */
+  readonly content: string;
+  /** Its parts; `undefined` for a derived layer. */
+  readonly parts: readonly Part[] | undefined;
+  /** How a derived layer is made from all layers below it. */
+  readonly derived: DerivedLayer | undefined;
 }
 
 /** The layers of an image, lowest first, and the facts behind its settings. */
@@ -30,6 +36,8 @@ const NAMES_SHOWN = 6;
 /**
  * Groups the parts of a resolution into layers, and takes each layer from the cache or makes it.
  *
+ * A derived layer is made as soon as those below it are there, beside the layers that come above it.
+ *
  * @param formatVersion the format version of the source that made the resolution
  */
 export async function buildLayers(
@@ -39,36 +47,60 @@ export async function buildLayers(
   rules: LayerRules,
   context: StepContext,
 ): Promise<BuiltLayers> {
-  const { parts, derivedLayers } = resolution;
+  const planned = planLayers(formatVersion, resolution, rules);
+  const cached = await builder.findCached(planned.map(({ key }) => key));
+  context.progress({ kind: "plan-done", layerCount: planned.length, cachedLayerCount: cached.size });
+  const missing = planned.filter(({ key }) => !cached.has(key)).flatMap(({ parts }) => parts ?? []);
+  await using held = missing.length === 0 ? undefined : await resolution.hold(missing, context);
+  const made = await buildAll<PlannedLayer, CachedLayer>(
+    planned,
+    context,
+    async ({ key, parts, derived }, index, lower, signal) => {
+      const known = cached.get(key);
+      if (known !== undefined) return known;
+      const step = { ...context, signal };
+      if (derived === undefined) {
+        const make = (shared: AbortSignal) => (held as HeldParts).layer(parts ?? [], shared);
+        return await buildOne(builder, { key, make }, index, parts ?? [], step);
+      }
+      const below = (await Promise.all(lower)).map((layer) => builder.below(layer));
+      const make = (shared: AbortSignal) => derived.make(below, { ...context, signal: shared });
+      return await buildOne(builder, { key, make, isDerived: true }, index, [], step);
+    },
+  );
+  return {
+    layers: made.map((layer, index) => ({ layer, createdBy: `slipway: ${planned[index]?.content}` })),
+    facts: made.filter((_, index) => planned[index]?.parts !== undefined).map(({ facts }) => facts),
+  };
+}
+
+/** The layers of an image, lowest first. */
+function planLayers(
+  formatVersion: string,
+  { parts, derivedLayers }: Resolution,
+  rules: LayerRules,
+): readonly PlannedLayer[] {
   const groups = groupParts(parts, derivedLayers, rules);
-  const planned = groups.map((group) => ({
+  const packaged = groups.map((group) => ({
     parts: group,
     key: layerKey(
       formatVersion,
       group.map((part) => part.contentKey),
     ),
+    content: contentOf(group),
+    derived: undefined,
   }));
-  const derived = derivedLayers.map((layer) => ({ layer, key: layerKey(formatVersion, layer.inputs) }));
-  const cached = await builder.findCached([...derived, ...planned].map(({ key }) => key));
-  const layerCount = planned.length + derived.length;
-  context.progress({ kind: "plan-done", layerCount, cachedLayerCount: cached.size });
-  const partLayers = await getPartLayers(resolution, builder, planned, cached, context);
-  const described = partLayers.map((layer, index) => ({
-    layer,
-    createdBy: description(planned[index]?.parts ?? []),
-  }));
+  const above = (place: DerivedLayer["above"]) =>
+    derivedLayers
+      .filter((layer) => layer.above === place)
+      .map((derived) => ({
+        key: layerKey(formatVersion, derived.inputs),
+        content: derived.description,
+        parts: undefined,
+        derived,
+      }));
   const baseCount = groups.findLastIndex((group) => group.every(({ base }) => base)) + 1;
-  const layers = [...described.slice(0, baseCount)];
-  const rest = described.slice(baseCount);
-  for (const [index, { layer, key }] of derived.entries()) {
-    if (layer.above === "all") layers.push(...rest.splice(0));
-    const below = layers.map((one) => builder.below(one.layer));
-    const make = (shared: AbortSignal) => layer.make(below, { ...context, signal: shared });
-    const built =
-      cached.get(key) ?? (await buildOne(builder, { key, make }, planned.length + index, [], context));
-    layers.push({ layer: built, createdBy: `slipway: ${layer.description}` });
-  }
-  return { facts: partLayers.map((layer) => layer.facts), layers };
+  return [...packaged.slice(0, baseCount), ...above("base"), ...packaged.slice(baseCount), ...above("all")];
 }
 
 /** Groups the parts. If a layer lies on the base parts alone, their groups come first and hold no other parts. */
@@ -103,9 +135,10 @@ async function buildOne(
   builder: LayerBuilder,
   order: LayerOrder,
   layer: number,
-  packages: readonly string[],
+  parts: readonly Part[],
   { progress, signal }: StepContext,
 ): Promise<CachedLayer> {
+  const packages = parts.map(({ bucket }) => bucket);
   const built = await builder.build(order, signal, () =>
     progress({ kind: "layer-started", layer, packages }),
   );
@@ -113,52 +146,39 @@ async function buildOne(
   return built;
 }
 
-async function getPartLayers(
-  resolution: Resolution,
-  builder: LayerBuilder,
-  planned: readonly PlannedLayer[],
-  cached: ReadonlyMap<string, CachedLayer>,
-  context: StepContext,
-): Promise<readonly CachedLayer[]> {
-  const missing = planned.filter(({ key }) => !cached.has(key));
-  if (missing.length === 0) return planned.flatMap(({ key }) => cached.get(key) ?? []);
-  await using held = await resolution.hold(
-    missing.flatMap(({ parts }) => parts),
-    context,
-  );
-  return await buildAll(planned, context, async ({ key, parts }, index, signal) => {
-    const known = cached.get(key);
-    if (known !== undefined) return known;
-    const make = (shared: AbortSignal) => held.layer(parts, shared);
-    const names = parts.map(({ bucket }) => bucket);
-    return buildOne(builder, { key, make }, index, names, { ...context, signal });
-  });
-}
-
-/** Runs all and waits for all. If one fails, the others are stopped first, so that the caller can release the parts. */
+/**
+ * Runs all and waits for all; each gets the values of those before it. If one fails, the others are stopped first, so
+ * that the caller can release the parts.
+ */
 async function buildAll<Item, Value>(
   items: readonly Item[],
   context: StepContext,
-  build: (item: Item, index: number, signal: AbortSignal) => Promise<Value>,
+  build: (
+    item: Item,
+    index: number,
+    earlier: readonly Promise<Value>[],
+    signal: AbortSignal,
+  ) => Promise<Value>,
 ): Promise<readonly Value[]> {
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const failures: unknown[] = [];
-  const values = await Promise.all(
-    items.map((item, index) =>
-      build(item, index, signal).catch((cause: unknown) => {
-        failures.push(cause);
-        stop.abort(cause);
-        return undefined;
-      }),
-    ),
-  );
+  const running: Promise<Value>[] = [];
+  for (const [index, item] of items.entries()) {
+    const value = build(item, index, running.slice(), signal);
+    running.push(value);
+    value.catch((cause: unknown) => {
+      failures.push(cause);
+      stop.abort(cause);
+    });
+  }
+  await Promise.allSettled(running);
   if (failures.length > 0) throw failures[0];
-  return values.filter((value) => value !== undefined) as readonly Value[];
+  return await Promise.all(running);
 }
 
-function description(parts: readonly Part[]): string {
+function contentOf(parts: readonly Part[]): string {
   const names = parts.slice(0, NAMES_SHOWN).map(({ label }) => label);
   const more = parts.length - names.length;
-  return `slipway: ${names.join(" ")}${more > 0 ? ` and ${more} more` : ""}`;
+  return `${names.join(" ")}${more > 0 ? ` and ${more} more` : ""}`;
 }

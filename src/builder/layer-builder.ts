@@ -14,6 +14,8 @@ import type { LayerBelow, LayerContent } from "./package-source.ts";
 export interface LayerOrder {
   readonly key: string;
   readonly make: (signal: AbortSignal) => LayerContent;
+  /** A derived layer takes no place of those that are made at once. Each build makes one of them at a time. */
+  readonly isDerived?: boolean;
 }
 
 const LAYERS_AT_ONCE = 4;
@@ -52,12 +54,14 @@ export class LayerBuilder {
    * Concurrent calls for the same layer share one result; only the call that makes the layer calls `onStart`.
    */
   build(order: LayerOrder, signal: AbortSignal, onStart: () => void): Promise<CachedLayer> {
-    return this.#running.run(order.key, signal, (shared) =>
-      this.#limit.run(async () => {
+    return this.#running.run(order.key, signal, (shared) => {
+      const make = async () => {
         onStart();
-        return this.#make(order, shared);
-      }, shared),
-    );
+        return await this.#make(order, shared);
+      };
+      // It would wait for all layers above it, whose parts are here already.
+      return order.isDerived === true ? make() : this.#limit.run(make, shared);
+    });
   }
 
   /** A cached layer, for the layers above it. */
