@@ -75,16 +75,22 @@ export class LayerBuilder {
 
   async #make(order: LayerOrder, signal: AbortSignal): Promise<CachedLayer> {
     const content = order.make(signal);
-    const compressed = compressArchive(content.archive, this.#gzip);
-    const blob = await this.#registry.ingest(untilAborted(compressed.bytes, signal));
-    const layer: CachedLayer = {
-      key: order.key,
-      descriptor: { mediaType: MediaType.ociLayerGzip, digest: blob.digest, size: blob.size },
-      diffId: compressed.diffId(),
-      facts: content.facts(),
-    };
-    await this.#ledger.putLayer(layer, await this.#findLost(order.key));
-    return layer;
+    let diffId: Digest | undefined;
+    try {
+      const compressed = compressArchive(content.archive, this.#gzip);
+      const blob = await this.#registry.ingest(untilAborted(compressed.bytes, signal));
+      diffId = compressed.diffId();
+      const layer: CachedLayer = {
+        key: order.key,
+        descriptor: { mediaType: MediaType.ociLayerGzip, digest: blob.digest, size: blob.size },
+        diffId,
+        facts: content.facts(),
+      };
+      await this.#ledger.putLayer(layer, await this.#findLost(order.key));
+      return layer;
+    } finally {
+      await content.settle?.(diffId);
+    }
   }
 
   /** The blob of the key's cache entry, if it can no longer be served. */

@@ -75,6 +75,11 @@ export interface LayerContent {
   readonly archive: ByteSource;
   /** What derived layers and the settings need to know about this layer; complete after the archive has ended. */
   facts(): string;
+  /**
+   * Called once, with the digest of the archive when the layer is stored, or with `undefined` if it could not be made.
+   * Never fails.
+   */
+  settle?(diffId: Digest | undefined): Promise<void>;
 }
 
 /**

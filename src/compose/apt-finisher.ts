@@ -39,7 +39,15 @@ export async function openAptFinisher(
     return factsFinisher;
   }
   log.info({ means: found.detail }, "debian images are configured in a sandbox");
-  const trees = new TreeCache({ folder: join(folder, "trees"), budgetBytes: treeCacheBytes }, sandbox);
+  const onRecordingFailed = (error: unknown) =>
+    log.warn(
+      { err: error },
+      "a layer could not be unpacked while it was made; it is unpacked when it is needed",
+    );
+  const trees = new TreeCache(
+    { folder: join(folder, "trees"), budgetBytes: treeCacheBytes, onRecordingFailed },
+    sandbox,
+  );
   const parts = { sandbox, trees, limits: DEFAULT_LIMITS, log };
   return new ConfiguringFinisher(parts, ARCHITECTURE, factsFinisher);
 }

@@ -1,4 +1,4 @@
-import type { ImageFinisher } from "../debian/image-finisher.ts";
+import type { Finish, ImageFinisher } from "../debian/image-finisher.ts";
 import type { PackageFiles } from "../debian/package-files.ts";
 import { createPackageLayer, packageContent } from "../debian/package-layer.ts";
 import { imageSettings } from "../debian/top-layer.ts";
@@ -41,6 +41,7 @@ export class AptResolution implements Resolution {
   readonly #packages: ReadonlyMap<string, DebianPackage>;
   readonly #fetch: FetchPackages;
   readonly #runner: CommandRunner;
+  readonly #finish: Finish;
 
   constructor(
     { packages, platform }: PackageRequest,
@@ -49,9 +50,10 @@ export class AptResolution implements Resolution {
   ) {
     this.packages = packages;
     this.parts = closure.map(partOf);
-    const { mode, formatVersion, layers } = finisher.finish(platform, closure, {
+    const finish = finisher.finish(platform, closure, {
       read: (names, visit, context) => this.#read(names, visit, context),
     });
+    const { mode, formatVersion, layers } = finish;
     this.lockInputs = {
       finisher: { mode, formatVersion },
       ...(selected.size > 0 && { selected: Object.fromEntries([...selected].toSorted()) }),
@@ -62,10 +64,12 @@ export class AptResolution implements Resolution {
     this.#packages = new Map(closure.map((one) => [one.name, one]));
     this.#fetch = fetch;
     this.#runner = runner;
+    this.#finish = finish;
   }
 
   async hold(parts: readonly Part[], context: StepContext): Promise<HeldParts> {
-    return new HeldFiles(await this.#fetch(this.#packagesOf(parts), context), this.#packages, this.#runner);
+    const fetched = await this.#fetch(this.#packagesOf(parts), context);
+    return new HeldFiles(fetched, this.#packages, this.#runner, this.#finish);
   }
 
   settings(facts: readonly string[]): ImageSettings {
@@ -91,16 +95,24 @@ class HeldFiles implements HeldParts {
   readonly #fetched: FetchedPackages;
   readonly #packages: ReadonlyMap<string, DebianPackage>;
   readonly #runner: CommandRunner;
+  readonly #finish: Finish;
 
-  constructor(fetched: FetchedPackages, packages: ReadonlyMap<string, DebianPackage>, runner: CommandRunner) {
+  constructor(
+    fetched: FetchedPackages,
+    packages: ReadonlyMap<string, DebianPackage>,
+    runner: CommandRunner,
+    finish: Finish,
+  ) {
     this.#fetched = fetched;
     this.#packages = packages;
     this.#runner = runner;
+    this.#finish = finish;
   }
 
   layer(parts: readonly Part[], signal: AbortSignal): LayerContent {
     const files = parts.map(({ id }) => this.#fetched.file(this.#packages.get(id) as DebianPackage));
-    return createPackageLayer(files, this.#runner, signal);
+    const content = createPackageLayer(files, this.#runner, signal);
+    return this.#finish.watch?.(content, signal) ?? content;
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {

@@ -1,5 +1,5 @@
 import type { Platform } from "../../oci/descriptor.ts";
-import type { DerivedLayer } from "../package-source.ts";
+import type { DerivedLayer, LayerContent } from "../package-source.ts";
 import type { PackageFiles } from "./package-files.ts";
 
 /** A package of an image's closure, as a finisher sees it. */
@@ -19,6 +19,8 @@ export interface Finish {
   readonly formatVersion: number;
   /** The layers besides those of the packages, in order. */
   readonly layers: readonly DerivedLayer[];
+  /** Observes a layer of packages while it is made, for the sake of {@link layers}; by default nothing does. */
+  watch?(content: LayerContent, signal: AbortSignal): LayerContent;
 }
 
 /** Turns unpacked packages into a system that works: makes what their scripts would make. */

@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import { digestOf } from "../../oci/digest.ts";
-import type { LayerBelow } from "../package-source.ts";
+import type { LayerBelow, LayerContent } from "../package-source.ts";
 import { TreeCache, type Unpacker } from "./tree-cache.ts";
 
 const SIGNAL = new AbortController().signal;
@@ -41,11 +42,16 @@ async function textOf({ path }: { readonly path: string }): Promise<string> {
 interface Opened {
   readonly unpacker: FileUnpacker;
   readonly cache: TreeCache;
+  /** Why layers could not be unpacked while they were made. */
+  readonly failures: unknown[];
 }
 
 function open(folder: TemporaryFolder, budgetBytes: number): Opened {
   const unpacker = new FileUnpacker();
-  return { unpacker, cache: new TreeCache({ folder: join(folder.path, "trees"), budgetBytes }, unpacker) };
+  const failures: unknown[] = [];
+  const onRecordingFailed = (error: unknown) => void failures.push(error);
+  const options = { folder: join(folder.path, "trees"), budgetBytes, onRecordingFailed };
+  return { unpacker, failures, cache: new TreeCache(options, unpacker) };
 }
 
 describe("a cache of trees", () => {
@@ -143,5 +149,87 @@ describe("a cache of trees", () => {
     await expect(cache.unpack(layer("own").open(), SIGNAL)).rejects.toThrow("no space");
     const names = await readdir(join(folder.path, "trees"));
     expect(names.filter((name) => name.startsWith("tmp-"))).toEqual([]);
+  });
+});
+
+/** A layer in the making, with this archive. */
+function content(archive: ByteSource): LayerContent {
+  return { archive, facts: () => "" };
+}
+
+/** Makes a layer; resolves to its archive. */
+async function make({ archive, settle }: LayerContent): Promise<string> {
+  const text = Buffer.concat(await Array.fromAsync(archive, (chunk) => chunk.slice())).toString("utf8");
+  await settle?.(digestOf(Buffer.from(text)));
+  return text;
+}
+
+describe("a layer that is unpacked while it is made", () => {
+  it("needs not be unpacked again", async () => {
+    await using folder = await temporaryFolder("trees");
+    const { cache, unpacker, failures } = open(folder, 1000);
+    expect(await make(cache.recorded(content(layer("one").open()), SIGNAL))).toBe("one");
+    await using held = await cache.hold(layer("one"), SIGNAL);
+    expect(await textOf(held)).toBe("one");
+    expect(unpacker.unpacked).toBe(1);
+    expect(await make(cache.recorded(content(layer("one").open()), SIGNAL))).toBe("one");
+    expect(await readdir(join(folder.path, "trees"))).toHaveLength(1);
+    expect(failures).toEqual([]);
+  });
+
+  it("is whole even if it cannot be unpacked, or is not read to its end", async () => {
+    await using folder = await temporaryFolder("trees");
+    const { cache, unpacker, failures } = open(folder, 1000);
+    async function* long() {
+      for (let piece = 0; piece < 40; piece += 1) yield Buffer.alloc(1 << 16, 65 + piece);
+    }
+    const whole = Buffer.concat(await Array.fromAsync(long())).toString();
+    unpacker.failsAt = 1;
+    expect(await make(cache.recorded(content(long()), SIGNAL))).toBe(whole);
+    expect(failures).toEqual([new Error("no space")]);
+    expect(await readdir(join(folder.path, "trees"))).toEqual([]);
+    unpacker.unpack = async (archive, made) => {
+      await mkdir(made);
+      for await (const _ of archive) return;
+    };
+    expect(await make(cache.recorded(content(long()), SIGNAL))).toBe(whole);
+    await (await cache.hold({ ...layer(""), diffId: digestOf(Buffer.from(whole)) }, SIGNAL))[
+      Symbol.asyncDispose
+    ]();
+    expect(failures).toHaveLength(1);
+  });
+
+  it("leaves nothing if it could not be made", async () => {
+    await using folder = await temporaryFolder("trees");
+    const { cache, failures } = open(folder, 1000);
+    async function* broken() {
+      yield Buffer.from("begin");
+      throw new Error("damaged");
+    }
+    const failing = cache.recorded(content(broken()), SIGNAL);
+    await expect(Array.fromAsync(failing.archive)).rejects.toThrow("damaged");
+    await failing.settle?.(undefined);
+    const left = cache.recorded(content(layer("left").open()), SIGNAL);
+    for await (const _ of left.archive) break;
+    await left.settle?.(undefined);
+    const unstored = cache.recorded(content(layer("unstored").open()), SIGNAL);
+    for await (const _ of unstored.archive);
+    await unstored.settle?.(undefined);
+    await cache.recorded(content(layer("unread").open()), SIGNAL).settle?.(undefined);
+    expect(await readdir(join(folder.path, "trees"))).toEqual([]);
+    expect(failures).toEqual([]);
+  });
+
+  it("counts in the budget, and is not unpacked if nothing is kept", async () => {
+    await using folder = await temporaryFolder("trees");
+    const { cache } = open(folder, 8);
+    for (const text of ["1111", "2222", "3333"])
+      await make(cache.recorded(content(layer(text).open()), SIGNAL));
+    expect((await readdir(join(folder.path, "trees"))).toSorted()).toEqual(
+      ["2222", "3333"].map((text) => layer(text).diffId.slice("sha256:".length)).toSorted(),
+    );
+    const nothing = open(folder, 0);
+    expect(await make(nothing.cache.recorded(content(layer("one").open()), SIGNAL))).toBe("one");
+    expect(nothing.unpacker.unpacked).toBe(0);
   });
 });

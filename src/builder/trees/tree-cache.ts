@@ -1,13 +1,15 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteSource } from "../../bytes/byte-source.ts";
+import { Coalesced } from "../../concurrency/coalesced.ts";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { Semaphore } from "../../concurrency/semaphore.ts";
 import { SingleFlight } from "../../concurrency/single-flight.ts";
 import { FolderLock } from "../../files/file-lock.ts";
 import { absent, errorCode } from "../../files/system-error.ts";
-import { encodedOf } from "../../oci/digest.ts";
-import type { LayerBelow } from "../package-source.ts";
+import { type Digest, encodedOf } from "../../oci/digest.ts";
+import type { LayerBelow, LayerContent } from "../package-source.ts";
+import { TreeRecording } from "./tree-recording.ts";
 
 /** Unpacks archives into folders that only it may be able to remove. */
 export interface Unpacker {
@@ -29,10 +31,23 @@ export interface TreeCacheOptions {
   readonly folder: string;
   /** Bytes of archives whose trees are kept while nobody holds them. */
   readonly budgetBytes: number;
+  /** Called if a layer could not be unpacked while it was made. It is unpacked when somebody needs it. */
+  readonly onRecordingFailed: (error: unknown) => void;
+}
+
+/** A new entry, which other processes leave alone. */
+interface NewEntry {
+  readonly path: string;
+  readonly lock: FolderLock;
+}
+
+/** A layer that is unpacked while it is made. */
+interface RecordedEntry extends NewEntry {
+  readonly recording: TreeRecording;
 }
 
 /** Layers to unpack at the same time: each takes a process and its memory. */
-const UNPACKED_AT_ONCE = 2;
+const UNPACKED_AT_ONCE = 4;
 /** Entries that are being made or removed. */
 const TEMPORARY = "tmp-";
 const TREE = "tree";
@@ -53,6 +68,7 @@ export class TreeCache {
   readonly #making = new SingleFlight<void>();
   readonly #limit = new Semaphore({ places: UNPACKED_AT_ONCE });
   readonly #ready = onceSuccessful(() => this.#prepare());
+  readonly #room = new Coalesced(() => this.#makeRoom());
 
   constructor(options: TreeCacheOptions, unpacker: Unpacker) {
     this.#options = options;
@@ -71,11 +87,11 @@ export class TreeCache {
         // More exact than a date, so that the order of uses is known.
         const now = (performance.timeOrigin + performance.now()) / 1000;
         await utimes(entry, now, now);
-        return new Held(join(entry, TREE), lock, () => this.#makeRoom());
+        return new Held(join(entry, TREE), lock, () => this.#room.run());
       }
       if (lock === "busy") await Bun.sleep(PAUSE_MS);
       else {
-        const make = (shared: AbortSignal) => this.#limit.run(() => this.#make(layer, entry, shared), shared);
+        const make = (shared: AbortSignal) => this.#limit.run(() => this.#make(layer, key, shared), shared);
         await this.#making.run(key, signal, make);
       }
     }
@@ -84,27 +100,77 @@ export class TreeCache {
   /** Unpacks an archive for this caller alone. The tree is removed when it is disposed of. */
   async unpack(archive: ByteSource, signal: AbortSignal): Promise<HeldTree> {
     await this.#ready();
-    for (;;) {
-      const made = await mkdtemp(join(this.#options.folder, TEMPORARY));
-      const lock = FolderLock.tryAcquire(made);
-      // Another process, which was starting, took it for one that a dead process left.
-      if (!(lock instanceof FolderLock)) continue;
-      const held = new Held(join(made, TREE), lock, () => this.#destroy(made));
-      try {
-        await this.#unpacker.unpack(archive, held.path, signal);
-        return held;
-      } catch (error) {
-        await held[Symbol.asyncDispose]();
-        throw error;
-      }
+    const { path, lock } = await this.#newEntry();
+    const held = new Held(join(path, TREE), lock, () => this.#destroy(path));
+    try {
+      await this.#unpacker.unpack(archive, held.path, signal);
+      return held;
+    } catch (error) {
+      await held[Symbol.asyncDispose]();
+      throw error;
     }
   }
 
-  async #make(layer: LayerBelow, entry: string, signal: AbortSignal): Promise<void> {
-    const made = await mkdtemp(join(this.#options.folder, TEMPORARY));
-    const lock = FolderLock.tryAcquire(made);
-    // Another process, which was starting, took it for one that a dead process left.
-    if (!(lock instanceof FolderLock)) return;
+  /**
+   * The same layer, which is unpacked while it is made, so that {@link hold} finds its tree. If that fails, the layer is
+   * made all the same.
+   */
+  recorded(content: LayerContent, signal: AbortSignal): LayerContent {
+    if (this.#options.budgetBytes === 0) return content;
+    const start = () => this.#startRecording(signal);
+    let entry: RecordedEntry | undefined;
+    const archive = async function* (): ByteSource {
+      entry = await start();
+      yield* entry === undefined ? content.archive : entry.recording.passOn(content.archive);
+    };
+    return {
+      archive: archive(),
+      facts: () => content.facts(),
+      settle: async (diffId) => {
+        await content.settle?.(diffId);
+        if (entry === undefined) return;
+        const kept = this.#keep(entry, diffId).then(() => this.#room.run());
+        await kept.catch(this.#options.onRecordingFailed);
+      },
+    };
+  }
+
+  /** `undefined` if the layer has to be unpacked later. */
+  async #startRecording(signal: AbortSignal): Promise<RecordedEntry | undefined> {
+    signal.throwIfAborted();
+    // The layer does not wait for it.
+    if (this.#limit.isFull) return undefined;
+    const place = await this.#limit.enter(signal);
+    try {
+      await this.#ready();
+      const entry = await this.#newEntry();
+      const recording = new TreeRecording(async (archive) => {
+        using _place = place;
+        await this.#unpacker.unpack(archive, join(entry.path, TREE), signal);
+      });
+      return { ...entry, recording };
+    } catch (error) {
+      place[Symbol.dispose]();
+      this.#options.onRecordingFailed(error);
+      return undefined;
+    }
+  }
+
+  /** Makes an entry of a recorded tree, if the layer was stored and the tree is complete. */
+  async #keep({ path, lock, recording }: RecordedEntry, diffId: Digest | undefined): Promise<void> {
+    using _lock = lock;
+    try {
+      const bytes = await recording.complete();
+      if (diffId !== undefined) return await this.#publish(path, encodedOf(diffId), bytes);
+    } catch (error) {
+      // Of a layer that was not made, there is nothing to report.
+      if (diffId !== undefined) this.#options.onRecordingFailed(error);
+    }
+    await this.#destroy(path);
+  }
+
+  async #make(layer: LayerBelow, key: string, signal: AbortSignal): Promise<void> {
+    const { path, lock } = await this.#newEntry();
     using _lock = lock;
     try {
       let bytes = 0;
@@ -114,13 +180,31 @@ export class TreeCache {
           yield chunk;
         }
       };
-      await this.#unpacker.unpack(counted(), join(made, TREE), signal);
-      await writeFile(join(made, SIZE), String(bytes));
-      await rename(made, entry);
+      await this.#unpacker.unpack(counted(), join(path, TREE), signal);
+      await this.#publish(path, key, bytes);
     } catch (error) {
-      await this.#destroy(made);
-      // Another process was faster.
+      await this.#destroy(path);
+      throw error;
+    }
+  }
+
+  /** Gives a new entry its name, or removes it if another process was faster. */
+  async #publish(path: string, key: string, bytes: number): Promise<void> {
+    await writeFile(join(path, SIZE), String(bytes));
+    try {
+      await rename(path, join(this.#options.folder, key));
+    } catch (error) {
       if (errorCode(error) !== "ENOTEMPTY" && errorCode(error) !== "EEXIST") throw error;
+      await this.#destroy(path);
+    }
+  }
+
+  async #newEntry(): Promise<NewEntry> {
+    for (;;) {
+      const path = await mkdtemp(join(this.#options.folder, TEMPORARY));
+      const lock = FolderLock.tryAcquire(path);
+      if (lock instanceof FolderLock) return { path, lock };
+      // Another process, which was starting, took it for one that a dead process left.
     }
   }
 

@@ -97,7 +97,13 @@ describeWith("images that dpkg configured", HAS_APT && PROBLEM === undefined, PR
   });
 
   it("are the same from another folder, whatever the server's surroundings", async () => {
-    const surroundings = { ...VARIABLES, TZ: "Asia/Tokyo", LC_ALL: "C", LANG: "de_DE.UTF-8" };
+    const surroundings = {
+      ...VARIABLES,
+      SLIPWAY_BUILDER_APT_TREE_CACHE_BYTES: "0",
+      TZ: "Asia/Tokyo",
+      LC_ALL: "C",
+      LANG: "de_DE.UTF-8",
+    };
     const enter = 'umask 077; hostname elsewhere.invalid; exec "$@"';
     const program = ["unshare", "--uts", "--", "sh", "-c", enter, "sh", process.execPath];
     const main = join(import.meta.dir, "../../../src/cli/main.ts");

@@ -16,7 +16,10 @@ const NO_FILES: PackageFiles = { read: () => Promise.reject(new Error("planning 
 /** Planning starts nothing, so the folder need not exist. */
 function finisher(): ConfiguringFinisher {
   const sandbox = new NamespaceSandbox({ find: () => undefined, folder: "/nonexistent" });
-  const trees = new TreeCache({ folder: "/nonexistent/trees", budgetBytes: 0 }, sandbox);
+  const trees = new TreeCache(
+    { folder: "/nonexistent/trees", budgetBytes: 0, onRecordingFailed: () => {} },
+    sandbox,
+  );
   const parts = { sandbox, trees, limits: DEFAULT_LIMITS, log: createLogger("silent") };
   return new ConfiguringFinisher(parts, "amd64", factsFinisher);
 }

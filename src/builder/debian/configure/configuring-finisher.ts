@@ -50,7 +50,10 @@ export class ConfiguringFinisher implements ImageFinisher {
       above,
       inputs: above === "all" ? [...baseInputs, "alone"] : baseInputs,
       description: "base configured by dpkg",
-      make: (below, context) => this.#baseLayer(below, above === "all", files, context),
+      make: (below, context) => {
+        const content = this.#baseLayer(below, above === "all", files, context);
+        return above === "all" ? content : this.#parts.trees.recorded(content, context.signal);
+      },
     });
     const second: DerivedLayer = {
       above: "all",
@@ -59,7 +62,13 @@ export class ConfiguringFinisher implements ImageFinisher {
       make: (below, context) => this.#addedLayer(below, files, context),
     };
     const layers = added.length > 0 ? [first("base"), second] : [first("all")];
-    return { mode: "configured", formatVersion: FORMAT_VERSION, layers };
+    const { trees } = this.#parts;
+    return {
+      mode: "configured",
+      formatVersion: FORMAT_VERSION,
+      layers,
+      watch: (content, signal) => trees.recorded(content, signal),
+    };
   }
 
   #baseLayer(

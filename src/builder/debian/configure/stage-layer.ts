@@ -94,14 +94,13 @@ export function stageLayer(
 
 /** The trees of all layers, or none. */
 async function holdAll(below: readonly LayerBelow[], cache: TreeCache, signal: AbortSignal) {
-  await using stack = new AsyncDisposableStack();
   const outcomes = await Promise.allSettled(below.map((layer) => cache.hold(layer, signal)));
-  const trees: HeldTree[] = [];
-  for (const outcome of outcomes) if (outcome.status === "fulfilled") trees.push(stack.use(outcome.value));
+  const trees = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+  const release = async () => void (await Promise.all(trees.map((tree) => tree[Symbol.asyncDispose]())));
   const failed = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-  const all = stack.move();
-  return { trees, [Symbol.asyncDispose]: () => all.disposeAsync() };
+  if (failed === undefined) return { trees, [Symbol.asyncDispose]: release };
+  await release();
+  throw failed.reason;
 }
 
 /** What lies over the layers while dpkg runs. Its folders hide the times of those below, so they have a time that is known. */
