@@ -87,10 +87,11 @@ export class AptArchive {
     const wanted = requested.map(({ name, version }) =>
       version === undefined ? name : `${name}=${version}`,
     );
-    const [base, chosen] = await Promise.all([
-      this.#base(suite, revision, signal),
-      this.#choose([...wanted, ...this.#everywhere], suite, signal),
-    ]);
+    const findingBase = this.#base(suite, revision, signal);
+    const choosing = this.#choose([...wanted, ...this.#everywhere], suite, signal);
+    // If one fails, the other must have ended too.
+    await Promise.allSettled([findingBase, choosing]);
+    const [base, chosen] = [await findingBase, await choosing];
     const records = await this.#records(chosen, requested, signal);
     // Another process may have replaced the lists since the check.
     const present = new Set(records.flatMap((record) => [record.name, ...record.provides]));

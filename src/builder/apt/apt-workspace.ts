@@ -7,6 +7,7 @@ import type { RegistryError } from "../../oci/registry-error.ts";
 import { CommandError, type CommandResult, type CommandRunner } from "../process/command-runner.ts";
 import { atLowPriority } from "../process/low-priority.ts";
 import { aptFailure, loggedOutput } from "./apt-output.ts";
+import { copyLinkedLists } from "./linked-lists.ts";
 
 /** Where apt keeps its state, and settings that are added to the host's own configuration. */
 export interface AptWorkspaceOptions {
@@ -69,6 +70,7 @@ export class AptWorkspace {
     if (before !== undefined && !this.#isDue(before)) return before;
     const failure = await this.#update(signal);
     if (failure === undefined) {
+      await copyLinkedLists(join(this.#options.folder, "lists"));
       const now = new Date();
       await writeFile(this.#stamp, "");
       await utimes(this.#stamp, now, now);
