@@ -113,7 +113,7 @@ export class TreeCache {
 
   /**
    * The same layer, which is unpacked while it is made, so that {@link hold} finds its tree. If that fails, the layer is
-   * made all the same.
+   * made all the same. Its archive must not wait for a tree: each recording takes a place that others may need for one.
    */
   recorded(content: LayerContent, signal: AbortSignal): LayerContent {
     if (this.#options.budgetBytes === 0) return content;

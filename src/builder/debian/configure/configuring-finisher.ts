@@ -50,10 +50,7 @@ export class ConfiguringFinisher implements ImageFinisher {
       above,
       inputs: above === "all" ? [...baseInputs, "alone"] : baseInputs,
       description: "base configured by dpkg",
-      make: (below, context) => {
-        const content = this.#baseLayer(below, above === "all", files, context);
-        return above === "all" ? content : this.#parts.trees.recorded(content, context.signal);
-      },
+      make: (below, context) => this.#baseLayer(below, above === "all", files, context),
     });
     const second: DerivedLayer = {
       above: "all",
