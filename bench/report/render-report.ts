@@ -23,8 +23,8 @@ export function renderReport(samples: Samples, context: ReportContext): string {
 Written by \`npm run bench -- --write docs/benchmarks.md\`. All servers run side by side on one machine, in one run, one
 after the other in every round; each figure is the median of ${options.rounds} rounds.
 
-Other benchmarks: [builds from Nix, beside Nixery](benchmarks-builder.md), [plans of layers](benchmarks-layers.md), [the descriptor
-cache](benchmarks-cache.md).
+Other benchmarks: [builds from Nix, beside Nixery](benchmarks-builder.md), [images from Debian packages, beside
+mmdebstrap](benchmarks-debian.md), [plans of layers](benchmarks-layers.md), [the descriptor cache](benchmarks-cache.md).
 
 ${facts.map((fact) => `- ${fact}`).join("\n")}
 ${missing.map((sentence) => `- ${sentence}\n`).join("")}

@@ -1,0 +1,46 @@
+import { join } from "node:path";
+import { mustRun } from "../../test/support/command.ts";
+import { type ServerProcess, startServerProcess } from "../../test/support/server-process.ts";
+
+/** The column heading of Slipway. */
+export const SLIPWAY = "Slipway";
+
+/** A server without data, which builds images from a repository. Disposing of it ends it and removes its data. */
+export class FreshServer implements AsyncDisposable {
+  readonly #server: ServerProcess;
+  readonly #data: string;
+
+  private constructor(server: ServerProcess, data: string) {
+    this.#server = server;
+    this.#data = data;
+  }
+
+  /** Starts it with its data below `folder`; `sourcesFile` names the repository. */
+  static async start(folder: string, sourcesFile: string): Promise<FreshServer> {
+    const data = join(folder, "data");
+    const server = await startServerProcess(data, {
+      SLIPWAY_HTTP_HOST: "127.0.0.1",
+      SLIPWAY_BUILDER_SEARCH: "false",
+      SLIPWAY_BUILDER_APT_CONFIGURE: "sandbox",
+      SLIPWAY_BUILDER_APT_SOURCES_FILE: sourcesFile,
+      no_proxy: "127.0.0.1",
+    });
+    return new FreshServer(server, data);
+  }
+
+  /** Builds an image such as `curl/git`; resolves to the seconds from the request until its manifest is there. */
+  async build(image: string): Promise<number> {
+    const url = `${this.#server.url}/v2/apt/${image}/manifests/latest`;
+    const startedAt = performance.now();
+    const response = await fetch(url, { signal: AbortSignal.timeout(1_800_000) });
+    const text = await response.text();
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
+    return seconds;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+    await mustRun(["rm", "-rf", this.#data]);
+  }
+}
