@@ -58,7 +58,7 @@ async function compare(folder: string): Promise<number> {
   ];
   await mkdir(folder, { recursive: true });
   await mustRun(["rm", "-rf", image, reference]);
-  const tree = await buildImageTree(packages, { data, folder: image });
+  const { path: tree } = await buildImageTree(packages, { data, folder: image });
   const closure = await packagesOf(tree);
   await makeReferenceTree(closure, reference);
   if ((await packagesOf(reference)).join() !== closure.join())

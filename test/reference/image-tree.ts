@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { mustRun } from "../support/command.ts";
+import type { ReadableCheckout } from "../support/readable-checkout.ts";
 
 /** How an image is built for a comparison. */
 export interface ImageTreeOptions {
@@ -10,22 +11,57 @@ export interface ImageTreeOptions {
   readonly folder: string;
 }
 
+/** An unpacked image. */
+export interface ImageTree {
+  /** Folder of its files. */
+  readonly path: string;
+  /** Digest of its manifest. */
+  readonly digest: string;
+}
+
+/** Surroundings that must not show in an image: for a server of another user, on another host, elsewhere. */
+const ELSEWHERE = { TZ: "Asia/Tokyo", LC_ALL: "C", LANG: "de_DE.UTF-8" };
+const ENTER_ELSEWHERE = `umask 077; hostname elsewhere.invalid; exec "$@"`;
+
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 const SETTINGS = { SLIPWAY_BUILDER_SEARCH: "false", SLIPWAY_BUILDER_APT_CONFIGURE: "sandbox" };
 
-/** Builds the image of Debian packages with `slipway build`, and unpacks it as root. Resolves to the folder of its tree. */
+/** Builds the image of Debian packages with `slipway build`, and unpacks it as root. */
 export async function buildImageTree(
   packages: readonly string[],
   { data, folder }: ImageTreeOptions,
-): Promise<string> {
+): Promise<ImageTree> {
   const layout = join(folder, "layout");
   await mkdir(folder, { recursive: true });
   const build = [process.execPath, "--no-orphans", MAIN, "build", imageName(packages)];
-  await mustRun([...build, "--quiet", "--output", `oci:${layout}`], { ...SETTINGS, SLIPWAY_DATA: data });
+  const environment = { ...SETTINGS, SLIPWAY_DATA: data };
+  const digest = digestIn(await mustRun([...build, "--quiet", "--output", `oci:${layout}`], environment));
   const bundle = join(folder, "bundle");
   await mustRun(["umoci", "unpack", "--image", `${layout}:latest`, bundle]);
   await rm(layout, { recursive: true });
-  return join(bundle, "rootfs");
+  return { path: join(bundle, "rootfs"), digest };
+}
+
+/**
+ * Builds the image as the user `nobody`, on a host of another name, with another time zone, locale and mode mask. Resolves
+ * to the digest of its manifest.
+ *
+ * @param data name of Slipway's data folder in the checkout's folder, made if missing
+ */
+export async function buildElsewhere(
+  packages: readonly string[],
+  checkout: ReadableCheckout,
+  data: string,
+): Promise<string> {
+  const folder = checkout.folder(data);
+  const build = checkout.command(["src/cli/main.ts", "build", imageName(packages), "--quiet"]);
+  const command = ["unshare", "--uts", "--", "sh", "-c", ENTER_ELSEWHERE, "sh", ...build];
+  return digestIn(await mustRun(command, { ...SETTINGS, ...ELSEWHERE, SLIPWAY_DATA: folder }));
+}
+
+/** The digest in what `slipway build` prints. */
+function digestIn(printed: string): string {
+  return printed.trim().split("@").at(-1) ?? "";
 }
 
 /** The packages in a tree, as `name:architecture=version`, in dpkg's order. */

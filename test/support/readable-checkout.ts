@@ -69,10 +69,10 @@ export class ReadableCheckout {
     ];
   }
 
-  /** Makes a folder that belongs to that user. */
-  newFolder(name: string): string {
+  /** A folder that belongs to that user; made if it is missing. */
+  folder(name: string): string {
     const folder = join(this.#folder, name);
-    mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(folder, { mode: 0o700, recursive: true });
     chownSync(folder, NOBODY, NOBODY);
     chmodSync(folder, 0o700);
     return folder;

@@ -65,7 +65,7 @@ describeWith("a server with a sandbox", PROBLEM === undefined, PROBLEM ?? "", ()
       const asUser = await mustRun(
         checkout.command([
           "test/support/programs/sandbox-stage.ts",
-          ...parameters(checkout.newFolder("user")),
+          ...parameters(checkout.folder("user")),
         ]),
       );
       const asRoot = await mustRun([process.execPath, PROGRAM, ...parameters(newFolder("root", 0))]);

@@ -121,7 +121,7 @@ describeWith("images that dpkg configured", HAS_APT && PROBLEM === undefined, PR
     it("are the same", async () => {
       await using place = await temporaryFolder("configured-user");
       const checkout = await ReadableCheckout.create(place.path);
-      const data = checkout.newFolder("data");
+      const data = checkout.folder("data");
       {
         await using user = await startServerProcess(
           data,

@@ -30,7 +30,10 @@ describeWith(
       await using folder = await temporaryFolder("reference");
       const [data, own, reference] = ["data", "image", "reference"].map((name) => join(folder.path, name));
       try {
-        const image = await buildImageTree(PACKAGES, { data: data as string, folder: own as string });
+        const { path: image } = await buildImageTree(PACKAGES, {
+          data: data as string,
+          folder: own as string,
+        });
         const packages = await packagesOf(image);
         await makeReferenceTree(packages, reference as string);
         expect(await packagesOf(reference as string)).toEqual(packages);

@@ -147,7 +147,7 @@ export const PROGRAM_SETS: readonly ImageSet[] = [
   imageSet("texinfo info", `info --where info; wc -l </usr/share/info/dir`, /info/),
   imageSet(
     "ghostscript",
-    `echo '%!PS (hi) = quit' | gs -q -dNODISPLAY -dBATCH - | tail -1; ls /var/lib/ghostscript/fonts | md5sum`,
+    `echo '(hi) = quit' | gs -q -dNODISPLAY -dBATCH - | tail -1; ls /var/lib/ghostscript/fonts | md5sum`,
     /^hi\n/,
   ),
 ];

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MMDEBSTRAP_DIFFERENCES } from "../../../src/builder/debian/configure/mmdebstrap-differences.ts";
-import { buildImageTree, packagesOf } from "../../reference/image-tree.ts";
+import { buildElsewhere, buildImageTree, packagesOf } from "../../reference/image-tree.ts";
 import { makeReferenceTree } from "../../reference/mmdebstrap-tree.ts";
 import { runInTree } from "../../reference/run-in-tree.ts";
 import { compareTrees, formatDifference } from "../../reference/tree-differences.ts";
@@ -12,17 +12,18 @@ import { listTree } from "../../reference/tree-listing.ts";
 import { Checks } from "../../support/checks.ts";
 import { installed, mustRun } from "../../support/command.ts";
 import { Random } from "../../support/random.ts";
+import { CAN_BE_NOBODY, NOBODY_NEEDS, ReadableCheckout } from "../../support/readable-checkout.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { parseSuiteArguments } from "../arguments.ts";
 import { FUNCTIONS, type ImageSet } from "./image-set.ts";
 import { LANGUAGE_SETS, PROGRAM_SETS } from "./program-sets.ts";
 import { SERVER_SETS } from "./server-sets.ts";
 
-const USAGE = `usage: npm run soak -- images [--seed S] [--minutes M] [--all] [--only PACKAGE] [--keep FOLDER]
+const USAGE = `usage: npm run soak -- images [--seed S] [--minutes M] [--all] [--only PACKAGE] [--twice] [--keep FOLDER]
 Draws sets of packages for as long as it is told, or takes all, or those with a package. Builds each, makes mmdebstrap's tree of
 the same packages, compares both file by file, and runs the same script in both: they must print the same, and what is
-expected. --keep leaves the trees in FOLDER, where another run finds those of mmdebstrap. Needs root, apt, the sandbox,
-mmdebstrap, umoci, tar and ip.`;
+expected. --twice also builds each as another user in other surroundings: the digest must be the same. --keep leaves the trees
+in FOLDER, where another run finds those of mmdebstrap. Needs root, apt, the sandbox, mmdebstrap, umoci, tar and ip.`;
 const PROGRAMS = ["apt-get", "mmdebstrap", "umoci", "tar", "ip", "unshare"];
 const SETS = [...SERVER_SETS, ...LANGUAGE_SETS, ...PROGRAM_SETS];
 
@@ -33,11 +34,14 @@ find / -xdev '(' -name '*-old' -o -name 'ssh_host_*' -o -name .erlang.cookie ')'
 const { seed, seconds, values } = parseSuiteArguments(USAGE, {
   all: { type: "boolean" },
   only: { type: "string" },
+  twice: { type: "boolean" },
   keep: { type: "string" },
 });
 const checks = new Checks();
+const checkout = values.twice === true ? await temporaryFolder("images-elsewhere") : undefined;
 if (process.getuid?.() !== 0 || !installed(...PROGRAMS))
   checks.check(false, () => `this needs root and ${PROGRAMS.join(", ")}`);
+else if (values.twice === true && !CAN_BE_NOBODY) checks.check(false, () => `--twice ${NOBODY_NEEDS}`);
 else if (values.keep !== undefined) await runAll(resolve(values.keep));
 else {
   await using folder = await temporaryFolder("images");
@@ -45,6 +49,8 @@ else {
   // Unpacked layers belong to ids that nobody has.
   await mustRun(["rm", "-rf", folder.path]);
 }
+// Unpacked layers belong to ids that nobody has.
+if (checkout !== undefined) await mustRun(["rm", "-rf", checkout.path]);
 console.log(checks.summary());
 process.exitCode = checks.failed === 0 ? 0 : 1;
 
@@ -72,9 +78,11 @@ function shuffled(): readonly ImageSet[] {
 async function check({ packages, script, prints }: ImageSet, folder: string): Promise<void> {
   const own = join(folder, "image");
   await mustRun(["rm", "-rf", own]);
-  const image = await buildImageTree(packages, { data: join(folder, "data"), folder: own });
+  const { path: image, digest } = await buildImageTree(packages, { data: join(folder, "data"), folder: own });
   const reference = await referenceOf(await packagesOf(image), folder);
   const problems: string[] = [];
+  const other = await elsewhere(packages);
+  if (other !== undefined && other !== digest) problems.push(`${digest} here, ${other} elsewhere`);
   for (const difference of compareTrees(
     await listTree(image),
     await listTree(reference),
@@ -88,6 +96,12 @@ async function check({ packages, script, prints }: ImageSet, folder: string): Pr
   if (!prints.test(here)) problems.push(`prints:\n${here}which is not expected`);
   if (values.keep === undefined) await mustRun(["rm", "-rf", reference]);
   if (problems.length > 0) throw problems.join("\n");
+}
+
+/** The digest of the image when another user builds it; `undefined` if that is not asked for. */
+async function elsewhere(packages: readonly string[]): Promise<string | undefined> {
+  if (checkout === undefined) return undefined;
+  return await buildElsewhere(packages, await ReadableCheckout.create(checkout.path), "data");
 }
 
 /** What a script prints, and how it ended if not well. */
