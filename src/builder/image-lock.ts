@@ -11,13 +11,13 @@ export interface ImageLock {
 }
 
 /** Change this when equal inputs would give a different image. */
-const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 3;
 
 /** The lock of a resolved request to `source`, with the rules by which its parts become layers. */
 export function createLock(
   source: PackageSource,
   request: PackageRequest,
-  resolution: Resolution,
+  resolution: Pick<Resolution, "packages" | "lockInputs">,
   { plan, budget }: LayerRules,
 ): ImageLock {
   const lock = {

@@ -7,16 +7,17 @@ import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageOutcome } from "./build-progress.ts";
 import { assembleImage, assembleIndex, type ImageDocument } from "./image-assembly.ts";
 import { buildLayers, type LayerRules } from "./image-build.ts";
-import { createLock, type ImageLock, joinLocks } from "./image-lock.ts";
+import { type ImageLock, joinLocks } from "./image-lock.ts";
 import type { Attachment, ImagePublisher } from "./image-publisher.ts";
 import type { LayerBuilder } from "./layer-builder.ts";
+import type { LockedImage } from "./locked-image.ts";
 import {
-  type PackageRequest,
-  type Resolution,
+  type PackageSource,
   ResolutionOutdated,
   requestsByPlatform,
   type StepContext,
 } from "./package-source.ts";
+import { type ResolvedImage, resolveImage, resolveLocked } from "./resolved-image.ts";
 import { createSbom } from "./sbom.ts";
 import type { SourceRequest } from "./source-table.ts";
 import type { StoredImages } from "./stored-images.ts";
@@ -37,13 +38,15 @@ export interface ImageOrder extends SourceRequest {
   readonly previous: BuiltImage | undefined;
 }
 
-/** The image of one platform. */
-interface ResolvedImage {
-  readonly request: PackageRequest;
-  readonly resolution: Resolution;
-  readonly lock: ImageLock;
-  readonly rules: LayerRules;
+/** An image to make again from its lock, or an index from those of its images, in order. */
+export interface LockedOrder {
+  readonly source: PackageSource;
+  readonly locks: readonly LockedImage[];
+  readonly repository: RepositoryName;
+  readonly tag: Tag;
 }
+
+type ImageTarget = Pick<ImageOrder, "source" | "repository">;
 
 interface MadeImage {
   readonly platform: Platform;
@@ -88,12 +91,11 @@ export class ImageMaker {
     await using open = new AsyncDisposableStack();
     const images: ResolvedImage[] = [];
     for (const request of requestsByPlatform(order.request)) {
-      const image = await this.#resolve(order, request, context);
+      const image = await resolveImage(order.source, request, this.#rules, context);
       open.use(image.resolution);
       images.push(image);
     }
-    const [only, ...others] = images.map(({ lock }) => lock);
-    const lock = only === undefined || others.length > 0 ? joinLocks(images.map((one) => one.lock)) : only;
+    const lock = wholeLock(images);
     const publish = async (manifestDigest: BuiltImage["manifestDigest"], outcome: ImageOutcome) => {
       const image = { repository, tag, manifestDigest, lockDigest: lock.digest, resolvedAt };
       if (!(await publisher.moveTag(image, previous))) return;
@@ -103,30 +105,49 @@ export class ImageMaker {
       await publish(previous.manifestDigest, "unchanged");
       return;
     }
+    const { document, outcome } = await this.#makeAll(order, images, context);
+    await publish(document.descriptor.digest, outcome);
+  }
+
+  /**
+   * Makes an image again from its lock, and moves the tag to it as a push does.
+   *
+   * @throws {LockError} if an image made here would have another lock
+   * @throws {RegistryError} `package-unknown`, naming all packages that cannot be had any more; what
+   * {@link Resolution.hold} throws
+   */
+  async makeLocked(order: LockedOrder, context: StepContext): Promise<void> {
+    const { source, locks, repository, tag } = order;
+    await using open = new AsyncDisposableStack();
+    const images = locks.map((lock) => resolveLocked(source, lock, this.#rules.plan));
+    for (const { resolution } of images) {
+      open.use(resolution);
+      const sizeBytes = resolution.parts.reduce((sum, one) => sum + one.sizeBytes, 0);
+      context.progress({ kind: "resolve-done", packageCount: resolution.parts.length, sizeBytes });
+    }
+    const { document, outcome } = await this.#makeAll(order, images, context);
+    await this.#parts.publisher.tag(repository, document, tag);
+    context.progress({ kind: "image-done", digest: document.descriptor.digest, outcome });
+  }
+
+  /** Makes the images, and their index if there are several; pushes all without a tag. */
+  async #makeAll(
+    order: ImageTarget,
+    images: readonly ResolvedImage[],
+    context: StepContext,
+  ): Promise<{ readonly document: ImageDocument; readonly outcome: ImageOutcome }> {
     const made: MadeImage[] = [];
     for (const image of images) made.push(await this.#makeImage(order, image, context));
     const [first, ...further] = made;
     if (first === undefined) throw new Error("a request for no platform");
-    if (further.length === 0) {
-      await publish(first.manifest.descriptor.digest, first.outcome);
-      return;
-    }
+    if (further.length === 0) return { document: first.manifest, outcome: first.outcome };
     const index = assembleIndex(images[0]?.resolution.description ?? "", made);
-    await publish(await publisher.push(repository, index, [lockAttachment(lock)]), "built");
-  }
-
-  async #resolve(
-    { source }: ImageOrder,
-    request: PackageRequest,
-    context: StepContext,
-  ): Promise<ResolvedImage> {
-    const resolution = await source.resolve(request, context);
-    const rules = rulesFor(resolution, this.#rules);
-    return { request, resolution, rules, lock: createLock(source, request, resolution, rules) };
+    await this.#parts.publisher.push(order.repository, index, [lockAttachment(wholeLock(images))]);
+    return { document: index, outcome: "built" };
   }
 
   /** Links an equal image or builds one; pushes it without a tag. */
-  async #makeImage(order: ImageOrder, image: ResolvedImage, context: StepContext): Promise<MadeImage> {
+  async #makeImage(order: ImageTarget, image: ResolvedImage, context: StepContext): Promise<MadeImage> {
     const { publisher } = this.#parts;
     const { repository } = order;
     const twin = await publisher.linkTwin(repository, image.lock);
@@ -141,7 +162,7 @@ export class ImageMaker {
   }
 
   async #build(
-    { repository, source }: ImageOrder,
+    { repository, source }: ImageTarget,
     { request, resolution, lock, rules }: ResolvedImage,
     context: StepContext,
   ): Promise<ImageDocument> {
@@ -165,9 +186,10 @@ export class ImageMaker {
   }
 }
 
-/** The rules for a resolution, with the source's own popularity data if it has any. */
-function rulesFor({ popularity }: Resolution, { plan, budget }: LayerRules): LayerRules {
-  return { plan: (popularity && plan.withPopularity?.(popularity)) ?? plan, budget };
+/** The lock of an image, or of the index of several. */
+function wholeLock(images: readonly ResolvedImage[]): ImageLock {
+  const [only, ...others] = images.map(({ lock }) => lock);
+  return only === undefined || others.length > 0 ? joinLocks(images.map(({ lock }) => lock)) : only;
 }
 
 function lockAttachment({ bytes }: ImageLock): Attachment {

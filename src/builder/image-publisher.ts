@@ -2,6 +2,7 @@ import type { BuildLedger, BuiltImage } from "../metadata/ports/build-ledger.ts"
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Digest, digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
+import type { Tag } from "../oci/reference.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
 import { assembleArtifact, blobsOf, type ImageDocument, manifestsOf } from "./image-assembly.ts";
@@ -86,6 +87,11 @@ export class ImagePublisher {
     if (!(await this.#ledger.publishBuiltImage(image, previous?.manifestDigest))) return false;
     this.#stored.notePublished(image);
     return true;
+  }
+
+  /** Moves a tag to a pushed manifest, as a client's push does. */
+  async tag(repository: RepositoryName, { bytes, descriptor }: ImageDocument, tag: Tag): Promise<void> {
+    await this.#registry.pushManifest(repository, { mediaType: descriptor.mediaType, bytes, tags: [tag] });
   }
 
   async #attach(repository: RepositoryName, subject: Descriptor, { type, bytes }: Attachment): Promise<void> {

@@ -6,7 +6,7 @@ import type { PackageRequest } from "./package-source.ts";
 export const MAX_REQUESTED_PACKAGES = 64;
 
 /** Leading components that choose a platform, as in Nixery. Several of them make an index. */
-const PLATFORMS: Readonly<Record<string, Platform>> = {
+export const PLATFORMS: Readonly<Record<string, Platform>> = {
   amd64: { os: "linux", architecture: "amd64" },
   arm64: { os: "linux", architecture: "arm64" },
 };

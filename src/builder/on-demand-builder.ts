@@ -14,10 +14,12 @@ import { BuildQueue } from "./build-queue.ts";
 import { FailureMemory } from "./failure-memory.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
 import type { LayerRules } from "./image-build.ts";
-import { ImageMaker } from "./image-maker.ts";
+import { joinLocks } from "./image-lock.ts";
+import { ImageMaker, type LockedOrder } from "./image-maker.ts";
 import { ImagePublisher } from "./image-publisher.ts";
 import { LayerBuilder } from "./layer-builder.ts";
-import { type PackageSource, requestsByPlatform } from "./package-source.ts";
+import { LockError } from "./lock-error.ts";
+import { type PackageSource, requestsByPlatform, type StepContext } from "./package-source.ts";
 import { type SourceRequest, SourceTable } from "./source-table.ts";
 import { StoredImages } from "./stored-images.ts";
 
@@ -119,6 +121,29 @@ export class OnDemandBuilder implements ImageBuilder {
     }
   }
 
+  /**
+   * Builds the image of a lock again, or the index of several, and moves the tag to it as a push does.
+   *
+   * @throws {LockError} if this Slipway would make another image
+   * @throws {RegistryError} `package-unknown`, naming all packages that cannot be had any more; `build-failed`,
+   * `build-unavailable`, `storage-full`
+   */
+  async buildLocked(
+    { repository, tag, locks }: Omit<LockedOrder, "source">,
+    waiter: ImageWaiter,
+    progress: ProgressListener = SILENT,
+  ): Promise<void> {
+    const wanted = locks[0]?.source;
+    const source = this.sources.find(({ name }) => name === wanted);
+    if (source === undefined) throw new LockError(`there is no package source ${wanted} here`);
+    const name = `${repository}:${tag}`;
+    const build = (context: StepContext) =>
+      this.#maker.makeLocked({ repository, tag, locks, source }, context);
+    await this.#queue.run(`${name}@${joinLocks(locks.map(({ lock }) => lock)).digest}`, waiter, (signal) =>
+      this.#parts.locks.run(`image/${name}`, () => this.#inTime(build, progress, signal, () => {}), signal),
+    );
+  }
+
   /** Fails at once if the request is known to fail. Otherwise queues the build. */
   async #bringUpToDate(target: Target, waiter: ImageWaiter, progress: ProgressListener): Promise<void> {
     const { locks } = this.#parts;
@@ -148,14 +173,29 @@ export class OnDemandBuilder implements ImageBuilder {
     const known = this.#failures.find(target, revision);
     if (known !== undefined) throw known;
     const previous = stored.state === "stale" ? stored.image : undefined;
+    await this.#inTime(
+      (context) => this.#maker.make({ ...target, previous }, context),
+      progress,
+      signal,
+      (failure) => this.#failures.add(target, revision, failure),
+    );
+  }
+
+  /** Runs a build until its deadline. Tells `onFailure` why it failed, unless `signal` stopped it. */
+  async #inTime(
+    build: (context: StepContext) => Promise<void>,
+    progress: ProgressListener,
+    signal: AbortSignal,
+    onFailure: (failure: RegistryError) => void,
+  ): Promise<void> {
     const deadline = AbortSignal.timeout(this.#options.timeoutSeconds * 1000);
     try {
-      const context = { progress, signal: AbortSignal.any([signal, deadline]) };
-      await this.#maker.make({ ...target, previous }, context);
+      await build({ progress, signal: AbortSignal.any([signal, deadline]) });
     } catch (cause) {
       signal.throwIfAborted();
+      if (cause instanceof LockError) throw cause;
       const failure = buildFailure(cause, this.#parts.log, deadline);
-      this.#failures.add(target, revision, failure);
+      onFailure(failure);
       throw failure;
     }
   }

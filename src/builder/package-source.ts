@@ -198,6 +198,15 @@ export interface PackageSource {
    */
   resolve(request: PackageRequest, context: StepContext): Promise<Resolution>;
 
+  /**
+   * The closure that a lock of this source and format names; absent if it cannot build from locks. Starts no program.
+   * Its parts may no longer be there: {@link Resolution.hold} then fails with `package-unknown` and names all of them.
+   *
+   * @param inputs the {@link Resolution.lockInputs} of that lock, not checked
+   * @throws {LockError} if they are damaged
+   */
+  resolveLocked?(request: PackageRequest, inputs: Readonly<Record<string, unknown>>): Resolution;
+
   /** Its packages for a platform, for searches; absent if it cannot list them. */
   catalog?(platform: Platform): PackageCatalog;
 }

@@ -15,18 +15,23 @@ export const ExitCode = {
 /** One of the exit codes. */
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
+/** The value of an option on the command line. */
+export type OptionValue = string | boolean | readonly string[] | undefined;
+
 /** The input of a command. */
 export interface CommandContext {
   readonly config: Config;
   readonly log: Logger;
   readonly positionals: readonly string[];
-  readonly options: Readonly<Record<string, string | boolean | undefined>>;
+  readonly options: Readonly<Record<string, OptionValue>>;
 }
 
 /** An option of a command; `node:util` parses it. */
 export interface CommandOption {
   readonly type: "string" | "boolean";
   readonly short?: string;
+  /** Whether it can be given several times; its value is then a list. */
+  readonly multiple?: true;
   /** The name of its value in the help; absent for switches. */
   readonly value?: string;
   readonly help: string;

@@ -56,9 +56,9 @@ async function runCommand(name: string, command: Command, argv: readonly string[
 
 function parse(name: string, command: Command, argv: readonly string[]) {
   const options = Object.fromEntries(
-    Object.entries(command.options).map(([key, { type, short }]) => [
+    Object.entries(command.options).map(([key, { type, short, multiple }]) => [
       key,
-      short ? { type, short } : { type },
+      { type, ...(short && { short }), ...(multiple && { multiple }) },
     ]),
   );
   try {

@@ -1,6 +1,6 @@
 import { DEFAULT_FOUND, MAX_FOUND, type PackageIndex, type SourcePackage } from "../builder/package-index.ts";
 import { compose } from "../compose.ts";
-import { type Command, type CommandContext, ExitCode, UsageError } from "./command.ts";
+import { type Command, type CommandContext, ExitCode, type OptionValue, UsageError } from "./command.ts";
 import { imageOf, searchTable } from "./search-table.ts";
 
 /** `slipway search WORD`: finds packages to build images from. */
@@ -44,14 +44,14 @@ async function search({ config, log, positionals, options }: CommandContext): Pr
   return ExitCode.unknownImage;
 }
 
-function parseLimit(text: string | boolean | undefined): number {
+function parseLimit(text: OptionValue): number {
   if (text === undefined) return DEFAULT_FOUND;
   const limit = /^\d{1,3}$/.test(String(text)) ? Number(text) : 0;
   if (limit < 1 || limit > MAX_FOUND) throw new UsageError(`--limit must be a number from 1 to ${MAX_FOUND}`);
   return limit;
 }
 
-function chosenSources(index: PackageIndex, wanted: string | boolean | undefined): readonly string[] {
+function chosenSources(index: PackageIndex, wanted: OptionValue): readonly string[] {
   const names = index.sources.map(({ name }) => name);
   if (names.length === 0) throw new UsageError("no package source can be searched");
   if (wanted === undefined) return names;

@@ -65,18 +65,18 @@ async function publishPackage(root: string, one: TestPackage): Promise<string> {
   const bytes = one.hasFile
     ? await packageFile(root, one, stanza(control))
     : new TextEncoder().encode(one.name);
-  const file = { Filename: `./${one.name}.deb`, Size: String(bytes.byteLength), SHA256: sha256(bytes) };
+  const file = { Filename: `./${fileName(one)}`, Size: String(bytes.byteLength), SHA256: sha256(bytes) };
   return stanza({ ...control, ...file });
 }
 
 /** The same package always gives the same bytes. */
 async function packageFile(
   root: string,
-  { name, files = {}, scripts = {} }: TestPackage,
+  { name, version, files = {}, scripts = {} }: TestPackage,
   control: string,
 ): Promise<Uint8Array> {
-  const tree = join(root, `tree-${name}`);
-  const file = join(root, `${name}.deb`);
+  const tree = join(root, `tree-${fileName({ name, version })}`);
+  const file = join(root, fileName({ name, version }));
   const content = { [`usr/share/${name}/text`]: `${name}\n`, ...files };
   const md5sums = Object.entries(content).map(
     ([path, bytes]) => `${createHash("md5").update(bytes).digest("hex")}  ${path}\n`,
@@ -93,6 +93,17 @@ async function packageFile(
   });
   await rm(tree, { recursive: true });
   return await Bun.file(file).bytes();
+}
+
+/** The file of a package; those of several versions can be there at the same time. */
+function fileName({
+  name,
+  version = "1",
+}: {
+  readonly name: string;
+  readonly version?: string | undefined;
+}): string {
+  return `${name}_${version.replaceAll(":", "%3a")}.deb`;
 }
 
 async function writeWithFolder(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { OnDemandParts } from "../../src/builder/on-demand-builder.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
-import { parseTag } from "../../src/oci/reference.ts";
+import { parseTag, type Reference } from "../../src/oci/reference.ts";
 import type { RegistryError } from "../../src/oci/registry-error.ts";
 import { parseRepositoryName } from "../../src/oci/repository-name.ts";
 import type { ImageWaiter } from "../../src/registry/image-builder.ts";
@@ -63,9 +63,21 @@ export async function digestOfImage({ store }: BuildRegistry, name: string): Pro
 }
 
 /** The lock that refers to a stored image. */
-export async function lockOf({ store, metadata }: BuildRegistry, name: string) {
+export async function lockOf(registry: BuildRegistry, name: string) {
+  return JSON.parse(await lockTextOf(registry, name)) as {
+    readonly packages: readonly string[];
+    readonly closure: readonly { readonly name: string }[];
+  };
+}
+
+/** The same, as it is stored. */
+export async function lockTextOf(
+  { store, metadata }: BuildRegistry,
+  name: string,
+  reference: Reference = LATEST,
+): Promise<string> {
   const repository = parseRepositoryName(name);
-  const subject = await store.findManifest(repository, LATEST);
+  const subject = await store.findManifest(repository, reference);
   if (subject === undefined) throw new Error("the image is not there");
   const filter = { artifactType: MediaType.slipwayLock };
   const [referrer] = await metadata.referrers.listReferrers(repository, subject.digest, filter, {
@@ -79,10 +91,7 @@ export async function lockOf({ store, metadata }: BuildRegistry, name: string) {
   const [lock] = layers;
   if (lock === undefined) throw new Error("the artifact holds no lock");
   const body = await store.open({ digest: lock.digest, size: lock.size });
-  return (await new Response(body).json()) as {
-    readonly packages: readonly string[];
-    readonly closure: readonly { readonly name: string }[];
-  };
+  return await new Response(body).text();
 }
 
 /** Changes the builder's parts so that `step` runs before each manifest that the builder pushes. */

@@ -96,10 +96,23 @@ export function parsePackageRecords(
 ): readonly PackageRecord[] {
   const byPin = new Map<string, ControlStanza>();
   for (const stanza of parseStanzas(stdout)) {
-    const pin = `${stanza.get("package")}=${stanza.get("version")}`;
+    const pin = pinOf(stanza);
     if (!byPin.has(pin)) byPin.set(pin, stanza);
   }
   return chosen.map((pin) => recordOf(pin, byPin.get(`${pin.name}=${pin.version}`)));
+}
+
+/** The SHA-256 of each package that `apt-cache show` printed, by `NAME=VERSION`; of several, the one that apt would take. */
+export function parseDigests(stdout: string): ReadonlyMap<string, string> {
+  const entries = parseStanzas(stdout).flatMap((stanza) => {
+    const sha256 = stanza.get("sha256");
+    return sha256 === undefined ? [] : [[pinOf(stanza), sha256] as const];
+  });
+  return new Map(entries.toReversed());
+}
+
+function pinOf(stanza: ControlStanza): string {
+  return `${stanza.get("package")}=${stanza.get("version")}`;
 }
 
 function recordOf(pin: ChosenPackage, stanza: ControlStanza | undefined): PackageRecord {
@@ -138,17 +151,25 @@ export function resolutionError(stdout: string, stderr: string): RegistryError {
       detail: { reason },
     });
   }
-  return aptFailure("apt could not resolve the packages", stderr, reason);
+  return aptFailure("apt could not resolve the packages", stderr, { reason });
 }
 
 /** Messages of apt and the system about a full disk. */
 const DISK_FULL = /No space left on device|Disk quota exceeded|enough free space in/;
 
-/** The error for a failed apt command: `storage-full` if the disk is full, `build-failed` otherwise. */
-export function aptFailure(message: string, stderr: string, reason = errorLines(stderr)): RegistryError {
+/**
+ * The error for a failed apt command: `storage-full` if the disk is full, `build-failed` otherwise. Its detail has apt's
+ * reason, or that in `more`.
+ */
+export function aptFailure(
+  message: string,
+  stderr: string,
+  more: Readonly<Record<string, unknown>> = {},
+): RegistryError {
+  const detail = { reason: errorLines(stderr), ...more };
   return DISK_FULL.test(stderr)
-    ? new RegistryError("storage-full", "the registry's storage is full", { detail: { reason } })
-    : new RegistryError("build-failed", message, { detail: { reason } });
+    ? new RegistryError("storage-full", "the registry's storage is full", { detail })
+    : new RegistryError("build-failed", message, { detail });
 }
 
 /** The error for packages that the host's sources do not have. */

@@ -15,8 +15,12 @@ const MAX_VERSION_LENGTH = 128;
 /** Whether `text` is a package's name, or `NAME=VERSION`, and nothing else to apt. */
 export function isPackageRequest(text: string): boolean {
   const { name, version } = parsePackageRequest(text);
-  const isVersion = version === undefined || (version.length <= MAX_VERSION_LENGTH && VERSION.test(version));
-  return isVersion && isDebianPackageName(name);
+  return (version === undefined || isPackageVersion(version)) && isDebianPackageName(name);
+}
+
+/** Whether `text` is a version of a package, and nothing else to apt. */
+export function isPackageVersion(text: string): boolean {
+  return text.length <= MAX_VERSION_LENGTH && VERSION.test(text);
 }
 
 /** Splits `NAME` or `NAME=VERSION`, which need not be valid. */

@@ -15,6 +15,7 @@ import type {
 import type { CommandRunner } from "../process/command-runner.ts";
 import { packageUrl } from "../sbom.ts";
 import type { Closure } from "./apt-archive.ts";
+import { aptLockInputs } from "./apt-lock.ts";
 import type { DebianPackage } from "./debian-package.ts";
 import type { FetchedPackages } from "./package-pool.ts";
 
@@ -29,6 +30,8 @@ export interface AptResolutionParts {
   readonly fetch: FetchPackages;
   readonly runner: CommandRunner;
   readonly finisher: ImageFinisher;
+  /** How the image has to be finished; by default, as the finisher chooses. */
+  readonly mode?: Finish["mode"] | undefined;
 }
 
 /** The Debian packages of an image. */
@@ -45,23 +48,17 @@ export class AptResolution implements Resolution {
 
   constructor(
     { packages, platform }: PackageRequest,
-    { packages: closure, selected }: Closure,
-    { fetch, runner, finisher }: AptResolutionParts,
+    closure: Closure,
+    { fetch, runner, finisher, mode }: AptResolutionParts,
   ) {
     this.packages = packages;
-    this.parts = closure.map(partOf);
-    const finish = finisher.finish(platform, closure, {
-      read: (names, visit, context) => this.#read(names, visit, context),
-    });
-    const { mode, formatVersion, layers } = finish;
-    this.lockInputs = {
-      finisher: { mode, formatVersion },
-      ...(selected.size > 0 && { selected: Object.fromEntries([...selected].toSorted()) }),
-      closure: closure.map(lockEntryOf),
-    };
+    this.parts = closure.packages.map(partOf);
+    const files: PackageFiles = { read: (names, visit, context) => this.#read(names, visit, context) };
+    const finish = finisher.finish(platform, closure.packages, files, mode);
+    this.lockInputs = aptLockInputs(closure, finish);
     this.description = `Debian packages: ${packages.join(" ")}`;
-    this.derivedLayers = layers;
-    this.#packages = new Map(closure.map((one) => [one.name, one]));
+    this.derivedLayers = finish.layers;
+    this.#packages = new Map(closure.packages.map((one) => [one.name, one]));
     this.#fetch = fetch;
     this.#runner = runner;
     this.#finish = finish;
@@ -131,12 +128,4 @@ function partOf({ name, version, architecture, sizeBytes, sha256, base }: Debian
     base,
     software: { name, version, purl },
   };
-}
-
-/**
- * The fields of a package that go into the lock. Leaves out those that can change in the package lists, such as the
- * description.
- */
-function lockEntryOf({ name, version, architecture, sha256, sizeBytes, base }: DebianPackage) {
-  return { name, version, architecture, sha256, sizeBytes, base };
 }

@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../log.ts";
 import type { Platform } from "../../oci/descriptor.ts";
@@ -15,13 +16,15 @@ import type {
 import type { CommandRunner } from "../process/command-runner.ts";
 import { AptArchive } from "./apt-archive.ts";
 import { AptCatalog } from "./apt-catalog.ts";
+import { parseAptLockInputs } from "./apt-lock.ts";
 import { readAptName } from "./apt-name.ts";
 import { aptFailure } from "./apt-output.ts";
 import { AptResolution } from "./apt-resolution.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import type { DebianPackage } from "./debian-package.ts";
-import { type FetchedPackages, PackagePool } from "./package-pool.ts";
+import { requireListed } from "./locked-packages.ts";
+import { type Download, type FetchedPackages, PackagePool } from "./package-pool.ts";
 
 /** How the host's apt is used. */
 export interface AptSourceOptions {
@@ -104,8 +107,31 @@ export class AptSource implements PackageSource {
     const sizeBytes = packages.reduce((sum, one) => sum + one.sizeBytes, 0);
     context.progress({ kind: "resolve-done", packageCount: packages.length, sizeBytes });
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
-      this.#fetch(archive.workspace, some, step);
+      this.#fetch(some, (wanted, folder) => this.#download(archive.workspace, wanted, folder, step));
     return new AptResolution(request, closure, { fetch, runner: this.#runner, finisher: this.#finisher });
+  }
+
+  resolveLocked(request: PackageRequest, inputs: Readonly<Record<string, unknown>>): Resolution {
+    const { architecture } = request.platform;
+    const { closure, mode } = parseAptLockInputs(request.packages, architecture, inputs);
+    const archive = this.#archive(request.platform);
+    const fetch = (some: readonly DebianPackage[], step: StepContext) =>
+      this.#fetch(some, async (wanted, folder) => {
+        await requireListed(archive, wanted, step.signal);
+        try {
+          await this.#download(archive.workspace, wanted, folder, step);
+        } catch (failure) {
+          // The mirror may have dropped packages that are still in the lists. Newer lists then say which.
+          await requireListed(archive, wanted, step.signal);
+          throw failure;
+        }
+      });
+    return new AptResolution(request, closure, {
+      fetch,
+      runner: this.#runner,
+      finisher: this.#finisher,
+      mode,
+    });
   }
 
   catalog(platform: Platform): PackageCatalog {
@@ -114,28 +140,26 @@ export class AptSource implements PackageSource {
   }
 
   /** The files of packages, each verified against its SHA-256. */
-  #fetch(
+  #fetch(packages: readonly DebianPackage[], download: Download): Promise<FetchedPackages> {
+    return orBuildFailed(this.#pool.fetch(packages, download));
+  }
+
+  async #download(
     workspace: AptWorkspace,
-    packages: readonly DebianPackage[],
-    context: StepContext,
-  ): Promise<FetchedPackages> {
-    return orBuildFailed(
-      this.#pool.fetch(packages, async (wanted, folder) => {
-        const totalBytes = wanted.reduce((sum, one) => sum + one.sizeBytes, 0);
-        const report = (percent: number): void =>
-          context.progress({
-            kind: "download",
-            doneBytes: Math.round((totalBytes * percent) / 100),
-            totalBytes,
-          });
-        const pins = wanted.map((one) => `${one.name}=${one.version}`);
-        const result = await workspace.download(pins, folder, report, context.signal);
-        if (result.exitCode !== 0) {
-          throw aptFailure("downloading the packages failed", result.stderr);
-        }
-        report(100);
-      }),
-    );
+    wanted: readonly DebianPackage[],
+    folder: string,
+    { progress, signal }: StepContext,
+  ): Promise<void> {
+    const totalBytes = wanted.reduce((sum, one) => sum + one.sizeBytes, 0);
+    const report = (percent: number): void =>
+      progress({ kind: "download", doneBytes: Math.round((totalBytes * percent) / 100), totalBytes });
+    const pins = wanted.map((one) => `${one.name}=${one.version}`);
+    const result = await workspace.download(pins, folder, report, signal);
+    if (result.exitCode !== 0) {
+      const missing = { packages: await findMissing(wanted, folder) };
+      throw aptFailure("downloading the packages failed", result.stderr, missing);
+    }
+    report(100);
   }
 
   get #everywhere(): readonly string[] {
@@ -161,4 +185,12 @@ export class AptSource implements PackageSource {
     this.#archives.set(architecture, archive);
     return archive;
   }
+}
+
+/** The packages, as `NAME=VERSION`, that apt has not downloaded into `folder`. */
+async function findMissing(packages: readonly DebianPackage[], folder: string): Promise<readonly string[]> {
+  const files = new Set(await readdir(folder));
+  return packages.flatMap(({ name, version, architecture }) =>
+    files.has(`${name}_${version.replaceAll(":", "%3a")}_${architecture}.deb`) ? [] : [`${name}=${version}`],
+  );
 }

@@ -180,7 +180,7 @@ export class AptWorkspace {
     // A mirror drops versions that newer ones replaced, so the lists may name files that are gone.
     if (result.exitCode !== 0) {
       this.#log.warn({ reason: loggedOutput(result.stderr) }, "downloading packages failed");
-      await this.#expireLists();
+      await this.expireLists();
     }
     return result;
   }
@@ -189,7 +189,7 @@ export class AptWorkspace {
    * Makes the lists due for a refresh, unless they are new. If they are new, the mirror is at fault, and another
    * refresh would not help.
    */
-  async #expireLists(): Promise<void> {
+  async expireLists(): Promise<void> {
     const refreshedAt = (await this.#refreshedAt()) ?? 0;
     if (Date.now() - refreshedAt > RETRY_REFRESH_MS) await utimes(this.#stamp, 0, 0);
   }

@@ -26,9 +26,15 @@ export interface Finish {
 /** Turns unpacked packages into a system that works: makes what their scripts would make. */
 export interface ImageFinisher {
   /**
-   * Plans the finish of an image with these packages.
+   * Plans the finish of an image with these packages. If `mode` is not possible, the result has another.
    *
    * @param files gives the packages' files again while layers are made
+   * @param mode by default, the packages are configured if possible
    */
-  finish(platform: Platform, closure: readonly FinishedPackage[], files: PackageFiles): Finish;
+  finish(
+    platform: Platform,
+    closure: readonly FinishedPackage[],
+    files: PackageFiles,
+    mode?: Finish["mode"],
+  ): Finish;
 }

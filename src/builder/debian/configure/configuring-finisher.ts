@@ -39,10 +39,16 @@ export class ConfiguringFinisher implements ImageFinisher {
     this.#otherwise = otherwise;
   }
 
-  finish(platform: Platform, closure: readonly FinishedPackage[], files: PackageFiles): Finish {
+  finish(
+    platform: Platform,
+    closure: readonly FinishedPackage[],
+    files: PackageFiles,
+    mode: Finish["mode"] = "configured",
+  ): Finish {
     const base = closure.filter((one) => one.base);
     // Another machine's programs cannot run here. Without dpkg in every image, the base cannot be configured.
-    if (platform.architecture !== this.#architecture || !base.some(({ name }) => name === "dpkg"))
+    const isForeign = platform.architecture !== this.#architecture;
+    if (mode === "unpacked" || isForeign || !base.some(({ name }) => name === "dpkg"))
       return this.#otherwise.finish(platform, closure, files);
     const added = closure.filter((one) => !one.base);
     const baseInputs = ["configured-base", String(FORMAT_VERSION), platform.architecture, ...keysOf(base)];
