@@ -3,7 +3,7 @@ import { ConfiguringFinisher } from "../builder/debian/configure/configuring-fin
 import { factsFinisher } from "../builder/debian/facts-finisher.ts";
 import type { ImageFinisher } from "../builder/debian/image-finisher.ts";
 import type { CommandRunner } from "../builder/process/command-runner.ts";
-import { DEFAULT_LIMITS } from "../builder/sandbox/limits.ts";
+import { limitsOf } from "../builder/sandbox/limits.ts";
 import { NamespaceSandbox } from "../builder/sandbox/namespace-sandbox.ts";
 import { TreeCache } from "../builder/trees/tree-cache.ts";
 import type { Config } from "../config/schema.ts";
@@ -23,14 +23,18 @@ class SandboxUnavailable extends Error {
  * @throws {SandboxUnavailable} if the configuration asks for a sandbox that does not work here
  */
 export async function openAptFinisher(
-  { configure, treeCacheBytes }: Config["builder"]["apt"],
+  { configure, treeCacheBytes, sandbox: limits, sandboxUids }: Config["builder"]["apt"],
   stateFolder: string,
   runner: CommandRunner,
   log: Logger,
 ): Promise<ImageFinisher> {
   if (configure === "never") return factsFinisher;
   const folder = join(stateFolder, "sandbox");
-  const sandbox = new NamespaceSandbox({ find: (program) => runner.find(program), folder });
+  const sandbox = new NamespaceSandbox({
+    find: (program) => runner.find(program),
+    folder,
+    ...(sandboxUids !== undefined && { firstId: sandboxUids }),
+  });
   const found = await sandbox.available();
   if (!found.available) {
     if (configure === "sandbox")
@@ -44,10 +48,11 @@ export async function openAptFinisher(
       { err: error },
       "a layer could not be unpacked while it was made; it is unpacked when it is needed",
     );
+  const treeFolder = join(folder, "trees", await sandbox.ids());
   const trees = new TreeCache(
-    { folder: join(folder, "trees"), budgetBytes: treeCacheBytes, onRecordingFailed },
+    { folder: treeFolder, budgetBytes: treeCacheBytes, onRecordingFailed },
     sandbox,
   );
-  const parts = { sandbox, trees, limits: DEFAULT_LIMITS, log };
+  const parts = { sandbox, trees, limits: limitsOf(limits), log };
   return new ConfiguringFinisher(parts, ARCHITECTURE, factsFinisher);
 }

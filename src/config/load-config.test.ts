@@ -32,6 +32,21 @@ describe("loadConfig", () => {
     expect(config.builder.apt.include).toEqual(["ca-certificates", "netbase"]);
   });
 
+  it("names a limit of the sandbox that is out of bounds", () => {
+    const sandbox = { timeoutSeconds: 0, memoryBytes: 1, processes: 1e6, diskBytes: 2 ** 41 };
+    const path = file(JSON.stringify({ builder: { apt: { sandbox, sandboxUids: 1000 } } }));
+    const names = problemsOf(() => loadConfig({}, path)).map((problem) => problem.split(":")[0]);
+    expect(names).toEqual([
+      ...Object.keys(sandbox).map((name) => `builder.apt.sandbox.${name}`),
+      "builder.apt.sandboxUids",
+    ]);
+    // Its 65,536 ids would reach the one that stands for no id.
+    const last = 2 ** 32 - 2 - 65_535;
+    const uids = (first: number) => loadConfig({ SLIPWAY_BUILDER_APT_SANDBOX_UIDS: String(first) });
+    expect(uids(last).config.builder.apt.sandboxUids).toBe(last);
+    expect(problemsOf(() => uids(last + 1))).toHaveLength(1);
+  });
+
   it("lets a variable override the file", () => {
     const path = file("http: { port: 6000, host: 0.0.0.0 }");
     const { config } = loadConfig({ SLIPWAY_HTTP_PORT: "7000" }, path);

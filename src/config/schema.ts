@@ -7,6 +7,10 @@ const bytes = (fallback: number) => z.int().min(0).default(fallback);
 
 const MEBIBYTE = 1024 * 1024;
 const DAY = 86_400;
+/** A tebibyte: more than a machine has for one build. */
+const MOST_BYTES = 2 ** 40;
+/** The last of 65,536 ids is then the highest that there is; the one above it stands for no id. */
+const MOST_FIRST_UID = 2 ** 32 - 2 - 65_535;
 
 const Http = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address to listen on"),
@@ -160,6 +164,28 @@ const Registry = z.strictObject({
   manifestCacheBytes: bytes(32 * MEBIBYTE).describe("Memory for a cache of manifests; 0 disables it"),
 });
 
+const AptSandbox = z.strictObject({
+  timeoutSeconds: seconds(600, DAY).describe("Maximum time to configure the packages of one stage"),
+  memoryBytes: z
+    .int()
+    .min(256 * MEBIBYTE)
+    .max(MOST_BYTES)
+    .default(4096 * MEBIBYTE)
+    .describe("Maximum address space of each process of the sandbox"),
+  processes: z
+    .int()
+    .min(32)
+    .max(65_536)
+    .default(512)
+    .describe("Maximum processes and threads of each user of the sandbox"),
+  diskBytes: z
+    .int()
+    .min(64 * MEBIBYTE)
+    .max(MOST_BYTES)
+    .default(2048 * MEBIBYTE)
+    .describe("Maximum bytes that configuring may change in an image; they are held in memory"),
+});
+
 const Apt = z.strictObject({
   enabled: z.boolean().default(true).describe("Builds images from Debian packages if the host has apt"),
   essential: z
@@ -175,6 +201,15 @@ const Apt = z.strictObject({
     .optional()
     .describe(
       "`sandbox`: dpkg configures an image's packages in a sandbox; `never`: they are only unpacked. Default `sandbox` where that works",
+    ),
+  sandbox: AptSandbox.prefault({}),
+  sandboxUids: z
+    .int()
+    .min(65_536)
+    .max(MOST_FIRST_UID)
+    .optional()
+    .describe(
+      "First of 65536 user and group ids that nobody on the host has, for the sandbox of a server that runs as root. Default root's in `/etc/subuid`, else 1879048192",
     ),
   treeCacheBytes: bytes(4096 * MEBIBYTE).describe(
     "Disk space for unpacked layers, which make configuring faster; 0 keeps none",

@@ -28,6 +28,16 @@ export interface SandboxLimits {
   readonly runtimeBytes: number;
 }
 
+/** The limits that an operator chooses; the others follow from them, or stay. */
+export interface LimitSettings {
+  readonly timeoutSeconds: number;
+  /** Address space of each process. */
+  readonly memoryBytes: number;
+  readonly processes: number;
+  /** What a stage can change in the tree. */
+  readonly diskBytes: number;
+}
+
 /** Limits within which the largest sets of Debian packages can be configured. */
 export const DEFAULT_LIMITS: SandboxLimits = {
   timeoutMs: 600_000,
@@ -43,3 +53,22 @@ export const DEFAULT_LIMITS: SandboxLimits = {
   temporaryBytes: 512 << 20,
   runtimeBytes: 64 << 20,
 };
+
+/** The limits as an operator has chosen them. They decide whether a stage succeeds, never what it makes. */
+export function limitsOf({
+  timeoutSeconds,
+  memoryBytes,
+  processes,
+  diskBytes,
+}: LimitSettings): SandboxLimits {
+  return {
+    ...DEFAULT_LIMITS,
+    timeoutMs: timeoutSeconds * 1000,
+    cpuSeconds: timeoutSeconds,
+    addressSpaceBytes: memoryBytes,
+    processes,
+    upperBytes: diskBytes,
+    fileBytes: diskBytes,
+    changesBytes: 2 * diskBytes,
+  };
+}

@@ -49,6 +49,12 @@ export class NamespaceSandbox implements Sandbox {
     return this.#availability;
   }
 
+  /** A name for the ids of its users. Trees that belong to other ids are of no use to it. */
+  async ids(): Promise<string> {
+    const ids = await this.#prepare();
+    return ids.kind === "moved" ? `${ids.firstId}` : `${ids.firstUser}-${ids.firstGroup}`;
+  }
+
   async unpack(archive: ByteSource, folder: string, signal: AbortSignal): Promise<void> {
     const ids = await this.#prepare();
     await mkdir(folder, { mode: 0o755 });
