@@ -12,7 +12,7 @@ function shown(detail: unknown): string {
 it("shows a failure's detail, whatever it contains", () => {
   expect(shown(undefined)).toBe("slipway: cannot build a\n");
   expect(shown("why")).toBe("slipway: cannot build a\nwhy\n");
-  expect(shown({ packages: ["a", "b"], limit: 64, near: { a: ["c"] } })).toBe(
+  expect(shown({ packages: ["a", "b"], limit: 64, script: undefined, near: { a: ["c"] } })).toBe(
     'slipway: cannot build a\n  packages: a, b\n  limit: 64\n  near: {"a":["c"]}\n',
   );
   expect(shown({ packages: [{ name: "a", reason: "its build failed" }] })).toBe(

@@ -108,6 +108,7 @@ function describeDetail(detail: unknown): string {
   if (typeof detail === "string") return detail;
   if (typeof detail !== "object" || detail === null) return String(detail);
   return Object.entries(detail)
+    .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `  ${key}: ${Array.isArray(value) ? value.map(textOf).join(", ") : textOf(value)}`)
     .join("\n");
 }

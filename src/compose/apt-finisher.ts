@@ -12,6 +12,15 @@ import type { Logger } from "../log.ts";
 /** This machine's architecture, in Debian's words. */
 const ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
 
+/** What finishes Debian images. */
+export interface AptFinisher {
+  readonly finisher: ImageFinisher;
+  /** What it does with them. Equal descriptions mean equal images. */
+  readonly description: string;
+}
+
+const UNPACKING: AptFinisher = { finisher: factsFinisher, description: "only unpacked" };
+
 /** Debian images cannot be configured here, although the configuration asks for it. */
 class SandboxUnavailable extends Error {
   override readonly name = "SandboxUnavailable";
@@ -27,8 +36,8 @@ export async function openAptFinisher(
   stateFolder: string,
   runner: CommandRunner,
   log: Logger,
-): Promise<ImageFinisher> {
-  if (configure === "never") return factsFinisher;
+): Promise<AptFinisher> {
+  if (configure === "never") return UNPACKING;
   const folder = join(stateFolder, "sandbox");
   const sandbox = new NamespaceSandbox({
     find: (program) => runner.find(program),
@@ -40,7 +49,7 @@ export async function openAptFinisher(
     if (configure === "sandbox")
       throw new SandboxUnavailable(`builder.apt.configure: packages cannot be configured: ${found.reason}`);
     log.warn({ reason: found.reason }, "debian images are only unpacked, because they cannot be configured");
-    return factsFinisher;
+    return UNPACKING;
   }
   log.info({ means: found.detail }, "debian images are configured in a sandbox");
   const onRecordingFailed = (error: unknown) =>
@@ -54,5 +63,6 @@ export async function openAptFinisher(
     sandbox,
   );
   const parts = { sandbox, trees, limits: limitsOf(limits), log };
-  return new ConfiguringFinisher(parts, ARCHITECTURE, factsFinisher);
+  const finisher = new ConfiguringFinisher(parts, ARCHITECTURE, factsFinisher);
+  return { finisher, description: `configured, those for ${ARCHITECTURE}` };
 }

@@ -14,6 +14,7 @@ import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log.ts";
 import type { SourceLedger } from "../metadata/ports/source-ledger.ts";
 import { openAptFinisher } from "./apt-finisher.ts";
+import { checkFinisherAgreement } from "./finisher-agreement.ts";
 
 type BuilderConfig = Config["builder"];
 
@@ -39,7 +40,7 @@ export async function openPackageSources(
 async function createAptSources(
   { apt }: BuilderConfig,
   data: string,
-  { runner, log }: Parts,
+  { runner, ledger, log }: Parts,
 ): Promise<readonly PackageSource[]> {
   if (!apt.enabled) return [];
   const stateFolder = resolve(data, "apt");
@@ -51,7 +52,8 @@ async function createAptSources(
     refreshListsSeconds: apt.listMaxAgeSeconds,
     sourcesFile: apt.sourcesFile && resolve(apt.sourcesFile),
   };
-  const finisher = await openAptFinisher(apt, stateFolder, runner, log);
+  const { finisher, description } = await openAptFinisher(apt, stateFolder, runner, log);
+  await checkFinisherAgreement(ledger, description, log);
   return [new AptSource(options, { runner, finisher, log })];
 }
 
