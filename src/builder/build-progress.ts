@@ -7,6 +7,7 @@ export type ImageOutcome = "built" | "linked" | "unchanged";
 export type BuildProgress =
   | { readonly kind: "resolve-started"; readonly packages: readonly string[] }
   | { readonly kind: "resolve-done"; readonly packageCount: number; readonly sizeBytes: number }
+  | { readonly kind: "only-unpacked"; readonly reason: string }
   | { readonly kind: "download"; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly kind: "plan-done"; readonly layerCount: number; readonly cachedLayerCount: number }
   | { readonly kind: "layer-started"; readonly layer: number; readonly packages: readonly string[] }

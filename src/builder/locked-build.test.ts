@@ -122,10 +122,16 @@ describeWith("an image built from its lock", HAS_APT, "no apt", () => {
     await using wrong = await open("wrong");
     const other = (await failureOf(buildFrom(wrong, "team/pinned", lock))) as RegistryError;
     expect(other.message).toContain("program=1.0 (the sources have other bytes)");
-    await repository.publish([]);
-    await using empty = await open("empty");
-    const all = (await failureOf(buildFrom(empty, "team/pinned", lock))) as RegistryError;
-    expect(all.message).toContain("helper=1, library=1:1.0~x, program=1.0");
+    // Nothing is listed, and then only names that something mentions.
+    for (const [index, others] of [
+      [],
+      [{ name: "other", fields: { Suggests: "library, program" } }],
+    ].entries()) {
+      await repository.publish(others);
+      await using empty = await open(`empty-${index}`);
+      const all = (await failureOf(buildFrom(empty, "team/pinned", lock))) as RegistryError;
+      expect(all.message).toContain("helper=1, library=1:1.0~x, program=1.0");
+    }
   });
 
   it("is refused with the names of all files that are in the lists and gone", async () => {

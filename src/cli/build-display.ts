@@ -28,6 +28,9 @@ export class BuildDisplay {
       case "resolve-done":
         this.#line(`resolve   ${event.packageCount} packages, ${mebibytes(event.sizeBytes)}`);
         break;
+      case "only-unpacked":
+        this.#line(`unpack    packages are not configured: ${event.reason}`);
+        break;
       case "plan-done":
         this.#planned(event.layerCount, event.cachedLayerCount);
         break;

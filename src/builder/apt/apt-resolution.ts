@@ -41,6 +41,8 @@ export class AptResolution implements Resolution {
   readonly lockInputs: Readonly<Record<string, unknown>>;
   readonly description: string;
   readonly derivedLayers: readonly DerivedLayer[];
+  /** See {@link Finish.unpackedBecause}. */
+  readonly unpackedBecause: string | undefined;
   readonly #packages: ReadonlyMap<string, DebianPackage>;
   readonly #fetch: FetchPackages;
   readonly #runner: CommandRunner;
@@ -58,6 +60,7 @@ export class AptResolution implements Resolution {
     this.lockInputs = aptLockInputs(closure, finish);
     this.description = `Debian packages: ${packages.join(" ")}`;
     this.derivedLayers = finish.layers;
+    this.unpackedBecause = finish.unpackedBecause;
     this.#packages = new Map(closure.packages.map((one) => [one.name, one]));
     this.#fetch = fetch;
     this.#runner = runner;

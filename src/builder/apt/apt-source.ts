@@ -108,7 +108,14 @@ export class AptSource implements PackageSource {
     context.progress({ kind: "resolve-done", packageCount: packages.length, sizeBytes });
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
       this.#fetch(some, (wanted, folder) => this.#download(archive.workspace, wanted, folder, step));
-    return new AptResolution(request, closure, { fetch, runner: this.#runner, finisher: this.#finisher });
+    const parts = { fetch, runner: this.#runner, finisher: this.#finisher };
+    const resolution = new AptResolution(request, closure, parts);
+    const { unpackedBecause: reason } = resolution;
+    if (reason !== undefined) {
+      this.#log.info({ packages: request.packages, reason }, "an image's packages are only unpacked");
+      context.progress({ kind: "only-unpacked", reason });
+    }
+    return resolution;
   }
 
   resolveLocked(request: PackageRequest, inputs: Readonly<Record<string, unknown>>): Resolution {

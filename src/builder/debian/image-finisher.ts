@@ -15,6 +15,8 @@ export interface FinishedPackage {
 export interface Finish {
   /** Part of the image's lock. */
   readonly mode: "unpacked" | "configured";
+  /** Why the packages are only unpacked, although this host configures those of other images; for people. */
+  readonly unpackedBecause?: string;
   /** Change this when the same packages would give different layers. Part of the image's lock. */
   readonly formatVersion: number;
   /** The layers besides those of the packages, in order. */

@@ -55,7 +55,15 @@ it("makes the layer of the base the same for all images, and the last one only f
 it("leaves images for other processors, and those without dpkg, unpacked", () => {
   const all = packages(["dpkg"], ["curl"]);
   const arm64 = { os: "linux", architecture: "arm64" };
-  expect(finisher().finish(arm64, all, NO_FILES).mode).toBe("unpacked");
-  expect(finisher().finish(AMD64, packages(["libc6"], ["dpkg"]), NO_FILES).mode).toBe("unpacked");
+  expect(finisher().finish(arm64, all, NO_FILES)).toMatchObject({
+    mode: "unpacked",
+    unpackedBecause: "the image is for arm64, and this host runs programs for amd64",
+  });
+  expect(finisher().finish(AMD64, packages(["libc6"], ["dpkg"]), NO_FILES)).toMatchObject({
+    mode: "unpacked",
+    unpackedBecause: expect.stringContaining("dpkg is not among"),
+  });
+  const asked = finisher().finish(AMD64, all, NO_FILES, "unpacked");
+  expect([asked.mode, asked.unpackedBecause]).toEqual(["unpacked", undefined]);
   expect(finisher().finish(AMD64, packages([], []), NO_FILES).mode).toBe("unpacked");
 });

@@ -46,10 +46,10 @@ export class ConfiguringFinisher implements ImageFinisher {
     mode: Finish["mode"] = "configured",
   ): Finish {
     const base = closure.filter((one) => one.base);
-    // Another machine's programs cannot run here. Without dpkg in every image, the base cannot be configured.
-    const isForeign = platform.architecture !== this.#architecture;
-    if (mode === "unpacked" || isForeign || !base.some(({ name }) => name === "dpkg"))
-      return this.#otherwise.finish(platform, closure, files);
+    const unpackedBecause = this.#obstacle(platform, base);
+    if (unpackedBecause !== undefined)
+      return { ...this.#otherwise.finish(platform, closure, files), unpackedBecause };
+    if (mode === "unpacked") return this.#otherwise.finish(platform, closure, files);
     const added = closure.filter((one) => !one.base);
     const baseInputs = ["configured-base", String(FORMAT_VERSION), platform.architecture, ...keysOf(base)];
     const first = (above: DerivedLayer["above"]): DerivedLayer => ({
@@ -72,6 +72,15 @@ export class ConfiguringFinisher implements ImageFinisher {
       layers,
       watch: (content, signal) => trees.recorded(content, signal),
     };
+  }
+
+  /** Why the packages of an image cannot be configured; `undefined` if they can. */
+  #obstacle({ architecture }: Platform, base: readonly FinishedPackage[]): string | undefined {
+    if (architecture !== this.#architecture)
+      return `the image is for ${architecture}, and this host runs programs for ${this.#architecture}`;
+    if (!base.some(({ name }) => name === "dpkg"))
+      return "dpkg is not among the packages that are in every image";
+    return undefined;
   }
 
   #baseLayer(
