@@ -10,8 +10,8 @@ export interface ImageLock {
   readonly digest: Digest;
 }
 
-/** Change this when equal inputs would give a different image. */
-export const FORMAT_VERSION = 3;
+/** Change this when equal inputs would give a different image, or when locks have other members. */
+export const FORMAT_VERSION = 4;
 
 /** The lock of a resolved request to `source`, with the rules by which its parts become layers. */
 export function createLock(

@@ -24,6 +24,12 @@ describe("the difference of two locks", () => {
     expect(diffLocks(lock(), lock())).toEqual({ settings: [], packages: [] });
   });
 
+  it("is empty for packages that are elsewhere in their repositories", () => {
+    const at = (folder: string) =>
+      lock({ closure: PACKAGES.map((one) => ({ ...one, file: `${folder}/a` })) });
+    expect(diffLocks(at("pool"), at("pool/updates"))).toEqual({ settings: [], packages: [] });
+  });
+
   it("has each setting that changed, by its path", () => {
     const other = lock({
       plan: { kind: "size", budget: 20 },

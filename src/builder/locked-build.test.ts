@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type BuildRegistry, openBuildRegistry } from "../../test/support/build-registry.ts";
 import { createDebianRepository, type DebianRepository } from "../../test/support/debian-repository.ts";
@@ -108,8 +108,21 @@ describeWith("an image built from its lock", HAS_APT, "no apt", () => {
     expect(await digestOfImage(other, "apt/program")).toBe(digest ?? "");
   });
 
+  it("is the same elsewhere while the old files are there, although no list names them any more", async () => {
+    await repository.publish([...packages("2.0"), ...packages("1.0").slice(0, 2)]);
+    for (const [index, others] of [packages("2.0"), []].entries()) {
+      await repository.publish(others);
+      await using late = await open(`unlisted-${index}`);
+      await buildFrom(late, "team/pinned", lock);
+      expect(await digestOfImage(late, "team/pinned")).toBe(digest ?? "");
+      expect(await lockTextOf(late, "team/pinned")).toBe(lock);
+    }
+  });
+
   it("is refused with the names of all packages that no source has, and leaves nothing", async () => {
+    await repository.publish(packages("1.0"));
     await repository.publish(packages("2.0"));
+    await repository.removeFiles(packages("1.0").slice(0, 2));
     await using late = await open("late");
     const gone = (await failureOf(buildFrom(late, "team/pinned", lock))) as RegistryError;
     expect([gone.fault, gone.message]).toEqual([
@@ -121,7 +134,11 @@ describeWith("an image built from its lock", HAS_APT, "no apt", () => {
     await repository.publish(changed);
     await using wrong = await open("wrong");
     const other = (await failureOf(buildFrom(wrong, "team/pinned", lock))) as RegistryError;
-    expect(other.message).toContain("program=1.0 (the sources have other bytes)");
+    expect([other.fault, other.message]).toEqual([
+      "package-unknown",
+      expect.stringContaining("program=1.0 (the sources have other bytes)"),
+    ]);
+    await repository.removeFiles(changed);
     // Nothing is listed, and then only names that something mentions.
     for (const [index, others] of [
       [],
@@ -137,11 +154,12 @@ describeWith("an image built from its lock", HAS_APT, "no apt", () => {
   it("is refused with the names of all files that are in the lists and gone", async () => {
     await repository.publish(packages("1.0"));
     await using other = await open("lost-files");
-    for (const file of ["program_1.0.deb", "library_1%3a1.0~x.deb"])
-      await rm(join(folder.path, "repository-test", file));
+    await repository.removeFiles(packages("1.0").slice(0, 2));
     const lost = (await failureOf(buildFrom(other, "team/pinned", lock))) as RegistryError;
-    expect([lost.fault, lost.message]).toEqual(["build-failed", "downloading the packages failed"]);
-    expect(lost.detail).toMatchObject({ packages: ["library=1:1.0~x", "program=1.0"] });
+    expect([lost.fault, lost.message]).toEqual([
+      "package-unknown",
+      "no source has these packages of the lock: library=1:1.0~x, program=1.0",
+    ]);
   });
 
   it("is finished as the lock says, or refused", async () => {
@@ -174,6 +192,13 @@ describeWith("an image built from its lock", HAS_APT, "no apt", () => {
       expect(await digestOfImage(other, name)).toBe(index?.digest ?? "");
       expect(await lockTextOf(other, name)).toBe(joined);
     }
+    const [, arm64 = ""] = locks;
+    const lost = arm64.replaceAll(/"sha256":"[0-9a-f]{64}"/g, `"sha256":"${"0".repeat(64)}"`);
+    const failure = (await failureOf(buildFrom(other, "team/both", locks[0] ?? "", lost))) as RegistryError;
+    expect(failure.fault).toBe("package-unknown");
+    expect(await digestOfImage(other, "team/both")).toBe(index?.digest ?? "");
+    await failureOf(buildFrom(other, "team/half", locks[0] ?? "", lost));
+    expect(await digestOfImage(other, "team/half")).toBeUndefined();
     expect(() => parseLocks([joined, locks[0] ?? ""])).toThrow(LockError);
     expect(() => parseLocks([joined])).toThrow("give the locks of its images as well: sha256:");
     expect(() => parseLocks([...locks, lock])).toThrow("not those of one index");
@@ -188,7 +213,7 @@ describeWith("an image built from its lock", HAS_APT, "no apt", () => {
       [lock.slice(0, -9), "it is not JSON"],
       ["[]", "it is not the lock of an image"],
       ["7", "it is not the lock of an image"],
-      [withMember({ formatVersion: 2 }), "it has format 2, and this Slipway reads and makes 3"],
+      [withMember({ formatVersion: 3 }), "it has format 3, and this Slipway reads and makes 4"],
       [withMember({ plan: undefined }), "it is damaged: plan"],
       [withMember({ plan: { ...value.plan, budget: 0 } }), "it is damaged: plan.budget"],
       [withMember({ plan: { ...value.plan, kind: "own" } }), "this Slipway has no plan own"],
@@ -218,6 +243,8 @@ describeWith("an image built from its lock", HAS_APT, "no apt", () => {
       [closureWith({ version: "1 2" }), "it is damaged: closure.0.version"],
       [closureWith({ architecture: "s390x" }), "is for s390x, the image for "],
       [closureWith({ sizeBytes: -1 }), "it is damaged: closure.0.sizeBytes"],
+      [closureWith({ file: undefined }), "it is damaged: closure.0.file"],
+      [closureWith({ file: "../a.deb" }), "closure.0.file: is not a path in a repository"],
       [closureWith({ base: undefined }), "it is damaged: closure.0.base"],
     ];
     for (const [text, message] of wrong) {

@@ -68,6 +68,7 @@ describeWith("slipway build --lock", HAS_APT, "no apt", () => {
 
   it("says in a line what is wrong: 2 for the lock, 3 for packages that are gone", async () => {
     await repository.publish(program("2"));
+    await repository.removeFiles(program("1"));
     const refused = async (...parameters: readonly string[]) => {
       const { exitCode, stdout, stderr } = await build("refusing", ...parameters);
       expect(stdout).toBe("");

@@ -21,8 +21,12 @@ export interface TestPackage {
 export interface DebianRepository {
   /** A file for `builder.apt.sourcesFile` with only this repository. */
   readonly sourcesFile: string;
-  /** Replaces all packages. apt sees them at its next update. */
+  /** The folder of the packages' files. */
+  readonly folder: string;
+  /** Replaces all packages in the index. apt sees them at its next update. Files that were there stay. */
   publish(packages: readonly TestPackage[]): Promise<void>;
+  /** Removes the files of packages, but not the packages from the index. */
+  removeFiles(packages: readonly TestPackage[]): Promise<void>;
 }
 
 /** When all files of packages were modified: a time in the past, because dpkg-deb keeps older ones. */
@@ -37,6 +41,7 @@ export async function createDebianRepository(folder: string, suite = "test"): Pr
   let publishedAt = Math.floor(Date.now() / 1000);
   const repository: DebianRepository = {
     sourcesFile,
+    folder: root,
     async publish(packages) {
       const stanzas = await Promise.all(packages.map((one) => publishPackage(root, one)));
       const index = stanzas.join("\n");
@@ -46,6 +51,9 @@ export async function createDebianRepository(folder: string, suite = "test"): Pr
       // apt treats a file with the same time in seconds as unchanged.
       publishedAt += 2;
       for (const name of ["Packages", "Release"]) await utimes(join(root, name), publishedAt, publishedAt);
+    },
+    async removeFiles(packages) {
+      for (const one of packages) await rm(join(root, fileName(one)));
     },
   };
   await repository.publish([]);
@@ -70,13 +78,10 @@ async function publishPackage(root: string, one: TestPackage): Promise<string> {
 }
 
 /** The same package always gives the same bytes. */
-async function packageFile(
-  root: string,
-  { name, version, files = {}, scripts = {} }: TestPackage,
-  control: string,
-): Promise<Uint8Array> {
-  const tree = join(root, `tree-${fileName({ name, version })}`);
-  const file = join(root, fileName({ name, version }));
+async function packageFile(root: string, one: TestPackage, control: string): Promise<Uint8Array> {
+  const { name, files = {}, scripts = {} } = one;
+  const tree = join(root, `tree-${fileName(one)}`);
+  const file = join(root, fileName(one));
   const content = { [`usr/share/${name}/text`]: `${name}\n`, ...files };
   const md5sums = Object.entries(content).map(
     ([path, bytes]) => `${createHash("md5").update(bytes).digest("hex")}  ${path}\n`,
@@ -96,13 +101,7 @@ async function packageFile(
 }
 
 /** The file of a package; those of several versions can be there at the same time. */
-function fileName({
-  name,
-  version = "1",
-}: {
-  readonly name: string;
-  readonly version?: string | undefined;
-}): string {
+function fileName({ name, version = "1" }: Pick<TestPackage, "name" | "version">): string {
   return `${name}_${version.replaceAll(":", "%3a")}.deb`;
 }
 

@@ -19,7 +19,7 @@ import {
 import { parsePackageRequests, type RequestedPackage } from "./apt-request.ts";
 import { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
-import type { DebianPackage } from "./debian-package.ts";
+import { type DebianPackage, pinOf } from "./debian-package.ts";
 import { PackageLists } from "./package-lists.ts";
 
 /** How apt is used for one architecture. */
@@ -129,9 +129,12 @@ export class AptArchive {
     signal: AbortSignal,
   ): Promise<readonly PackageRecord[]> {
     const names = new Set(chosen.map(({ name }) => name));
-    const listed = requested.every(({ name }) => names.has(name)) ? listedRecords(chosen) : undefined;
+    const { repositories } = await this.lists.current(signal);
+    const listed = requested.every(({ name }) => names.has(name))
+      ? listedRecords(chosen, repositories)
+      : undefined;
     if (listed !== undefined) return listed;
-    const pins = chosen.map((one) => `${one.name}=${one.version}`);
+    const pins = chosen.map(pinOf);
     const command = ["apt-cache", "show", "--no-all-versions", "--", ...pins];
     const { exitCode, stdout, stderr } = await orBuildFailed(this.workspace.query(command, signal));
     if (exitCode !== 0) throw aptFailure("reading the package lists failed", stderr);

@@ -5,7 +5,7 @@ import { LockError } from "../lock-error.ts";
 import { damaged } from "../locked-image.ts";
 import type { Closure } from "./apt-archive.ts";
 import { isPackageRequest, isPackageVersion, parsePackageRequests } from "./apt-request.ts";
-import type { DebianPackage } from "./debian-package.ts";
+import { type DebianPackage, isRepositoryPath } from "./debian-package.ts";
 
 /** What the lock of a Debian image says besides its plan. */
 export interface AptLockInputs {
@@ -20,6 +20,7 @@ const Package = z.strictObject({
   architecture: z.string(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/, "is not a SHA-256 digest"),
   sizeBytes: z.int().min(0),
+  file: z.string().refine(isRepositoryPath, "is not a path in a repository"),
   base: z.boolean(),
 });
 const Inputs = z.strictObject({
@@ -41,8 +42,8 @@ export function aptLockInputs(
 }
 
 /** The fields of a package that go into the lock. Leaves out those that can change, such as the description. */
-function entryOf({ name, version, architecture, sha256, sizeBytes, base }: DebianPackage) {
-  return { name, version, architecture, sha256, sizeBytes, base };
+function entryOf({ name, version, architecture, sha256, sizeBytes, file, base }: DebianPackage) {
+  return { name, version, architecture, sha256, sizeBytes, file, base };
 }
 
 /**

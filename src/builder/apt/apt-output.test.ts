@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { RegistryError } from "../../oci/registry-error.ts";
 import {
   errorLines,
+  fileProblem,
   listedRecords,
   loggedOutput,
   parsePackageRecords,
@@ -26,13 +27,43 @@ describe("what apt prints", () => {
       `'http://mirror.invalid/curl_7.88.1-10%2bdeb12u8_amd64.deb' curl_7.88.1-10+deb12u8_amd64.deb 315404 SHA256:${SHA}`,
     ].join("\n");
     const curl = { name: "curl", version: "7.88.1-10+deb12u8", architecture: "amd64", sizeBytes: 315404 };
+    const repositories = ["http://mirror.invalid/", "http://other.invalid/debian/"];
     const listed = parsePrintedUris(printed);
+    const [file, address] = [
+      "curl_7.88.1-10+deb12u8_amd64.deb",
+      "http://mirror.invalid/curl_7.88.1-10%2bdeb12u8_amd64.deb",
+    ];
     expect(listed).toEqual([
-      { ...curl, sha256: SHA },
-      { name: "g++", version: "4:12.2.0-3", architecture: "amd64", sizeBytes: 1356, sha256: undefined },
+      { ...curl, address, sha256: SHA },
+      {
+        name: "g++",
+        version: "4:12.2.0-3",
+        architecture: "amd64",
+        sizeBytes: 1356,
+        address: expect.anything(),
+        sha256: undefined,
+      },
     ]);
-    expect(listedRecords(listed)).toBeUndefined();
-    expect(listedRecords(listed.slice(0, 1))).toEqual([{ ...curl, sha256: SHA, provides: [] }]);
+    expect(listedRecords(listed, repositories)).toBeUndefined();
+    expect(listedRecords(listed.slice(0, 1), repositories)).toEqual([
+      { ...curl, file, sha256: SHA, provides: [] },
+    ]);
+  });
+
+  it("tells the path in the nearest repository, if the address has one", () => {
+    const repositories = ["http://mirror.invalid/debian/", "http://mirror.invalid/debian/more/"];
+    const pathOf = (address: string) => {
+      const [listed] = parsePrintedUris(`${summaryOf(1)}\n'${address}' a_1_all.deb 1 SHA256:${SHA}`);
+      return listedRecords(listed === undefined ? [] : [listed], repositories)?.[0]?.file;
+    };
+    expect(pathOf("http://mirror.invalid/debian/pool/a%7e1.deb")).toBe("pool/a~1.deb");
+    expect(pathOf("http://mirror.invalid/debian/more/./a.deb")).toBe("./a.deb");
+    for (const odd of [
+      "http://other.invalid/a.deb",
+      "http://mirror.invalid/debian/a%zz.deb",
+      "http://mirror.invalid/debian/%2e%2e/a.deb",
+    ])
+      expect(pathOf(odd)).toBeUndefined();
   });
 
   it("is read back whatever the names and versions", () => {
@@ -42,7 +73,14 @@ describe("what apt prints", () => {
       fc.property(name, version, (one, other) => {
         const line = `'http://mirror.invalid/x' ${one}_${other.replace(":", "%3a")}_all.deb 1 SHA256:${SHA}`;
         expect(parsePrintedUris(`${summaryOf(1)}\n${line}`)).toEqual([
-          { name: one, version: other, architecture: "all", sizeBytes: 1, sha256: SHA },
+          {
+            name: one,
+            version: other,
+            architecture: "all",
+            sizeBytes: 1,
+            address: "http://mirror.invalid/x",
+            sha256: SHA,
+          },
         ]);
       }),
     );
@@ -76,7 +114,7 @@ describe("what apt prints", () => {
   });
 
   it("pins each package to its digest", () => {
-    const shown = `Package: curl\nVersion: 1\nArchitecture: amd64\nInstalled-Size: 3\nSize: 7\nSHA256: ${SHA}\nProvides: x (= 1), y\n\nPackage: curl\nVersion: 0\nSHA256: ${"0".repeat(64)}\n`;
+    const shown = `Package: curl\nVersion: 1\nArchitecture: amd64\nInstalled-Size: 3\nSize: 7\nSHA256: ${SHA}\nFilename: pool/c/curl_1.deb\nProvides: x (= 1), y\n\nPackage: curl\nVersion: 0\nSHA256: ${"0".repeat(64)}\n`;
     expect(parsePackageRecords(shown, [{ name: "curl", version: "1" }])).toEqual([
       {
         name: "curl",
@@ -84,21 +122,23 @@ describe("what apt prints", () => {
         architecture: "amd64",
         sha256: SHA,
         sizeBytes: 7,
+        file: "pool/c/curl_1.deb",
         provides: ["x", "y"],
       },
     ]);
   });
 
-  it("that lacks a digest, a size or an architecture is refused", () => {
-    const lines = [`SHA256: ${SHA}`, "Size: 7", "Architecture: all"];
+  it("that lacks a digest, a size, an architecture or a path is refused", () => {
+    const lines = [`SHA256: ${SHA}`, "Size: 7", "Architecture: all", "Filename: a/b.deb"];
     const parse = (some: readonly string[]) =>
       parsePackageRecords(["Package: curl", "Version: 1", ...some].join("\n"), [
         { name: "curl", version: "1" },
       ]);
     expect(parse(lines)).toHaveLength(1);
-    for (const [index, what] of ["SHA-256", "size", "architecture"].entries())
+    for (const [index, what] of ["SHA-256", "size", "architecture", "usable path"].entries())
       expect(() => parse(lines.toSpliced(index, 1))).toThrow(`no ${what} for curl`);
     expect(() => parse(lines.with(1, "Size: seven"))).toThrow("no size for curl");
+    expect(() => parse(lines.with(3, "Filename: a/../b.deb"))).toThrow("no usable path for curl");
   });
 
   it("tells every unknown package", () => {
@@ -121,6 +161,30 @@ describe("what apt prints", () => {
     const other = resolutionError("", "E: Could not open file /var/lib/x/lists - open\n");
     expect(other.fault).toBe("build-failed");
     expect(JSON.stringify(other.detail)).not.toContain("/var/lib");
+  });
+
+  it("tells a file that is not there, or has other bytes, from a repository that cannot be asked", () => {
+    const after = (reason: string) =>
+      fileProblem(`W: odd\nE: Failed to fetch http://mirror.invalid/404  ${reason}\nE: Download Failed\n`);
+    for (const reason of [
+      "404  Not Found [IP: 192.0.2.1 80]",
+      "410  Gone [IP: 192.0.2.1 80]",
+      "File not found - /srv/a b.deb (2: No such file or directory)",
+      "File not found - /srv/a.deb (20: Not a directory)",
+      "Failed to stat - stat (2: No such file or directory)",
+    ])
+      expect(after(reason)).toBe("absent");
+    for (const reason of ["Hash Sum mismatch", "File has unexpected size (9 != 8). Mirror sync in progress?"])
+      expect(after(reason)).toBe("other-bytes");
+    for (const reason of [
+      "403  Forbidden [IP: 192.0.2.1 80]",
+      "503  404 Unavailable",
+      "Could not connect to 192.0.2.1:80 (192.0.2.1). - connect (111: Connection refused)",
+      "File not found - /srv/a.deb (13: Permission denied)",
+      "",
+    ])
+      expect(after(reason)).toBeUndefined();
+    expect(fileProblem("")).toBeUndefined();
   });
 
   it("reaches clients without the addresses of mirrors and without paths", () => {

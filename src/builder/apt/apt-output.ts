@@ -1,6 +1,6 @@
 import { RegistryError } from "../../oci/registry-error.ts";
 import { type ControlStanza, parseStanzas } from "../debian/control-stanza.ts";
-import type { DebianPackage } from "./debian-package.ts";
+import { type DebianPackage, isRepositoryPath, pinOf } from "./debian-package.ts";
 
 /** A package that apt chose, with its version. */
 export interface ChosenPackage {
@@ -12,6 +12,8 @@ export interface ChosenPackage {
 export interface ListedPackage extends ChosenPackage {
   readonly architecture: string;
   readonly sizeBytes: number;
+  /** Where apt would download it. */
+  readonly address: string;
   /** SHA-256 in hex; `undefined` if apt did not print it. */
   readonly sha256: string | undefined;
 }
@@ -25,7 +27,7 @@ export interface PackageRecord extends Omit<DebianPackage, "base"> {
 /** How many packages apt would install, in the line above its list. */
 const SUMMARY = /^\d+ upgraded, (\d+) newly installed, (?:\d+ \w+, )*\d+ to remove and \d+ not upgraded\.$/m;
 /** 'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH; a colon in the version is written as %3a, and the hash may be empty. */
-const PRINTED_URI = /^'[^']*' ([^_\s]+)_([^_\s]+)_([^_\s]+)\.deb (\d+)(?:\sSHA256:([0-9a-f]{64})|\s\S*)*$/;
+const PRINTED_URI = /^'([^']*)' ([^_\s]+)_([^_\s]+)_([^_\s]+)\.deb (\d+)(?:\sSHA256:([0-9a-f]{64})|\s\S*)*$/;
 
 /**
  * The packages that `apt-get install --print-uris` lists, in ascending order of name.
@@ -38,9 +40,9 @@ export function parsePrintedUris(stdout: string): readonly ListedPackage[] {
   for (const line of stdout.split("\n").filter((text) => text.startsWith("'"))) {
     const match = PRINTED_URI.exec(line);
     if (match === null) throw notUnderstood(line);
-    const [, name = "", version = "", architecture = "", size, sha256] = match;
-    const colons = version.replaceAll("%3a", ":");
-    chosen.set(name, { name, version: colons, architecture, sizeBytes: Number(size), sha256 });
+    const [, address = "", name = "", escaped = "", architecture = "", size, sha256] = match;
+    const version = escaped.replaceAll("%3a", ":");
+    chosen.set(name, { name, version, architecture, sizeBytes: Number(size), address, sha256 });
   }
   const summary = SUMMARY.exec(stdout);
   if (summary === null) throw notUnderstood(stdout.trimEnd().split("\n").at(-1) ?? "");
@@ -49,12 +51,35 @@ export function parsePrintedUris(stdout: string): readonly ListedPackage[] {
   return [...chosen.values()].toSorted((left, right) => (left.name < right.name ? -1 : 1));
 }
 
-/** The records of listed packages, without what they provide; `undefined` if apt did not print all of their digests. */
-export function listedRecords(listed: readonly ListedPackage[]): readonly PackageRecord[] | undefined {
-  const records = listed.flatMap(({ sha256, ...one }) =>
-    sha256 === undefined ? [] : [{ ...one, sha256, provides: [] }],
-  );
+/**
+ * The records of listed packages, without what they provide; `undefined` if apt did not print all of their digests, or one
+ * is in no known repository.
+ *
+ * @param repositories the addresses of the repositories
+ */
+export function listedRecords(
+  listed: readonly ListedPackage[],
+  repositories: readonly string[],
+): readonly PackageRecord[] | undefined {
+  const records = listed.flatMap(({ sha256, address, ...one }) => {
+    const file = pathIn(address, repositories);
+    return sha256 === undefined || file === undefined ? [] : [{ ...one, sha256, file, provides: [] }];
+  });
   return records.length === listed.length ? records : undefined;
+}
+
+/** The path of a file in its repository, from its address; `undefined` if it is in none of them. */
+function pathIn(address: string, repositories: readonly string[]): string | undefined {
+  const inside = repositories.filter((one) => address.startsWith(one));
+  const nearest = inside.reduce((longest, one) => Math.max(longest, one.length), 0);
+  if (nearest === 0) return undefined;
+  try {
+    const path = decodeURIComponent(address.slice(nearest));
+    return isRepositoryPath(path) ? path : undefined;
+  } catch {
+    // Not encoded as apt does it.
+    return undefined;
+  }
 }
 
 /** The error for a line of apt's output that has another form than is known. Leaving it out would be a wrong image. */
@@ -88,7 +113,7 @@ export function parseVersions(stdout: string, name: string): readonly string[] {
 /**
  * The records of `chosen` among the stanzas that `apt-cache show` printed, in the order of `chosen`.
  *
- * @throws {RegistryError} `build-failed` when one is missing, or has no SHA-256, size or architecture
+ * @throws {RegistryError} `build-failed` when one is missing, or has no SHA-256, size, architecture or path
  */
 export function parsePackageRecords(
   stdout: string,
@@ -96,36 +121,38 @@ export function parsePackageRecords(
 ): readonly PackageRecord[] {
   const byPin = new Map<string, ControlStanza>();
   for (const stanza of parseStanzas(stdout)) {
-    const pin = pinOf(stanza);
+    const pin = stanzaPin(stanza);
     if (!byPin.has(pin)) byPin.set(pin, stanza);
   }
-  return chosen.map((pin) => recordOf(pin, byPin.get(`${pin.name}=${pin.version}`)));
+  return chosen.map((pin) => recordOf(pin, byPin.get(pinOf(pin))));
 }
 
 /** The SHA-256 of each package that `apt-cache show` printed, by `NAME=VERSION`; of several, the one that apt would take. */
 export function parseDigests(stdout: string): ReadonlyMap<string, string> {
   const entries = parseStanzas(stdout).flatMap((stanza) => {
     const sha256 = stanza.get("sha256");
-    return sha256 === undefined ? [] : [[pinOf(stanza), sha256] as const];
+    return sha256 === undefined ? [] : [[stanzaPin(stanza), sha256] as const];
   });
   return new Map(entries.toReversed());
 }
 
-function pinOf(stanza: ControlStanza): string {
+/** As {@link pinOf} writes it. */
+function stanzaPin(stanza: ControlStanza): string {
   return `${stanza.get("package")}=${stanza.get("version")}`;
 }
 
 function recordOf(pin: ChosenPackage, stanza: ControlStanza | undefined): PackageRecord {
-  const need = (field: string, label: string, form: RegExp): string => {
+  const need = (field: string, label: string, isValid: (value: string) => boolean): string => {
     const value = stanza?.get(field);
-    if (value !== undefined && form.test(value)) return value;
+    if (value !== undefined && isValid(value)) return value;
     throw new RegistryError("build-failed", `the package lists have no ${label} for ${pin.name}`);
   };
   return {
     ...pin,
-    sha256: need("sha256", "SHA-256", /^[0-9a-f]{64}$/),
-    architecture: need("architecture", "architecture", /^[a-z0-9-]+$/),
-    sizeBytes: Number(need("size", "size", /^\d+$/)),
+    sha256: need("sha256", "SHA-256", (text) => /^[0-9a-f]{64}$/.test(text)),
+    architecture: need("architecture", "architecture", (text) => /^[a-z0-9-]+$/.test(text)),
+    sizeBytes: Number(need("size", "size", (text) => /^\d+$/.test(text))),
+    file: need("filename", "usable path", isRepositoryPath),
     provides: parseProvides(stanza?.get("provides") ?? ""),
   };
 }
@@ -170,6 +197,20 @@ export function aptFailure(
   return DISK_FULL.test(stderr)
     ? new RegistryError("storage-full", "the registry's storage is full", { detail })
     : new RegistryError("build-failed", message, { detail });
+}
+
+/** Why apt could not download a file that a repository may never have had. */
+export type FileProblem = "absent" | "other-bytes";
+
+/** Messages of apt's methods about a file that is not there; the numbers are HTTP's and the system's. */
+const FILE_ABSENT =
+  /^E: Failed to fetch \S+ {2}(?:404 {2}|410 {2}|(?:File not found|Failed to stat) - .*\((?:2|20): [^)]*\))/m;
+const FILE_DIFFERS = /^E: Failed to fetch \S+ {2}(?:Hash Sum mismatch|File has unexpected size)/m;
+
+/** What is wrong with the one file that apt could not download; `undefined` if it could not ask for it. */
+export function fileProblem(stderr: string): FileProblem | undefined {
+  if (FILE_ABSENT.test(stderr)) return "absent";
+  return FILE_DIFFERS.test(stderr) ? "other-bytes" : undefined;
 }
 
 /** The error for packages that the host's sources do not have. */

@@ -1,4 +1,3 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../log.ts";
 import type { Platform } from "../../oci/descriptor.ts";
@@ -18,12 +17,11 @@ import { AptArchive } from "./apt-archive.ts";
 import { AptCatalog } from "./apt-catalog.ts";
 import { parseAptLockInputs } from "./apt-lock.ts";
 import { readAptName } from "./apt-name.ts";
-import { aptFailure } from "./apt-output.ts";
 import { AptResolution } from "./apt-resolution.ts";
-import type { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
-import type { DebianPackage } from "./debian-package.ts";
-import { requireListed } from "./locked-packages.ts";
+import { type DebianPackage, totalSizeOf } from "./debian-package.ts";
+import { downloadListed } from "./listed-packages.ts";
+import { downloadLocked } from "./locked-packages.ts";
 import { type Download, type FetchedPackages, PackagePool } from "./package-pool.ts";
 
 /** How the host's apt is used. */
@@ -104,10 +102,10 @@ export class AptSource implements PackageSource {
     const { packages, selected } = closure;
     for (const [virtual, name] of selected)
       this.#log.info({ requested: virtual, selected: name }, "a virtual package was replaced");
-    const sizeBytes = packages.reduce((sum, one) => sum + one.sizeBytes, 0);
+    const sizeBytes = totalSizeOf(packages);
     context.progress({ kind: "resolve-done", packageCount: packages.length, sizeBytes });
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
-      this.#fetch(some, (wanted, folder) => this.#download(archive.workspace, wanted, folder, step));
+      this.#fetch(some, (wanted, folder) => downloadListed(archive.workspace, wanted, folder, step));
     const parts = { fetch, runner: this.#runner, finisher: this.#finisher };
     const resolution = new AptResolution(request, closure, parts);
     const { unpackedBecause: reason } = resolution;
@@ -123,16 +121,7 @@ export class AptSource implements PackageSource {
     const { closure, mode } = parseAptLockInputs(request.packages, architecture, inputs);
     const archive = this.#archive(request.platform);
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
-      this.#fetch(some, async (wanted, folder) => {
-        await requireListed(archive, wanted, step.signal);
-        try {
-          await this.#download(archive.workspace, wanted, folder, step);
-        } catch (failure) {
-          // The mirror may have dropped packages that are still in the lists. Newer lists then say which.
-          await requireListed(archive, wanted, step.signal);
-          throw failure;
-        }
-      });
+      this.#fetch(some, (wanted, folder) => downloadLocked(archive, wanted, folder, step));
     return new AptResolution(request, closure, {
       fetch,
       runner: this.#runner,
@@ -149,24 +138,6 @@ export class AptSource implements PackageSource {
   /** The files of packages, each verified against its SHA-256. */
   #fetch(packages: readonly DebianPackage[], download: Download): Promise<FetchedPackages> {
     return orBuildFailed(this.#pool.fetch(packages, download));
-  }
-
-  async #download(
-    workspace: AptWorkspace,
-    wanted: readonly DebianPackage[],
-    folder: string,
-    { progress, signal }: StepContext,
-  ): Promise<void> {
-    const totalBytes = wanted.reduce((sum, one) => sum + one.sizeBytes, 0);
-    const report = (percent: number): void =>
-      progress({ kind: "download", doneBytes: Math.round((totalBytes * percent) / 100), totalBytes });
-    const pins = wanted.map((one) => `${one.name}=${one.version}`);
-    const result = await workspace.download(pins, folder, report, signal);
-    if (result.exitCode !== 0) {
-      const missing = { packages: await findMissing(wanted, folder) };
-      throw aptFailure("downloading the packages failed", result.stderr, missing);
-    }
-    report(100);
   }
 
   get #everywhere(): readonly string[] {
@@ -192,12 +163,4 @@ export class AptSource implements PackageSource {
     this.#archives.set(architecture, archive);
     return archive;
   }
-}
-
-/** The packages, as `NAME=VERSION`, that apt has not downloaded into `folder`. */
-async function findMissing(packages: readonly DebianPackage[], folder: string): Promise<readonly string[]> {
-  const files = new Set(await readdir(folder));
-  return packages.flatMap(({ name, version, architecture }) =>
-    files.has(`${name}_${version.replaceAll(":", "%3a")}_${architecture}.deb`) ? [] : [`${name}=${version}`],
-  );
 }

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { absent } from "../../files/system-error.ts";
 import type { Logger } from "../../log.ts";
-import type { RegistryError } from "../../oci/registry-error.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
 import { CommandError, type CommandResult, type CommandRunner } from "../process/command-runner.ts";
 import { atLowPriority } from "../process/low-priority.ts";
-import { aptFailure, loggedOutput } from "./apt-output.ts";
+import { aptConfiguration } from "./apt-configuration.ts";
+import { aptFailure, fileProblem, loggedOutput } from "./apt-output.ts";
+import type { DebianPackage } from "./debian-package.ts";
 import { copyLinkedLists } from "./linked-lists.ts";
 
 /** Where apt keeps its state, and settings that are added to the host's own configuration. */
@@ -30,6 +32,8 @@ export interface AptWorkspaceOptions {
 const UPDATE_TIMEOUT_MS = 10 * 60_000;
 const QUERY_TIMEOUT_MS = UPDATE_TIMEOUT_MS + 2 * 60_000;
 const DOWNLOAD_TIMEOUT_MS = 60 * 60_000;
+/** apt's program that downloads a single file. It is in no search path, and no setting of apt names it. */
+const APT_HELPER = "/usr/lib/apt/apt-helper";
 /**
  * How long to keep using the lists after a failed refresh, in milliseconds. A failed download expires only lists older
  * than this.
@@ -185,6 +189,47 @@ export class AptWorkspace {
     return result;
   }
 
+  /** The addresses of the repositories, to which the paths of their files are added. In the order of the sources. */
+  async repositories(signal: AbortSignal): Promise<readonly string[]> {
+    // Without this option, apt leaves out repositories whose lists are empty.
+    const all = "--no-release-info";
+    const command = ["apt-get", "indextargets", all, "--format", "$(REPO_URI)", "Created-By: Packages"];
+    const { exitCode, stdout, stderr } = await this.query(command, signal);
+    if (exitCode !== 0) throw aptFailure("reading the sources failed", stderr);
+    const addresses = stdout.split("\n").filter((line) => line !== "");
+    // apt has decoded them, but encodes an address as a whole only if it has a space.
+    return [...new Set(addresses.map((one) => one.replaceAll(/[^!-~]/gu, encodeURIComponent)))];
+  }
+
+  /**
+   * Downloads one package's file from an address, whatever the lists say, to `path`. apt makes a link there to a file
+   * of this host. Fails if the file has another digest or size.
+   *
+   * @param settings more settings of apt, as `NAME=VALUE`
+   * @throws {RegistryError} `build-unavailable` if this host cannot do that
+   */
+  async downloadFile(
+    address: string,
+    path: string,
+    { sha256, sizeBytes }: Pick<DebianPackage, "sha256" | "sizeBytes">,
+    settings: readonly string[],
+    signal: AbortSignal,
+  ): Promise<CommandResult> {
+    await this.#ready();
+    if (this.#runner.find(APT_HELPER) === undefined) {
+      const message = "the package lists do not have all packages, and apt-helper is not installed";
+      throw new RegistryError("build-unavailable", message);
+    }
+    const options = settings.flatMap((setting) => ["-o", setting]);
+    // With its size, apt does not download more than that.
+    const expected = [`SHA256:${sha256}`, `Checksum-FileSize:${sizeBytes}`];
+    const command = [APT_HELPER, this.#configOption, ...options, "download-file", address, path, ...expected];
+    const result = await this.#runner.run(command, { timeoutMs: DOWNLOAD_TIMEOUT_MS, signal });
+    if (result.exitCode !== 0 && fileProblem(result.stderr) === undefined)
+      this.#log.warn({ reason: loggedOutput(result.stderr) }, "downloading a package failed");
+    return result;
+  }
+
   /**
    * Makes the lists due for a refresh, unless they are new. If they are new, the mirror is at fault, and another
    * refresh would not help.
@@ -235,60 +280,4 @@ export class AptWorkspace {
     await writeFile(join(folder, "extended-states"), "");
     await writeFile(join(folder, "apt.conf"), aptConfiguration(this.#options));
   }
-}
-
-/**
- * The configuration that apt reads after the host's own.
- *
- * Clears hooks, because they act on the host, and skips indexes that are not needed to resolve packages.
- */
-function aptConfiguration(options: AptWorkspaceOptions): string {
-  const { folder, architecture, sourcesFile } = options;
-  const quoted = (text: string): string => `"${text.replaceAll('"', "")}"`;
-  const settings: Record<string, string> = {
-    "Dir::State": folder,
-    "Dir::State::lists": join(folder, "lists"),
-    "Dir::State::status": join(folder, "status"),
-    "Dir::State::extended_states": join(folder, "extended-states"),
-    "Dir::Cache": join(folder, "cache"),
-    "Dir::Cache::archives": join(folder, "cache/archives"),
-    "Dir::Cache::pkgcache": "pkgcache.bin",
-    "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
-    "Dir::Log": join(folder, "log"),
-    "APT::Architecture": architecture,
-    "APT::Sandbox::User": "root",
-    "APT::Install-Recommends": String(options.recommends ?? false),
-    "APT::Install-Suggests": "false",
-    "APT::Get::AllowUnauthenticated": "false",
-    "APT::Update::Error-Mode": "any",
-    "Acquire::AllowInsecureRepositories": "false",
-    "Acquire::Languages": "none",
-    "Acquire::PDiffs": "false",
-    // apt reads lists at many places, and would decompress them from their beginning each time that it goes back.
-    "Acquire::GzipIndexes": "false",
-    "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
-    "Acquire::IndexTargets::deb::CNF::DefaultEnabled": "false",
-    "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
-    "Acquire::IndexTargets::deb-src::Sources::DefaultEnabled": "false",
-    ...(sourcesFile === undefined
-      ? {}
-      : { "Dir::Etc::sourcelist": sourcesFile, "Dir::Etc::sourceparts": "/dev/null" }),
-  };
-  const cleared = [
-    "APT::Architectures",
-    "APT::Update::Pre-Invoke",
-    "APT::Update::Post-Invoke",
-    "APT::Update::Post-Invoke-Success",
-    "DPkg::Pre-Invoke",
-    "DPkg::Post-Invoke",
-    "DPkg::Pre-Install-Pkgs",
-    "AptCli::Hooks",
-  ];
-  return [
-    ...cleared.map((name) => `#clear ${name};`),
-    `APT::Architectures { ${quoted(architecture)}; };`,
-    ...Object.entries(settings).map(([name, value]) => `${name} ${quoted(value)};`),
-    options.extraConfiguration ?? "",
-    "",
-  ].join("\n");
 }

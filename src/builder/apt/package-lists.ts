@@ -15,6 +15,8 @@ export interface KnownPackages {
   readonly names: PackageNames;
   /** The suites and code names of their releases. */
   readonly suites: ReadonlySet<string>;
+  /** The addresses of the repositories, to which the paths of their files are added. */
+  readonly repositories: readonly string[];
 }
 
 /** How long a failure to load the lists is remembered, in milliseconds. */
@@ -61,8 +63,12 @@ export class PackageLists {
       await this.#requireApt();
       const revision = await orBuildFailed(this.#workspace.refreshLists(signal));
       if (this.#known?.revision !== revision) {
-        const [names, suites] = await Promise.all([this.#read(signal), this.#workspace.suites()]);
-        this.#known = { revision, names, suites };
+        const [names, suites, repositories] = await Promise.all([
+          this.#read(signal),
+          this.#workspace.suites(),
+          orBuildFailed(this.#workspace.repositories(signal)),
+        ]);
+        this.#known = { revision, names, suites, repositories };
       }
       this.#failure = undefined;
       return this.#known;

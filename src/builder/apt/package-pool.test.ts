@@ -13,6 +13,7 @@ function resolved(name: string): DebianPackage {
     architecture: "all",
     sha256: encodedOf(digestOf(name)),
     sizeBytes: name.length,
+    file: `${name}.deb`,
     base: false,
   };
 }

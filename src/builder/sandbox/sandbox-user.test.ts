@@ -63,10 +63,7 @@ describeWith("a server with a sandbox", PROBLEM === undefined, PROBLEM ?? "", ()
         chmod 4755 /data/d/s; perl -e '$) = "7 7"; $> = 9; open F, ">/tmp/f"; print((stat F)[4], "\\n")'; id -u; id -g`;
       const parameters = (folder: string) => [folder, tar, script];
       const asUser = await mustRun(
-        checkout.command([
-          "test/support/programs/sandbox-stage.ts",
-          ...parameters(checkout.folder("user")),
-        ]),
+        checkout.command(["test/support/programs/sandbox-stage.ts", ...parameters(checkout.folder("user"))]),
       );
       const asRoot = await mustRun([process.execPath, PROGRAM, ...parameters(newFolder("root", 0))]);
       expect(asRoot).toStartWith("9\n0\n0\n");
