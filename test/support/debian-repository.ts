@@ -13,6 +13,8 @@ export interface TestPackage {
   readonly hasFile?: boolean;
   /** More files, by path. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** The folder of its file in the repository; by default, the repository's own. */
+  readonly folder?: string;
   /** Maintainer scripts, by name, such as `postinst`. */
   readonly scripts?: Readonly<Record<string, string>>;
 }
@@ -73,14 +75,14 @@ async function publishPackage(root: string, one: TestPackage): Promise<string> {
   const bytes = one.hasFile
     ? await packageFile(root, one, stanza(control))
     : new TextEncoder().encode(one.name);
-  const file = { Filename: `./${fileName(one)}`, Size: String(bytes.byteLength), SHA256: sha256(bytes) };
+  const file = { Filename: fileName(one), Size: String(bytes.byteLength), SHA256: sha256(bytes) };
   return stanza({ ...control, ...file });
 }
 
 /** The same package always gives the same bytes. */
 async function packageFile(root: string, one: TestPackage, control: string): Promise<Uint8Array> {
-  const { name, files = {}, scripts = {} } = one;
-  const tree = join(root, `tree-${fileName(one)}`);
+  const { name, version = "1", files = {}, scripts = {} } = one;
+  const tree = join(root, `tree-${name}-${version}`);
   const file = join(root, fileName(one));
   const content = { [`usr/share/${name}/text`]: `${name}\n`, ...files };
   const md5sums = Object.entries(content).map(
@@ -91,6 +93,7 @@ async function packageFile(root: string, one: TestPackage, control: string): Pro
     await writeWithFolder(join(tree, "DEBIAN", path), text);
   for (const [path, text] of Object.entries(scripts))
     await writeWithFolder(join(tree, "DEBIAN", path), text, 0o755);
+  await mkdir(dirname(file), { recursive: true });
   // The same on every machine, whatever this process's file mode creation mask.
   await mustRun(["chmod", "-R", "u=rwX,go=rX", tree]);
   await mustRun(["dpkg-deb", "--build", "--root-owner-group", "-Znone", tree, file], {
@@ -100,9 +103,9 @@ async function packageFile(root: string, one: TestPackage, control: string): Pro
   return await Bun.file(file).bytes();
 }
 
-/** The file of a package; those of several versions can be there at the same time. */
-function fileName({ name, version = "1" }: Pick<TestPackage, "name" | "version">): string {
-  return `${name}_${version.replaceAll(":", "%3a")}.deb`;
+/** The path of a package's file; those of several versions can be there at the same time. */
+function fileName({ name, version = "1", folder = "." }: TestPackage): string {
+  return `${folder}/${name}_${version.replaceAll(":", "%3a")}.deb`;
 }
 
 async function writeWithFolder(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, setDefaultTimeout } from "bun:test";
 import { once } from "node:events";
-import { readdir, rename, writeFile } from "node:fs/promises";
+import { readdir, rename, stat, utimes, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import pino from "pino";
@@ -198,6 +198,15 @@ describeWith("the packages of a lock", HAS_APT, "no apt", () => {
       { packages: ["lib++x=1:1~x+b", "program=1"] },
     ]);
     await hold(await locked("whole", mirror, `file:${archive.folder}`));
+  });
+
+  it("come from the places that newer lists name, if the lists are old", async () => {
+    await repository.publish(packages("1").map((one) => ({ ...one, folder: "moved" })));
+    await repository.removeFiles(packages("1"));
+    const lists = join(folder.path, "state-first", "amd64", "lists-refreshed");
+    const anHourEarlier = (await stat(lists)).mtimeMs / 1000 - 3600;
+    await utimes(lists, anHourEarlier, anHourEarlier);
+    await hold(await locked("first", `file:${repository.folder}`));
   });
 
   it("are no longer downloaded once nobody wants them", async () => {

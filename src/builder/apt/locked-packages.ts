@@ -114,6 +114,7 @@ async function downloadByPath(
     else lost.push(`${pinOf(one)}${problem === "absent" ? "" : " (the sources have other bytes)"}`);
   }
   if (lost.length === 0) return;
+  lost.sort();
   const { failures } = repositories;
   if (failures !== "") throw aptFailure("downloading the packages failed", failures, { packages: lost });
   throw new RegistryError("package-unknown", `no source has these packages of the lock: ${lost.join(", ")}`);
