@@ -105,6 +105,17 @@ describeWith("the packages of a lock", HAS_APT, "no apt", () => {
     expect(events.at(-1)).toEqual({ kind: "download", doneBytes: totalBytes, totalBytes });
   });
 
+  it("are copies of files on this host, which may change at any time", async () => {
+    await repository.publish(packages("2"));
+    const resolution = await locked("copies", `file:${repository.folder}`);
+    const context = { progress: () => {}, signal: new AbortController().signal };
+    await using _ = await resolution.hold(resolution.parts, context);
+    const pool = join(folder.path, "state-copies", "pool");
+    const found = await readdir(pool, { recursive: true, withFileTypes: true });
+    const files = found.filter(({ name }) => name.endsWith(".deb"));
+    expect(files.map((file) => file.isFile())).toEqual([true, true]);
+  });
+
   it("come from a repository that asks for a password, which is in no command line", async () => {
     await repository.publish(packages("2"));
     const credentials = `Basic ${btoa("some one:p@ss")}`;
