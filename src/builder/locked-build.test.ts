@@ -29,7 +29,10 @@ setDefaultTimeout(120_000);
 
 /** Stands for a machine that configures packages: only the mode matters here. */
 const CONFIGURES: ImageFinisher = {
-  finish: (platform, closure, mode = "configured") => ({ ...factsFinisher.finish(platform, closure), mode }),
+  finish: (platform, closure, files, mode = "configured") => ({
+    ...factsFinisher.finish(platform, closure, files),
+    mode,
+  }),
 };
 
 /** The packages in one version each; `helper` stays the same. */
