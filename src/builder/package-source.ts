@@ -150,7 +150,7 @@ export interface Resolution extends AsyncDisposable {
   /**
    * Brings parts to this host and verifies them.
    *
-   * @throws {ResolutionOutdated} if their bytes differ from what was resolved
+   * @throws {ResolutionOutdated} if their bytes differ from what was resolved, or they are gone and others are there
    * @throws {RegistryError} `build-failed`, `build-unavailable`, `storage-full`
    */
   hold(parts: readonly Part[], context: StepContext): Promise<HeldParts>;

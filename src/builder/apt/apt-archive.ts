@@ -43,6 +43,11 @@ export interface Closure {
   readonly selected: ReadonlyMap<string, string>;
 }
 
+/** A closure that apt chose from lists of one revision. */
+export interface ChosenClosure extends Closure {
+  readonly revision: number;
+}
+
 /** The packages of one architecture, as apt resolves them. */
 export class AptArchive {
   readonly workspace: AptWorkspace;
@@ -80,7 +85,7 @@ export class AptArchive {
   }
 
   /** Everything that the requested packages need, and what is in every image. */
-  async resolve(request: PackageRequest, signal: AbortSignal): Promise<Closure> {
+  async resolve(request: PackageRequest, signal: AbortSignal): Promise<ChosenClosure> {
     const { packages, revision: suite } = request;
     const revision = await this.check(request, signal);
     const requested = [...parsePackageRequests(packages).values()];
@@ -98,7 +103,7 @@ export class AptArchive {
     const unknown = requested.map(({ name }) => name).filter((name) => !present.has(name));
     if (unknown.length > 0) throw unknownPackagesError(unknown);
     const closure = records.map(({ provides: _, ...record }) => ({ ...record, base: base.has(record.name) }));
-    return { packages: closure, selected: providersOf(requested, records) };
+    return { packages: closure, selected: providersOf(requested, records), revision };
   }
 
   /** Names of the packages in every image; runs apt once per revision of the lists and suite. */

@@ -17,7 +17,7 @@ import { type TemporaryFolder, temporaryFolder } from "../../../test/support/tem
 import { createLogger } from "../../log.ts";
 import { RegistryError } from "../../oci/registry-error.ts";
 import { factsFinisher } from "../debian/facts-finisher.ts";
-import type { Resolution } from "../package-source.ts";
+import { type Resolution, ResolutionOutdated } from "../package-source.ts";
 import { CommandRunner } from "../process/command-runner.ts";
 import { AptSource, type AptSourceOptions } from "./apt-source.ts";
 
@@ -195,6 +195,25 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
     // Long ago, so that they are due for a refresh.
     await utimes(join(stateFolder, "amd64/lists-refreshed"), 1, 1);
     expect(await resolve("newcomer")).toEqual(["newcomer"]);
+  });
+
+  it("are resolved again if other lists and files came after the resolution", async () => {
+    const program = (version: string) => [{ name: "program", version, hasFile: true }];
+    await repository.publish(program("1"));
+    const state = join(folder.path, "apt-replaced");
+    const first = open(state);
+    const resolution = await resolved(first, ["program"]);
+    await repository.publish(program("2"));
+    await repository.removeFiles(program("1"));
+    const context = { progress: () => {}, signal: AbortSignal.timeout(LONG_MS) };
+    // The lists are the same, but too young to be at fault.
+    await expect(resolution.hold(resolution.parts, context)).rejects.toMatchObject({ fault: "build-failed" });
+    const other = open(state, { refreshListsSeconds: 0 });
+    expect((await resolved(other, ["program"])).parts.map(({ label }) => label)).toEqual(["program=2"]);
+    await expect(resolution.hold(resolution.parts, context)).rejects.toBeInstanceOf(ResolutionOutdated);
+    await using again = await (await resolved(first, ["program"])).hold([], context);
+    expect(again).toBeDefined();
+    await repository.publish(PACKAGES);
   });
 
   it("are looked up with one update, however many callers ask at once", async () => {

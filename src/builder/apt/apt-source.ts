@@ -20,7 +20,7 @@ import { readAptName } from "./apt-name.ts";
 import { AptResolution } from "./apt-resolution.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, totalSizeOf } from "./debian-package.ts";
-import { downloadListed } from "./listed-packages.ts";
+import { downloadChosen } from "./listed-packages.ts";
 import { downloadLocked } from "./locked-packages.ts";
 import { type Download, type FetchedPackages, PackagePool } from "./package-pool.ts";
 
@@ -99,13 +99,15 @@ export class AptSource implements PackageSource {
     context.progress({ kind: "resolve-started", packages: request.packages });
     const archive = this.#archive(request.platform);
     const closure = await archive.resolve(request, context.signal);
-    const { packages, selected } = closure;
+    const { packages, selected, revision } = closure;
     for (const [virtual, name] of selected)
       this.#log.info({ requested: virtual, selected: name }, "a virtual package was replaced");
     const sizeBytes = totalSizeOf(packages);
     context.progress({ kind: "resolve-done", packageCount: packages.length, sizeBytes });
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
-      this.#fetch(some, (wanted, folder) => downloadListed(archive.workspace, wanted, folder, step));
+      this.#fetch(some, (wanted, folder) =>
+        downloadChosen(archive.workspace, revision, wanted, folder, step),
+      );
     const parts = { fetch, runner: this.#runner, finisher: this.#finisher };
     const resolution = new AptResolution(request, closure, parts);
     const { unpackedBecause: reason } = resolution;

@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { absent } from "../../files/system-error.ts";
-import type { StepContext } from "../package-source.ts";
+import { RegistryError } from "../../oci/registry-error.ts";
+import { ResolutionOutdated, type StepContext } from "../package-source.ts";
 import { aptFailure } from "./apt-output.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
 import { type DebianPackage, downloadedName, pinOf, totalSizeOf } from "./debian-package.ts";
@@ -23,6 +24,28 @@ export async function downloadListed(
   const { exitCode, stderr } = await workspace.download(packages.map(pinOf), folder, report, signal);
   if (exitCode !== 0) throw await downloadFailure(packages, folder, stderr);
   report(100);
+}
+
+/**
+ * The same for a closure that apt chose at that revision of the lists.
+ *
+ * @throws {ResolutionOutdated} if the lists have been replaced since, or are due for a refresh because a mirror lacks a
+ * package: what is chosen from newer ones can be downloaded
+ */
+export async function downloadChosen(
+  workspace: AptWorkspace,
+  revision: number,
+  packages: readonly DebianPackage[],
+  folder: string,
+  context: StepContext,
+): Promise<void> {
+  try {
+    await downloadListed(workspace, packages, folder, context);
+  } catch (failure) {
+    const isAboutPackages = failure instanceof RegistryError && failure.fault === "build-failed";
+    if (!isAboutPackages || (await workspace.freshRevision()) === revision) throw failure;
+    throw new ResolutionOutdated(`the package lists were replaced: ${failure.message}`);
+  }
 }
 
 async function downloadFailure(packages: readonly DebianPackage[], folder: string, stderr: string) {

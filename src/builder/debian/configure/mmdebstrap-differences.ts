@@ -105,6 +105,12 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "different",
+    "`/var/cache/man/**/index.db`",
+    /^var\/cache\/man\/(?:.+\/)?index\.db$/,
+    "has the times of links to alternatives: the image's time here, that of their targets there",
+  ),
+  difference(
+    "different",
     "`/etc/aliases.db`, `/etc/postfix/*.db`",
     /^etc\/(?:aliases|postfix\/[^/]+)\.db$/,
     "the image's time, and no random id",
