@@ -105,13 +105,14 @@ export const SERVER_SETS: readonly ImageSet[] = [
   ),
   imageSet(
     "mosquitto mosquitto-clients",
-    `mosquitto -c /etc/mosquitto/mosquitto.conf -d; until_works mosquitto_pub -t a -m b
+    `mkdir -p /run/mosquitto; chown mosquitto /run/mosquitto; mosquitto -c /etc/mosquitto/mosquitto.conf -d; until_works mosquitto_pub -t a -m b
      mosquitto_pub -t a -m b; echo $?`,
     /^0\n$/,
   ),
   imageSet(
     "slapd ldap-utils",
-    "stat -c %U:%a /var/lib/ldap /etc/ldap/slapd.d; id openldap; ls /etc/ldap",
-    /openldap/,
+    `first_start; stat -c %U:%a /var/lib/ldap /etc/ldap/slapd.d; slapd -h ldap:/// -u openldap -g openldap
+     until_works ldapsearch -x -H ldap://127.0.0.1 -b "" -s base; ldapsearch -x -H ldap://127.0.0.1 -b "" -s base namingContexts | grep ^naming`,
+    /openldap:755\n.*\nnamingContexts: /,
   ),
 ];

@@ -41,8 +41,10 @@ exit $status
       "usr/bin/mariadb-install-db",
       "usr/sbin/make-ssl-cert",
     ];
-    const script = firstStartScript(new Set([...all, "usr/sbin/named", "usr/sbin/rndc-confgen"])) ?? "";
+    const more = ["usr/sbin/named", "usr/sbin/rndc-confgen", "usr/sbin/slapd", "usr/sbin/nvme"];
+    const script = firstStartScript(new Set([...all, ...more])) ?? "";
     expect(await run(["/bin/sh", "-n", "-c", script])).toMatchObject({ exitCode: 0, stderr: "" });
-    expect(script.match(/status=1/g)).toHaveLength(all.length + 1);
+    // Two for nvme, one for each other.
+    expect(script.match(/status=1/g)).toHaveLength(all.length + 4);
   });
 });

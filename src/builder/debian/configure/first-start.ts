@@ -32,6 +32,18 @@ const STEPS: readonly Step[] = [
     line: "[ -e /etc/bind/rndc.key ] || rndc-confgen -a -u bind",
   },
   {
+    programs: ["usr/sbin/nvme"],
+    line:
+      "[ -s /etc/nvme/hostnqn ] || nvme gen-hostnqn >/etc/nvme/hostnqn; } || status=1\n" +
+      "{ [ -s /etc/nvme/hostid ] || cat /proc/sys/kernel/random/uuid >/etc/nvme/hostid",
+  },
+  {
+    programs: ["usr/sbin/slapd"],
+    line:
+      "[ -e '/etc/ldap/slapd.d/cn=config.ldif' ] ||\n" +
+      "  DEBIAN_FRONTEND=noninteractive dpkg-reconfigure slapd",
+  },
+  {
     programs: ["usr/bin/mariadb-install-db"],
     line: "[ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db",
   },

@@ -61,8 +61,14 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "absent",
-    "below `/var/lib/mysql`, `/var/lib/postgresql/N`, `/etc/postgresql/N`",
-    /^(?:var\/lib\/(?:mysql|postgresql\/[^/]+)|etc\/postgresql\/[^/]+)\/./,
+    "`/etc/nvme/{hostid,hostnqn}`",
+    /^etc\/nvme\/host(?:id|nqn)$/,
+    "identities are never shipped",
+  ),
+  difference(
+    "absent",
+    "below `/var/lib/{mysql,ldap}`, `/var/lib/postgresql/N`, `/etc/postgresql/N`, `/etc/ldap/slapd.d`",
+    /^(?:var\/lib\/(?:mysql|ldap|postgresql\/[^/]+)|etc\/(?:postgresql\/[^/]+|ldap\/slapd\.d))\/./,
     "databases have an identity: `slipway-first-start` makes them",
   ),
   difference(

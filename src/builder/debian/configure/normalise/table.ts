@@ -52,6 +52,8 @@ const DROPPED: readonly NormaliseRule[] = [
   drop(/(?:^|\/)(?:\.gnupg|private-keys-v1\.d)\/(?:random_seed|[^/]+\.key)$/, "is a secret"),
   drop(/^var\/lib\/systemd\/(?:random-seed|credential\.secret)$/, "is a secret"),
   drop(/^var\/lib\/(?:urandom\/.+|random-seed)$/, "is a secret"),
+  drop(/^etc\/nvme\/host(?:id|nqn)$/, "identifies a machine"),
+  drop(/^(?:etc\/ldap\/slapd\.d|var\/lib\/ldap)\/./, "is a database with its own identity and password"),
   drop(/^var\/lib\/mysql\/./, "is a database with its own identity"),
   drop(/^var\/lib\/postgresql\/[0-9.]+\/./, "is a database with its own identity"),
   drop(/^etc\/postgresql\/[0-9.]+\/./, "configures a database that is not shipped"),
