@@ -13,12 +13,13 @@ const EXACT_DIGITS = 15;
 /**
  * The ranges of `size` bytes that a `Range` header asks for, half-open, in the given order (RFC 9110, section 14).
  *
- * @returns `undefined` if the whole content should be sent: without a header, for another unit or a malformed set, or
- * if the ranges are so many or overlap so much that sending everything costs less (section 14.2)
+ * @returns `undefined` if the whole content should be sent: without a header, for another unit or a malformed set, if
+ * the content is empty, or if the ranges are so many or overlap so much that sending everything costs less (section 14.2)
  * @throws {RegistryError} `range-not-satisfiable` if none of them is in the content
  */
 export function parseRanges(header: string | null, size: number): readonly ByteRange[] | undefined {
-  if (header === null || !/^bytes=/i.test(header)) return undefined;
+  // Some clients ask for a range of everything they read. Empty content has none, and 416 would tell them that it failed.
+  if (header === null || size === 0 || !/^bytes=/i.test(header)) return undefined;
   const specs = header
     .slice("bytes=".length)
     .split(",")
@@ -29,7 +30,7 @@ export function parseRanges(header: string | null, size: number): readonly ByteR
   const ranges: ByteRange[] = [];
   for (const spec of specs) {
     const range = parseRange(spec, size);
-    if (range === "malformed" || range === "all of nothing") return undefined;
+    if (range === "malformed") return undefined;
     if (range !== undefined) ranges.push(range);
   }
   if (ranges.length === 0) throw unsatisfiable(size);
@@ -38,14 +39,13 @@ export function parseRanges(header: string | null, size: number): readonly ByteR
 }
 
 /** One range; `undefined` if it is beyond the content. */
-function parseRange(spec: string, size: number): ByteRange | "malformed" | "all of nothing" | undefined {
+function parseRange(spec: string, size: number): ByteRange | "malformed" | undefined {
   const match = SPEC.exec(spec);
   if (match === null || spec === "-") return "malformed";
   const [first, last] = [withoutZeros(match[1] ?? ""), withoutZeros(match[2] ?? "")];
   if (first === "") {
     if (last === "0") return undefined;
-    // A suffix of empty content is satisfiable, but no Content-Range can name it.
-    return size === 0 ? "all of nothing" : { start: Math.max(0, size - numberOf(last)), end: size };
+    return { start: Math.max(0, size - numberOf(last)), end: size };
   }
   if (last !== "" && isLess(last, first)) return "malformed";
   const start = numberOf(first);

@@ -133,6 +133,7 @@ describe("a read with ranges and conditions", () => {
 
   it.each([
     ["bytes=0-9223372036854775807"],
+    ["bytes=0-"],
     ["bytes=0-0,"],
     ["bytes=,0-0"],
     ["bytes= , 0-0 ,, 3-3 ,"],

@@ -37,7 +37,9 @@ export function modelAnswer(
   const ifNoneMatch = headers["if-none-match"];
   if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, content.tag)) return { status: 304 };
   const range = headers.range;
-  if (method !== "GET" || range === undefined || !content.ranges) return { status: 200 };
+  // The server's own choice, which section 14.2 allows: a range of empty content is ignored.
+  const hasRanges = content.ranges && content.size > 0;
+  if (method !== "GET" || range === undefined || !hasRanges) return { status: 200 };
   const ifRange = headers["if-range"];
   if (ifRange !== undefined && ifRange.trim() !== `"${content.tag}"`) return { status: 200 };
   return rangeAnswer(range, content.size);
@@ -64,9 +66,9 @@ function rangeAnswer(header: string, size: number): ModelAnswer {
     ranges.push([Number(from < 0n ? 0n : from), Number(to)]);
   }
   if (!satisfiable) return { status: 416 };
-  // The server's own choice: the whole content if the ranges are longer in total, or if the content is empty.
+  // The server's own choice: the whole content if the ranges are longer in total.
   const asked = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
-  return size === 0 || asked > size ? { status: 200 } : { status: 206, ranges };
+  return asked > size ? { status: 200 } : { status: 206, ranges };
 }
 
 /** The elements of a list, without empty ones (section 5.6.1.2). */
