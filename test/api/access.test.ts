@@ -157,7 +157,7 @@ describe("a mount", () => {
       expect(response.status).toBe(202);
       const location = response.headers.get("location");
       const body = "content that is nowhere";
-      expect((await client.call("PUT", `${location}?digest=${nowhere}`, { body })).status).toBe(201);
+      expect((await client.call("PUT", `${location}&digest=${nowhere}`, { body })).status).toBe(201);
       policy.rules.set("mine", ["pull", "push", "delete"]);
       expect((await client.call("DELETE", `/v2/mine/blobs/${nowhere}`)).status).toBe(202);
     },

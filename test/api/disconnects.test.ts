@@ -60,7 +60,7 @@ describe("a client that goes away", () => {
     }
     const headers = { "content-range": `${start}-${content.length - 1}` };
     await client.call("PATCH", location, { headers, body: content.subarray(start) });
-    expect((await client.call("PUT", `${location}?digest=${digestOf(content)}`)).status).toBe(201);
+    expect((await client.call("PUT", `${location}&digest=${digestOf(content)}`)).status).toBe(201);
   });
 
   it("in the middle of a manifest, a single POST or a download leaves no file and none open", async () => {

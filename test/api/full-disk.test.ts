@@ -74,7 +74,7 @@ describeWith("on a file system of a few MiB", canMount(), "only root may mount o
       client.call("PATCH", open, { body: blob }),
     ];
     for (const write of writes) await expectFull(await write);
-    await expectFull(await client.call("PUT", `${open}?digest=${digest}`, { body: blob }));
+    await expectFull(await client.call("PUT", `${open}&digest=${digest}`, { body: blob }));
 
     // Everything that was acknowledged can be read, even while the disk is full.
     expect((await client.call("GET", `/v2/${NAME}/manifests/kept`)).status).toBe(200);
@@ -100,7 +100,7 @@ describeWith("on a file system of a few MiB", canMount(), "only root may mount o
     const refuseAll = async () => {
       await expectFull(await client.call("POST", `/v2/${NAME}/blobs/uploads/`));
       await expectFull(await client.call("PATCH", open, { body: blob }));
-      await expectFull(await client.call("PUT", `${open}?digest=${digestOf(blob)}`, { body: blob }));
+      await expectFull(await client.call("PUT", `${open}&digest=${digestOf(blob)}`, { body: blob }));
       await expectFull(await client.putManifest(NAME, "index", EMPTY_INDEX, MediaType.ociIndex));
     };
     await fillUp(full);
@@ -156,7 +156,7 @@ describeWith("on a file system of a few MiB", canMount(), "only root may mount o
     const rest = content.subarray(start);
     const headers = { "content-range": `${start}-${content.byteLength - 1}` };
     const digest = digestOf(content);
-    const ended = await client.call("PUT", `${open}?digest=${digest}`, { headers, body: rest });
+    const ended = await client.call("PUT", `${open}&digest=${digest}`, { headers, body: rest });
     expect(ended.status).toBe(201);
   });
 });

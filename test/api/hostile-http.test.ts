@@ -198,7 +198,7 @@ describe("a request", () => {
     for (const [request, body] of [
       [`PUT ${paths.manifest}`, index],
       [`POST ${uploads}?digest=${digestOf("whole")}`, "whole"],
-      [`PUT ${location}?digest=${digestOf("begin end")}`, "end"],
+      [`PUT ${location}&digest=${digestOf("begin end")}`, "end"],
     ]) {
       const { statuses, closed } = await sendRaw(
         server.url,

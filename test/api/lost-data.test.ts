@@ -49,7 +49,7 @@ describe("a server whose data are lost", () => {
     await rm(join(server.data, "metadata.sqlite-locks"), { recursive: true });
     const answers = [
       await client.call("PATCH", location, { body: "more" }),
-      await client.call("PUT", `${location}?digest=${digestOf("begin")}`),
+      await client.call("PUT", `${location}&digest=${digestOf("begin")}`),
       await client.call("POST", `/v2/${NAME}/blobs/uploads/?digest=${digestOf("x")}`, { body: "x" }),
       await client.call("DELETE", location),
     ];
@@ -69,7 +69,7 @@ describe("a server whose data are lost", () => {
     await mkdir(join(server.data, "content/uploads"), { recursive: true });
     expect((await client.call("POST", `/v2/${NAME}/blobs/uploads/`)).status).toBe(503);
     const digest = `sha256:${"0".repeat(64)}`;
-    expect((await client.call("PUT", `${open}?digest=${digest}`, { body: "x" })).status).not.toBe(201);
+    expect((await client.call("PUT", `${open}&digest=${digest}`, { body: "x" })).status).not.toBe(201);
   });
 
   it("stops when only the folder of its locks is removed", async () => {

@@ -48,7 +48,7 @@ describe("two servers on one data folder", () => {
       );
     }
     const digest = digestOf(content);
-    expect((await other.call("PUT", `${location}?digest=${digest}`)).status).toBe(201);
+    expect((await other.call("PUT", `${location}&digest=${digest}`)).status).toBe(201);
     const stored = await (await one.call("GET", `/v2/two/turns/blobs/${digest}`)).bytes();
     expect(digestOf(stored)).toBe(digest);
   });
@@ -69,7 +69,7 @@ describe("two servers on one data folder", () => {
       kept.push(rivals[statuses.indexOf(202)] as Buffer);
     }
     const digest = digestOf(Buffer.concat(kept));
-    expect((await other.call("PUT", `${location}?digest=${digest}`)).status).toBe(201);
+    expect((await other.call("PUT", `${location}&digest=${digest}`)).status).toBe(201);
   });
 
   it("see what the other changed at once", async () => {
@@ -107,7 +107,7 @@ describe("two servers on one data folder", () => {
     const range = (await one.call("GET", location)).headers.get("range") as string;
     const size = range === "0-0" ? 0 : Number(range.slice(2)) + 1;
     expect((await patch(one, location, size, content.subarray(size))).status).toBe(202);
-    expect((await other.call("PUT", `${location}?digest=${digestOf(content)}`)).status).toBe(201);
+    expect((await other.call("PUT", `${location}&digest=${digestOf(content)}`)).status).toBe(201);
   });
 
   it("start on a port that is in use with one clear line", async () => {

@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.ts";
 import { openConnection } from "../support/raw-http.ts";
 import { errorCodes, RegistryClient } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
-import { untilUploadIsHeld } from "../support/upload-lock.ts";
+import { untilUploadIsHeld, uploadId } from "../support/upload-lock.ts";
 
 /** So long that the tested code ends hanging requests, and not the idle time-out. */
 const NEVER_IDLE = { idleTimeoutSeconds: 255 };
@@ -86,7 +86,7 @@ describe("while a PATCH hangs", () => {
     expect(patch.text).toContain("BLOB_UPLOAD_UNKNOWN");
     await patch.closed();
     expect((await client.call("GET", location)).status).toBe(404);
-    expect(await uploadFolders()).not.toContain(location.split("/").at(-1) as string);
+    expect(await uploadFolders()).not.toContain(uploadId(location));
   });
 });
 
@@ -99,7 +99,7 @@ describe("an upload that another request works on for long", () => {
     const client = new RegistryClient(impatient);
     const location = await client.start("hang/busy");
     using patch = await HangingRequest.begin("PATCH", location, "a".repeat(10), impatient);
-    const put = `${location}?digest=${digestOf("other")}`;
+    const put = `${location}&digest=${digestOf("other")}`;
     const answers = await Promise.all([
       client.call("PATCH", location, { body: "other" }),
       client.call("PUT", put, { body: "other" }),
@@ -112,7 +112,7 @@ describe("an upload that another request works on for long", () => {
     }
     patch.send("a".repeat(990));
     expect(await patch.status()).toStartWith("HTTP/1.1 202");
-    const ended = await client.call("PUT", `${location}?digest=${digestOf("a".repeat(1000))}`);
+    const ended = await client.call("PUT", `${location}&digest=${digestOf("a".repeat(1000))}`);
     expect(ended.status).toBe(201);
   });
 });
@@ -121,20 +121,20 @@ describe("a closing PUT with a body", () => {
   it("leaves the upload unchanged when the digest does not match", async () => {
     const location = await client.start("all-or-nothing");
     await client.call("PATCH", location, { body: "begin " });
-    const wrong = `${location}?digest=${digestOf("something else")}`;
+    const wrong = `${location}&digest=${digestOf("something else")}`;
     for (const body of ["end", randomBytes(300_000)]) {
       const refused = await client.call("PUT", wrong, { body });
       expect([refused.status, await errorCodes(refused)]).toEqual([400, ["DIGEST_INVALID"]]);
       expect((await client.call("GET", location)).headers.get("range")).toBe("0-5");
     }
-    const right = `${location}?digest=${digestOf("begin end")}`;
+    const right = `${location}&digest=${digestOf("begin end")}`;
     expect((await client.call("PUT", right, { body: "end" })).status).toBe(201);
   });
 
   it("leaves the upload unchanged when the client disconnects or its range is wrong", async () => {
     const location = await client.start("all-or-nothing");
     await client.call("PATCH", location, { body: "begin " });
-    const path = `${location}?digest=${digestOf("begin end")}`;
+    const path = `${location}&digest=${digestOf("begin end")}`;
     {
       using _put = await HangingRequest.begin("PUT", path, "half");
       // The answer reports the bytes that remain, however the PUT ends.
@@ -150,7 +150,7 @@ describe("a closing PUT with a body", () => {
   it("is answered 201 to each of several clients that send the same at once", async () => {
     const content = randomBytes(200_000);
     const location = await client.start("twice");
-    const path = `${location}?digest=${digestOf(content)}`;
+    const path = `${location}&digest=${digestOf(content)}`;
     const answers = await Promise.all([1, 2, 3].map(() => client.call("PUT", path, { body: content })));
     expect(answers.map(({ status }) => status)).toEqual([201, 201, 201]);
     const stored = await client.call("GET", `/v2/twice/blobs/${digestOf(content)}`);
@@ -159,7 +159,7 @@ describe("a closing PUT with a body", () => {
 
   it("is answered 201 again when it is repeated, and by no other repository", async () => {
     const location = await client.start("again/mine");
-    const path = `${location}?digest=${digestOf("content")}`;
+    const path = `${location}&digest=${digestOf("content")}`;
     expect((await client.call("PUT", path, { body: "content" })).status).toBe(201);
     for (const body of ["content", undefined]) {
       const repeated = await client.call("PUT", path, body === undefined ? {} : { body });
@@ -168,7 +168,7 @@ describe("a closing PUT with a body", () => {
     }
     const elsewhere = await client.call("PUT", path.replace("again/mine", "again/yours"));
     expect([elsewhere.status, await errorCodes(elsewhere)]).toEqual([404, ["BLOB_UPLOAD_UNKNOWN"]]);
-    const other = await client.call("PUT", `${location}?digest=${digestOf("something else")}`);
+    const other = await client.call("PUT", `${location}&digest=${digestOf("something else")}`);
     expect([other.status, await errorCodes(other)]).toEqual([404, ["BLOB_UPLOAD_UNKNOWN"]]);
   });
 });
@@ -180,7 +180,7 @@ describe("a cancel and a finish at the same time", () => {
       const content = `content ${round}`;
       await client.call("PATCH", location, { body: content });
       const [finished, cancelled] = await Promise.all([
-        client.call("PUT", `${location}?digest=${digestOf(content)}`),
+        client.call("PUT", `${location}&digest=${digestOf(content)}`),
         client.call("DELETE", location),
       ]);
       const statuses = [finished.status, cancelled.status];
@@ -212,7 +212,7 @@ describe("two servers on one data folder", () => {
     await cancelElsewhere(location);
     expect(await patch.status()).toStartWith("HTTP/1.1 404");
     await patch.closed();
-    expect(await uploadFolders()).not.toContain(location.split("/").at(-1) as string);
+    expect(await uploadFolders()).not.toContain(uploadId(location));
   });
 
   it.each(["PATCH", "PUT"])(
@@ -220,13 +220,13 @@ describe("two servers on one data folder", () => {
     async (method) => {
       const location = await client.start("two/late");
       const digest = digestOf("a".repeat(1000));
-      const path = method === "PUT" ? `${location}?digest=${digest}` : location;
+      const path = method === "PUT" ? `${location}&digest=${digest}` : location;
       using request = await HangingRequest.begin(method, path, "a".repeat(10));
       await cancelElsewhere(location);
       request.send("a".repeat(990));
       expect(await request.status()).toStartWith("HTTP/1.1 404");
       expect((await client.call("HEAD", `/v2/two/late/blobs/${digest}`)).status).toBe(404);
-      expect(await uploadFolders()).not.toContain(location.split("/").at(-1) as string);
+      expect(await uploadFolders()).not.toContain(uploadId(location));
     },
   );
 
@@ -236,7 +236,7 @@ describe("two servers on one data folder", () => {
       const content = `content ${round}`;
       await client.call("PATCH", location, { body: content });
       const [finished, cancelled] = await Promise.all([
-        client.call("PUT", `${location}?digest=${digestOf(content)}`),
+        client.call("PUT", `${location}&digest=${digestOf(content)}`),
         new RegistryClient(second).call("DELETE", location),
       ]);
       expect([

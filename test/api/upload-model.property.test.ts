@@ -63,7 +63,7 @@ function respond(location: string, request: UploadRequest): Promise<Response> {
   const headers: Record<string, string> =
     start === undefined ? {} : { "content-range": `${start}-${start + body.length - 1}` };
   if (request.kind === "append") return client.call("PATCH", location, { headers, body });
-  return client.call("PUT", `${location}?digest=${digestOf(request.claims)}`, { headers, body });
+  return client.call("PUT", `${location}&digest=${digestOf(request.claims)}`, { headers, body });
 }
 
 /** Numbers the runs. Each uses a new repository, because an existing link decides whether a finish can be repeated. */

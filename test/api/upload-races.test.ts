@@ -21,13 +21,13 @@ describe("requests to one upload at the same time", () => {
     );
     expect(answers.map(({ status }) => status).toSorted()).toEqual([202, ...Array(7).fill(416)]);
     const winner = bodies[answers.findIndex(({ status }) => status === 202)] as Buffer;
-    expect((await client.call("PUT", `${location}?digest=${digestOf(winner)}`)).status).toBe(201);
+    expect((await client.call("PUT", `${location}&digest=${digestOf(winner)}`)).status).toBe(201);
   });
 
   it("that finish it in the same way: all of them succeed", async () => {
     const location = await client.start("race/end");
     await client.call("PATCH", location, { body: "content" });
-    const end = `${location}?digest=${digestOf("content")}`;
+    const end = `${location}&digest=${digestOf("content")}`;
     const answers = await Promise.all(Array.from({ length: 6 }, () => client.call("PUT", end)));
     expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(201));
     expect(await (await client.call("GET", `/v2/race/end/blobs/${digestOf("content")}`)).text()).toBe(

@@ -36,9 +36,8 @@ describe("an upload", () => {
     const started = await client.call("POST", "/v2/up/status/blobs/uploads/");
     expect(started.status).toBe(202);
     const location = started.headers.get("location") as string;
-    const id = location.split("/").at(-1);
-    expect(location).toBe(`/v2/up/status/blobs/uploads/${id}`);
-    expect(started.headers.get("docker-upload-uuid")).toBe(id as string);
+    const id = started.headers.get("docker-upload-uuid");
+    expect(location).toBe(`/v2/up/status/blobs/uploads/${id}?upload`);
     expect(started.headers.get("range")).toBe("0-0");
     expect(started.headers.get("content-length")).toBe("0");
     const status = await client.call("GET", location);
@@ -49,7 +48,7 @@ describe("an upload", () => {
 
   it("ends with one PUT", async () => {
     const location = await client.start("up/put");
-    const response = await client.call("PUT", `${location}?digest=${digest}`, { body: content });
+    const response = await client.call("PUT", `${location}&digest=${digest}`, { body: content });
     expect(response.status).toBe(201);
     expect(response.headers.get("location")).toBe(`/v2/up/put/blobs/${digest}`);
     expect(response.headers.get("docker-content-digest")).toBe(digest);
@@ -58,13 +57,35 @@ describe("an upload", () => {
     expect((await client.call("GET", location)).status).toBe(404);
   });
 
+  it.each([
+    ["appended with &, as to Distribution's", (location: string, end: string) => `${location}&${end}`],
+    ["appended with ?, although there is a query", (location: string, end: string) => `${location}?${end}`],
+    ["put before the query", (location: string, end: string) => location.replace("?", `?${end}&`)],
+    ["put in place of the query", (location: string, end: string) => `${location.split("?")[0]}?${end}`],
+    ["appended to an empty query", (location: string, end: string) => `${location.split("?")[0]}?&${end}`],
+  ])("ends when the digest is %s", async (_, closing) => {
+    const location = await client.start("up/closing");
+    const patched = await client.call("PATCH", location, { body: content });
+    expect(patched.headers.get("location")).toBe(location);
+    expect((await client.call("PUT", closing(location, `digest=${digest}`))).status).toBe(201);
+    await expectBlob("up/closing");
+  });
+
+  it("is refused two digests, however they are appended", async () => {
+    const location = await client.start("up/two-digests");
+    for (const query of [`&digest=${digest}&digest=${digest}`, `&digest=${digest}?digest=${digest}`]) {
+      expect((await client.call("PUT", location + query, { body: content })).status).toBe(400);
+    }
+    expect((await client.call("GET", location)).headers.get("range")).toBe("0-0");
+  });
+
   it("takes a stream without a length, then an empty PUT", async () => {
     const location = await client.start("up/stream");
     const body = streamOf(content.subarray(0, 100_000), content.subarray(100_000));
     const patched = await client.call("PATCH", location, { headers: octets, body });
     expect(patched.status).toBe(202);
     expect(patched.headers.get("range")).toBe(`0-${content.length - 1}`);
-    expect((await client.call("PUT", `${location}?digest=${digest}`)).status).toBe(201);
+    expect((await client.call("PUT", `${location}&digest=${digest}`)).status).toBe(201);
     await expectBlob("up/stream");
   });
 
@@ -84,7 +105,7 @@ describe("an upload", () => {
     }
     const headers = { "content-range": `${unit}200000-${content.length - 1}` };
     const body = content.subarray(200_000);
-    expect((await client.call("PUT", `${location}?digest=${digest}`, { headers, body })).status).toBe(201);
+    expect((await client.call("PUT", `${location}&digest=${digest}`, { headers, body })).status).toBe(201);
     await expectBlob(name);
   });
 
@@ -102,7 +123,7 @@ describe("an upload", () => {
   it("never parses a body, whatever its type says", async () => {
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     const location = await client.start("up/form");
-    const response = await client.call("PUT", `${location}?digest=${digest}`, { headers, body: content });
+    const response = await client.call("PUT", `${location}&digest=${digest}`, { headers, body: content });
     expect(response.status).toBe(201);
     await expectBlob("up/form");
   });
@@ -123,7 +144,7 @@ describe("an upload", () => {
     const headers = { ...octets, "content-range": `123456-${content.length - 1}` };
     const patched = await client.call("PATCH", location, { headers, body: content.subarray(123_456) });
     expect(patched.status).toBe(202);
-    expect((await client.call("PUT", `${location}?digest=${digest}`)).status).toBe(201);
+    expect((await client.call("PUT", `${location}&digest=${digest}`)).status).toBe(201);
     await expectBlob("up/restart");
   });
 
@@ -134,7 +155,7 @@ describe("an upload", () => {
     for (const [method, path] of [
       ["GET", location],
       ["PATCH", location],
-      ["PUT", `${location}?digest=${digest}`],
+      ["PUT", `${location}&digest=${digest}`],
       ["DELETE", location],
     ] as const) {
       const response = await client.call(method, path);
@@ -165,7 +186,7 @@ describe("a chunk out of order", () => {
     for (const range of ["0-999", "999-1998", "1001-2000", "2000-2999"]) {
       for (const [method, path] of [
         ["PATCH", location],
-        ["PUT", `${location}?digest=${digest}`],
+        ["PUT", `${location}&digest=${digest}`],
       ] as const) {
         const headers = { ...octets, "content-range": range };
         const response = await client.call(method, path, { headers, body: content.subarray(0, 1000) });
@@ -216,10 +237,10 @@ describe("the closing PUT", () => {
     const location = await client.start("up/mismatch");
     await client.call("PATCH", location, { headers: octets, body: content });
     const wrong = digestOf("something else");
-    const refused = await client.call("PUT", `${location}?digest=${wrong}`);
+    const refused = await client.call("PUT", `${location}&digest=${wrong}`);
     expect([refused.status, await errorCodes(refused)]).toEqual([400, ["DIGEST_INVALID"]]);
     expect((await client.call("HEAD", `/v2/up/mismatch/blobs/${wrong}`)).status).toBe(404);
-    expect((await client.call("PUT", `${location}?digest=${digest}`)).status).toBe(201);
+    expect((await client.call("PUT", `${location}&digest=${digest}`)).status).toBe(201);
     await expectBlob("up/mismatch");
   });
 
@@ -244,7 +265,7 @@ describe.each(["sha512", "blake3"] as const)("an algorithm of the client's choic
   it.each(["", "?digest-algorithm=ALGORITHM"])("names the blob, begun with %j", async (query) => {
     const name = `up/${algorithm}${query === "" ? "" : "-told"}`;
     const location = await client.start(name, query.replace("ALGORITHM", algorithm));
-    const response = await client.call("PUT", `${location}?digest=${named}`, { body: content });
+    const response = await client.call("PUT", `${location}&digest=${named}`, { body: content });
     expect(response.status).toBe(201);
     expect(response.headers.get("docker-content-digest")).toBe(named);
     const served = await client.call("GET", `/v2/${name}/blobs/${named}`);
@@ -266,7 +287,7 @@ describe.each(["sha512", "blake3"] as const)("an algorithm of the client's choic
 
   it("may be announced and then not used", async () => {
     const location = await client.start(`up/${algorithm}-unused`, `?digest-algorithm=${algorithm}`);
-    expect((await client.call("PUT", `${location}?digest=${digest}`, { body: content })).status).toBe(201);
+    expect((await client.call("PUT", `${location}&digest=${digest}`, { body: content })).status).toBe(201);
     await expectBlob(`up/${algorithm}-unused`);
   });
 

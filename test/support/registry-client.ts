@@ -57,7 +57,7 @@ export class RegistryClient {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     const digest = digestOf(bytes);
     const location = await this.start(name);
-    const response = await this.call("PUT", `${location}?digest=${digest}`, { body: bytes });
+    const response = await this.call("PUT", `${location}&digest=${digest}`, { body: bytes });
     if (response.status !== 201) throw new Error(`blob not pushed: ${await describe(response)}`);
     return { mediaType, digest, size: bytes.byteLength };
   }

@@ -51,7 +51,7 @@ export async function patchUpload(context: V2Context, name: RepositoryName, id: 
 /** Receives the last chunk, if there is one, and finishes the upload (distribution-spec end-6). */
 export async function putUpload(context: V2Context, name: RepositoryName, id: string): Promise<Reply> {
   const { request, body, registry, caller } = context;
-  const text = parseQuery(context.query).get("digest");
+  const text = closingQuery(context.query).get("digest");
   if (text === null) throw new RegistryError("digest-invalid", "the digest parameter is missing");
   const digest = parseDigest(text);
   const claim = parseClaim(request.headers);
@@ -84,10 +84,19 @@ function accepted(name: RepositoryName, status: UploadStatus): Reply {
 function uploadHeaders(name: RepositoryName, { id, size }: UploadStatus): Record<string, string> {
   return {
     ...COMMON_HEADERS,
-    location: `/v2/${name}/blobs/uploads/${id}`,
+    // The query means nothing. Scripts that were written for Distribution append `&digest=`.
+    location: `/v2/${name}/blobs/uploads/${id}?upload`,
     range: uploadRange(size),
     "docker-upload-uuid": id,
   };
+}
+
+/**
+ * The query of a closing PUT. A `Location` has a query, and some scripts append `?digest=` to it without looking. No
+ * parameter of an upload has a question mark in it.
+ */
+function closingQuery(query: string): URLSearchParams {
+  return parseQuery(query.replaceAll("?", "&"));
 }
 
 /** An invalid id belongs to no upload. */

@@ -73,7 +73,7 @@ describe("what a crash leaves", () => {
     const received = await storedBytes(server, location);
     expect(received).toBeGreaterThan(MIB);
     expect(received).toBeLessThanOrEqual(9 * MIB);
-    const finished = await fetch(`${server.url}${location}?digest=${digest}`, {
+    const finished = await fetch(`${server.url}${location}&digest=${digest}`, {
       method: "PUT",
       body: bytes.subarray(received),
       headers: { "content-range": `${received}-${bytes.length - 1}` },

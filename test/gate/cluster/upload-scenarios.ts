@@ -41,7 +41,7 @@ async function wander(cluster: Cluster): Promise<void> {
     await must(append(view, location, bytes, offset, offset + size), 202);
     offset += size;
   }
-  await must(views[2].call("PUT", `${location}?digest=${digestOf(bytes)}`), 201);
+  await must(views[2].call("PUT", `${location}&digest=${digestOf(bytes)}`), 201);
   await expectContent(views[1], bytes);
 }
 
@@ -71,7 +71,7 @@ async function survive(cluster: Cluster): Promise<void> {
     const kept = await storedBytes(views[1], location);
     if (kept < 10 * MIB) throw new Error(`of 12 MiB in parts of 5 MiB, ${kept} bytes are left`);
     await must(append(views[1], location, bytes, kept, bytes.byteLength), 202);
-    await must(views[2].call("PUT", `${location}?digest=${digestOf(bytes)}`), 201);
+    await must(views[2].call("PUT", `${location}&digest=${digestOf(bytes)}`), 201);
     await expectContent(views[1], bytes);
   } finally {
     await cluster.start("slipway-1");
@@ -97,7 +97,7 @@ async function race(cluster: Cluster): Promise<void> {
     const refused = statuses.filter((status) => status === 416 || status === 409);
     if (!statuses.includes(202) || refused.length !== 2) throw new Error(`answers were ${statuses}`);
     const bytes = contents[statuses.indexOf(202)] as Uint8Array;
-    await must(views[1].call("PUT", `${location}?digest=${digestOf(bytes)}`), 201);
+    await must(views[1].call("PUT", `${location}&digest=${digestOf(bytes)}`), 201);
     await expectContent(views[2], bytes);
   }
 }
@@ -108,7 +108,7 @@ async function finishTwice(cluster: Cluster): Promise<void> {
     const location = await views[0].start(REPOSITORY);
     const bytes = sampleBytes(6 * MIB, 100 + round);
     await must(append(views[0], location, bytes, 0, bytes.byteLength), 202);
-    const path = `${location}?digest=${digestOf(bytes)}`;
+    const path = `${location}&digest=${digestOf(bytes)}`;
     const answers = await Promise.all([views[1].call("PUT", path), views[2].call("PUT", path)]);
     const statuses = answers.map(({ status }) => status).toSorted((one, other) => one - other);
     if (!["201,201", "201,409"].includes(statuses.join())) throw new Error(`answers were ${statuses}`);
@@ -157,7 +157,7 @@ async function throughProxy(cluster: Cluster): Promise<void> {
   for (let offset = 0; offset < bytes.byteLength; offset += MIB) {
     await must(append(proxy, location, bytes, offset, offset + MIB), 202);
   }
-  await must(proxy.call("PUT", `${location}?digest=${digestOf(bytes)}`), 201);
+  await must(proxy.call("PUT", `${location}&digest=${digestOf(bytes)}`), 201);
   await expectContent(proxy, bytes);
 }
 

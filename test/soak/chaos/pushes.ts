@@ -61,7 +61,7 @@ async function pushBySession(
   }
   const headers = { "content-range": `${offset}-${bytes.byteLength - 1}` };
   const last = offset === 0 ? {} : { headers };
-  const answer = await client.attempt("PUT", `${location}?digest=${digest}`, {
+  const answer = await client.attempt("PUT", `${location}&digest=${digest}`, {
     ...last,
     body: bytes.subarray(offset),
   });

@@ -80,7 +80,7 @@ const endUpload: Planner = (random, known) => {
   return {
     request: {
       method: "PUT",
-      target: `${upload.location}?digest=${digest}`,
+      target: `${upload.location}&digest=${digest}`,
       headers: [],
       body,
       framing: "length",

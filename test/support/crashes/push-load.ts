@@ -68,7 +68,7 @@ export class PushClient {
 
   async #pushBlob(): Promise<void> {
     await this.#upload(this.#bytes(), (location, bytes, digest) =>
-      this.#client.call("PUT", `${location}?digest=${digest}`, { body: bytes }),
+      this.#client.call("PUT", `${location}&digest=${digest}`, { body: bytes }),
     );
   }
 
@@ -77,7 +77,7 @@ export class PushClient {
       const half = bytes.byteLength >> 1;
       await this.#client.call("PATCH", location, { body: bytes.subarray(0, half) });
       await this.#client.call("PATCH", location, { body: bytes.subarray(half) });
-      return this.#client.call("PUT", `${location}?digest=${digest}`);
+      return this.#client.call("PUT", `${location}&digest=${digest}`);
     });
   }
 

@@ -102,7 +102,7 @@ async function finish(
     const offset = end === 0 ? smallOffset : end + 1;
     if (offset > content.byteLength) return `${label}: the offset is ${offset}`;
     const rest = content.subarray(offset);
-    const answer = await client.call("PUT", `${location}?digest=${digest}`, {
+    const answer = await client.call("PUT", `${location}&digest=${digest}`, {
       body: rest,
       headers: rest.byteLength === 0 ? {} : { "content-range": `${offset}-${content.byteLength - 1}` },
     });

@@ -33,7 +33,7 @@ export class ManyUploads implements Pattern {
     const started = await stage.ask({ method: "POST", path, body: new Uint8Array(0) });
     const location = started?.headers.get("location");
     if (location === undefined) return;
-    const closing = `${location}?digest=${body.digest}`;
+    const closing = `${location}&digest=${body.digest}`;
     if (client % 2 === 0) {
       await stage.ask({ method: "PUT", path: closing, body });
       return;
