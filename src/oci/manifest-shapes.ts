@@ -81,12 +81,14 @@ const MediaTypeText = z
   .string()
   .max(255)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, "has a control character");
+const NOT_AN_INTEGER = "is not an integer in digits";
+const SchemaVersion = z.literal(2, { error: "is not 2, in digits" });
 const DigestText = z.string().refine(isDigest, "is not a supported digest");
 
 const DescriptorShape = shape({
   mediaType: MediaTypeText.min(1),
   digest: DigestText,
-  size: z.int().min(0),
+  size: z.int(NOT_AN_INTEGER).min(0),
   urls: z.array(z.string()).nullish(),
   annotations: Annotations.nullish(),
   artifactType: MediaTypeText.optional(),
@@ -117,9 +119,9 @@ const common = {
 /** An OCI or Docker image manifest (image-spec manifest.md). */
 export const ImageShape = shape({
   ...common,
-  schemaVersion: z.literal(2),
+  schemaVersion: SchemaVersion,
   mediaType: z.string().optional(),
-  config: DescriptorShape.optional(),
+  config: DescriptorShape,
   layers: z.array(DescriptorShape).nullish(),
   manifests: absent,
 });
@@ -127,7 +129,7 @@ export const ImageShape = shape({
 /** An image index or Docker manifest list (image-spec image-index.md). */
 export const IndexShape = shape({
   ...common,
-  schemaVersion: z.literal(2),
+  schemaVersion: SchemaVersion,
   mediaType: z.string().optional(),
   manifests: z.array(DescriptorShape).nullish(),
   config: absent,
@@ -147,5 +149,3 @@ export const TypedShape = z.looseObject({ mediaType: z.string().optional() });
 
 /** A descriptor that passed its shape. */
 export type ShapedDescriptor = z.output<typeof DescriptorShape>;
-/** An image manifest that passed {@link ImageShape}. */
-export type ShapedImage = z.output<typeof ImageShape>;

@@ -48,6 +48,11 @@ function write(value: Node, escapes: boolean): string {
 const escaped = (name: string) =>
   `"${Array.from({ length: name.length }, (_, i) => `\\u${name.charCodeAt(i).toString(16).padStart(4, "0")}`).join("")}"`;
 
+/** `JSON.stringify` writes integers from 1e21 on with an exponent. */
+function integersInDigits(_: string, value: unknown): unknown {
+  return Number.isInteger(value) && Math.abs(value as number) >= 1e21 ? Number.NaN : value;
+}
+
 function hasKeyTwice(value: Node): boolean {
   if ("leaf" in value) return false;
   if ("items" in value) return value.items.some(hasKeyTwice);
@@ -63,7 +68,7 @@ describe("strict JSON", () => {
         // A lone surrogate cannot be written in UTF-8, and becomes another character.
         fc.pre(text.isWellFormed());
         if (hasKeyTwice(value)) expect(() => parseStrictJson(encode(text))).toThrow(JsonProblem);
-        else expect(parseStrictJson(encode(text))).toEqual(JSON.parse(text));
+        else expect(parseStrictJson(encode(text))).toEqual(JSON.parse(text, integersInDigits));
       }),
       { numRuns: 500 },
     );
@@ -140,14 +145,14 @@ describe("a manifest", () => {
       subject: descriptor,
       annotations: fc.dictionary(text, text),
     },
-    { requiredKeys: ["schemaVersion"] },
+    { requiredKeys: ["schemaVersion", "config"] },
   );
 
   it("names what its descriptors name, in their order", () => {
     fc.assert(
       fc.property(image, (value) => {
         const parsed = parseManifest(encode(JSON.stringify(value)), MediaType.ociManifest);
-        const named = [value.config, ...(value.layers ?? [])].filter((each) => each !== undefined);
+        const named = [value.config, ...(value.layers ?? [])];
         expect(parsed.references.map(({ digest, size }) => ({ digest, size }))).toEqual(
           named.map(({ digest, size }) => ({ digest, size })),
         );

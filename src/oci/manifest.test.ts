@@ -9,6 +9,8 @@ const descriptor = { mediaType: "application/x", digest: EMPTY_DIGEST, size: 0 }
 const platform = { os: "linux", architecture: "amd64" };
 const withEntry = (more: object) => ({ schemaVersion: 2, manifests: [{ ...descriptor, ...more }] });
 
+const image = (more: object = {}) => ({ schemaVersion: 2, config: descriptor, ...more });
+
 function parse(value: unknown, contentType: string = MediaType.ociIndex) {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return parseManifest(new TextEncoder().encode(text), contentType);
@@ -72,10 +74,9 @@ describe("a descriptor is refused with the place of", () => {
   ])("%j", (more, expected) => {
     const place = (parent: string) => expected.map((problem) => `${parent}.${problem}`);
     expect(problems(withEntry(more))).toEqual(place("manifests.0"));
-    const image = { schemaVersion: 2, config: { ...descriptor, ...more } };
-    expect(problems(image, MediaType.ociManifest)).toEqual(place("config"));
-    const subject = { schemaVersion: 2, subject: { ...descriptor, ...more } };
-    expect(problems(subject, MediaType.ociManifest)).toEqual(place("subject"));
+    const entry = { ...descriptor, ...more };
+    expect(problems(image({ config: entry }), MediaType.ociManifest)).toEqual(place("config"));
+    expect(problems(image({ subject: entry }), MediaType.ociManifest)).toEqual(place("subject"));
   });
 });
 
@@ -115,7 +116,46 @@ describe("a descriptor may have", () => {
   });
 });
 
+describe("a number", () => {
+  const sized = (size: string) =>
+    `{"schemaVersion":2,"config":{"mediaType":"x","digest":"${EMPTY_DIGEST}","size":${size}}}`;
+  const version = (text: string) => sized("9").replace('"schemaVersion":2', `"schemaVersion":${text}`);
+
+  it.each(["9.0", "9e0", "9E0", "0.9e1", "90e-1", "9.5", "-0", "-0.0", "-1", "9007199254740993", "1e999"])(
+    "is no size if it is written as %s, which some clients cannot read",
+    (size) => {
+      expect(problems(sized(size), MediaType.ociManifest)).toHaveLength(1);
+      const index = `{"schemaVersion":2,"manifests":[${sized(size).slice(28, -1)}]}`;
+      expect(problems(index)).toHaveLength(1);
+    },
+  );
+
+  it.each(["2.0", "2e0", "20e-1", "0.2E1"])("is no schema version if it is written as %s", (text) => {
+    expect(problems(version(text), MediaType.ociManifest)).toEqual(["schemaVersion: is not 2, in digits"]);
+    expect(problems(`{"schemaVersion":${text},"manifests":[]}`)).toEqual([
+      "schemaVersion: is not 2, in digits",
+    ]);
+  });
+
+  it("may have any form in a field that the registry does not know, and beside text with points", () => {
+    const unknown = `"x":{"size":2.0,"e":[1e2,-0,true,false,1.5]},"annotations":{"a":"2.0 -0 9e9"}`;
+    const text = sized("9").replace("{", `{${unknown},`);
+    expect(parse(text, MediaType.ociManifest).references).toMatchObject([{ size: 9 }]);
+    expect(problems(text.replace('"size":9', '"size":9.0'), MediaType.ociManifest)).toEqual([
+      "config.size: is not an integer in digits",
+    ]);
+  });
+});
+
 describe("a manifest", () => {
+  it("of an image without a config is refused, as crane, oras and regctl cannot read it", () => {
+    for (const config of [{}, { config: null }]) {
+      const without = { schemaVersion: 2, layers: [], ...config };
+      expect(problems(without, MediaType.ociManifest)).toHaveLength(1);
+      expect(problems({ ...without, mediaType: MediaType.dockerManifest }, "")).toHaveLength(1);
+    }
+  });
+
   it.each(["constructor", "toString", "__proto__", "hasOwnProperty"])(
     "of the type %s is refused like any other unknown type",
     (type) => {

@@ -5,7 +5,6 @@ import {
   ImageShape,
   IndexShape,
   type ShapedDescriptor,
-  type ShapedImage,
   TypedShape,
 } from "./manifest-shapes.ts";
 import { bareMediaType, isNonDistributable, MediaType } from "./media-types.ts";
@@ -90,12 +89,12 @@ function typeByShape(value: Readonly<Record<string, unknown>>): string {
 
 function parseImage(value: unknown, mediaType: string): ParsedManifest {
   const image = check(ImageShape, value);
-  if (mediaType === MediaType.dockerManifest) requireDockerFields(image);
+  if (mediaType === MediaType.dockerManifest && image.mediaType === undefined) throw missing("mediaType");
   const layers = (image.layers ?? []).map((layer) => reference("layer", layer));
   return {
     mediaType,
-    references: image.config ? [reference("config", image.config), ...layers] : layers,
-    ...referrerFields(image, image.artifactType || image.config?.mediaType),
+    references: [reference("config", image.config), ...layers],
+    ...referrerFields(image, image.artifactType || image.config.mediaType),
   };
 }
 
@@ -116,11 +115,6 @@ function parseArtifact(value: unknown, mediaType: string): ParsedManifest {
     references: (artifact.blobs ?? []).map((blob) => reference("layer", blob)),
     ...referrerFields(artifact, artifact.artifactType),
   };
-}
-
-function requireDockerFields(image: ShapedImage): void {
-  if (image.mediaType === undefined) throw missing("mediaType");
-  if (image.config === undefined) throw missing("config");
 }
 
 function reference(kind: ReferencedContent["kind"], descriptor: ShapedDescriptor): ReferencedContent {

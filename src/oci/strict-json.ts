@@ -8,6 +8,7 @@ const MAX_VALUES = 300_000;
 const MAX_MEMBERS = 10_000;
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const [MINUS, POINT, ZERO, NINE, UPPER_E, LOWER_E] = [0x2d, 0x2e, 0x30, 0x39, 0x45, 0x65];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** The problem with a text that is not JSON, or that two parsers can read differently. */
@@ -22,6 +23,9 @@ export class JsonProblem extends Error {
  * registry checked (RFC 8259, section 4). Also refuses a byte order mark, text that is not UTF-8, and text with too
  * many levels or values, before it builds anything. Checks the text in one linear pass.
  *
+ * An integer that is not written as one, such as `2.0`, `9e0` or `-0`, becomes `NaN`. Some parsers read it as an integer,
+ * and others, such as Go's, refuse the whole text if they expect one there.
+ *
  * @throws {JsonProblem}
  */
 export function parseStrictJson(bytes: Uint8Array): unknown {
@@ -31,12 +35,24 @@ export function parseStrictJson(bytes: Uint8Array): unknown {
   } catch {
     throw new JsonProblem("is not UTF-8");
   }
-  new Scan(text).run();
+  const scan = new Scan(text);
+  scan.run();
   try {
-    return JSON.parse(text);
+    return scan.hasOddNumbers ? JSON.parse(text, integersInDigits) : JSON.parse(text);
   } catch {
     throw new JsonProblem("is not JSON");
   }
+}
+
+const INTEGER = /^(?:0|-?[1-9]\d*)$/;
+
+/** A reviver. The engine passes it the text of each number. */
+function integersInDigits(
+  _key: string,
+  value: unknown,
+  { source }: { readonly source?: string } = {},
+): unknown {
+  return Number.isInteger(value) && source !== undefined && !INTEGER.test(source) ? Number.NaN : value;
 }
 
 /** Scans the brackets and keys of a text, which may not be JSON. */
@@ -46,6 +62,8 @@ class Scan {
   readonly #open: (Set<string> | undefined)[] = [];
   #values = 0;
   #isAtKey = false;
+  /** Whether a number has a point, an exponent or a negative zero. */
+  hasOddNumbers = false;
 
   constructor(text: string) {
     this.#text = text;
@@ -71,6 +89,17 @@ class Scan {
           break;
         case QUOTE:
           i = this.#string(i);
+          break;
+        case POINT:
+        case UPPER_E:
+          this.hasOddNumbers = true;
+          break;
+        case LOWER_E:
+          // Not the one in `true` and `false`.
+          this.hasOddNumbers ||= isDigit(this.#text.charCodeAt(i - 1));
+          break;
+        case MINUS:
+          this.hasOddNumbers ||= this.#text.charCodeAt(i + 1) === ZERO;
       }
     }
   }
@@ -99,6 +128,10 @@ class Scan {
     keys.add(key);
     return end;
   }
+}
+
+function isDigit(code: number): boolean {
+  return ZERO <= code && code <= NINE;
 }
 
 function endOfString(text: string, start: number): number {
