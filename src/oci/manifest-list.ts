@@ -6,18 +6,15 @@ const Entries = z.looseObject({
   manifests: z
     .array(
       z.looseObject({
-        mediaType: z.string(),
         digest: z.string().refine(isDigest),
-        size: z.number(),
-        artifactType: z.string().optional(),
         platform: z.looseObject({ os: z.string(), architecture: z.string() }).nullish().catch(null),
       }),
     )
     .nullish(),
 });
 
-/** An entry of an index or list. */
-export type ListEntry = Pick<Descriptor, "mediaType" | "digest" | "size" | "artifactType"> & {
+/** What the registry uses of an entry of an index or list. */
+export type ListEntry = Pick<Descriptor, "digest"> & {
   readonly platform?: Pick<Platform, "os" | "architecture"> | null | undefined;
 };
 

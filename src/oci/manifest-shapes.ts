@@ -2,6 +2,8 @@ import { z } from "zod";
 import { algorithmOf, digestOf, isDigest } from "./digest.ts";
 import { MediaType } from "./media-types.ts";
 
+// Everywhere here, an optional field that is null counts as absent: many programs write null for what is not set.
+
 /** The fields of manifests and descriptors that the registry or clients use. */
 const FIELDS = [
   "schemaVersion",
@@ -91,7 +93,7 @@ const DescriptorShape = shape({
   size: z.int(NOT_AN_INTEGER).min(0),
   urls: z.array(z.string()).nullish(),
   annotations: Annotations.nullish(),
-  artifactType: MediaTypeText.optional(),
+  artifactType: MediaTypeText.nullish(),
   data: z.string().nullish(),
   platform: PlatformShape.nullish(),
 }).superRefine(({ data, digest, size }, context) => {
@@ -108,11 +110,11 @@ function isEmbedded(data: string, digest: z.output<typeof DigestText>, size: num
   return digestOf(bytes, algorithmOf(digest)) === digest;
 }
 
-const absent = z.undefined({ error: "is not allowed in this kind of manifest" }).optional();
+const absent = z.null({ error: "is not allowed in this kind of manifest" }).optional();
 
 const common = {
-  artifactType: MediaTypeText.optional(),
-  subject: DescriptorShape.optional(),
+  artifactType: MediaTypeText.nullish(),
+  subject: DescriptorShape.nullish(),
   annotations: Annotations.nullish(),
 };
 
@@ -120,7 +122,7 @@ const common = {
 export const ImageShape = shape({
   ...common,
   schemaVersion: SchemaVersion,
-  mediaType: z.string().optional(),
+  mediaType: z.string().nullish(),
   config: DescriptorShape,
   layers: z.array(DescriptorShape).nullish(),
   manifests: absent,
@@ -130,7 +132,7 @@ export const ImageShape = shape({
 export const IndexShape = shape({
   ...common,
   schemaVersion: SchemaVersion,
-  mediaType: z.string().optional(),
+  mediaType: z.string().nullish(),
   manifests: z.array(DescriptorShape).nullish(),
   config: absent,
   layers: absent,
@@ -145,7 +147,7 @@ export const ArtifactShape = shape({
 });
 
 /** The fields in which a manifest states its own type. */
-export const TypedShape = z.looseObject({ mediaType: z.string().optional() });
+export const TypedShape = z.looseObject({ mediaType: z.string().nullish() });
 
 /** A descriptor that passed its shape. */
 export type ShapedDescriptor = z.output<typeof DescriptorShape>;

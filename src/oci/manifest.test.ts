@@ -116,6 +116,45 @@ describe("a descriptor may have", () => {
   });
 });
 
+describe("an optional field that is null", () => {
+  const none = { mediaType: null, artifactType: null, subject: null, annotations: null };
+  const inEntry = { urls: null, annotations: null, artifactType: null, data: null, platform: null };
+  const entry = { ...descriptor, ...inEntry };
+
+  it("counts as absent, in every kind of manifest and in descriptors", () => {
+    const bare = parse(image({ config: entry, layers: [entry], ...none, manifests: null }), "");
+    expect(bare).toEqual(parse(image({ layers: [descriptor] }), "application/json"));
+    expect(bare.references).toHaveLength(2);
+    const index = { schemaVersion: 2, manifests: [entry], config: null, layers: null, ...none };
+    expect(parse(index, "")).toEqual(
+      parse({ schemaVersion: 2, manifests: [descriptor] }, MediaType.ociIndex),
+    );
+    const type = MediaType.ociArtifact;
+    const artifact = { ...none, mediaType: type, artifactType: "x/y", blobs: null, subject: null };
+    expect(parse(artifact, type)).toEqual(parse({ mediaType: type, artifactType: "x/y" }, type));
+  });
+
+  it("counts as absent where a kind does not allow the field, and where the shape decides the kind", () => {
+    expect(parse({ schemaVersion: 2, manifests: null, config: null }, "").mediaType).toBe(MediaType.ociIndex);
+    expect(parse(image({ manifests: null, layers: null }), "").mediaType).toBe(MediaType.ociManifest);
+    expect(problems(image({ manifests: [] }), MediaType.ociManifest)).toEqual([
+      "manifests: is not allowed in this kind of manifest",
+    ]);
+  });
+
+  it("is refused for a field that is required, and in a list", () => {
+    for (const required of ["mediaType", "digest", "size"]) {
+      const without = { ...descriptor, [required]: null };
+      expect(problems(image({ config: without }), MediaType.ociManifest)).toHaveLength(1);
+      expect(problems({ schemaVersion: 2, manifests: [without] })).toHaveLength(1);
+    }
+    expect(problems(image({ schemaVersion: null }), MediaType.ociManifest)).toHaveLength(1);
+    expect(problems(image({ layers: [null] }), MediaType.ociManifest)).toHaveLength(1);
+    const types = [MediaType.dockerManifest, MediaType.dockerList];
+    for (const type of types) expect(problems({ ...image(), mediaType: null }, type)).not.toEqual([]);
+  });
+});
+
 describe("a number", () => {
   const sized = (size: string) =>
     `{"schemaVersion":2,"config":{"mediaType":"x","digest":"${EMPTY_DIGEST}","size":${size}}}`;

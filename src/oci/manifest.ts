@@ -65,9 +65,10 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
       detail: { mediaType: excerpt(mediaType), supported: [...PARSERS.keys()] },
     });
   }
-  if (inBody.data.mediaType !== undefined && inBody.data.mediaType !== mediaType) {
+  const stated = inBody.data.mediaType ?? undefined;
+  if (stated !== undefined && stated !== mediaType) {
     throw new RegistryError("manifest-invalid", "the manifest's mediaType and its Content-Type differ", {
-      detail: { contentType: mediaType, mediaType: excerpt(inBody.data.mediaType) },
+      detail: { contentType: mediaType, mediaType: excerpt(stated) },
     });
   }
   return parse(value, mediaType);
@@ -82,14 +83,14 @@ function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** The type of a manifest that does not state one: an index has `manifests` (image-spec image-index.md). */
-function typeByShape(value: Readonly<Record<string, unknown>>): string {
-  return "manifests" in value ? MediaType.ociIndex : MediaType.ociManifest;
+/** The type of a manifest that does not state one: an image has a config and layers (image-spec manifest.md). */
+function typeByShape({ config, layers }: Readonly<Record<string, unknown>>): string {
+  return (config ?? layers ?? null) !== null ? MediaType.ociManifest : MediaType.ociIndex;
 }
 
 function parseImage(value: unknown, mediaType: string): ParsedManifest {
   const image = check(ImageShape, value);
-  if (mediaType === MediaType.dockerManifest && image.mediaType === undefined) throw missing("mediaType");
+  if (mediaType === MediaType.dockerManifest && !image.mediaType) throw missing("mediaType");
   const layers = (image.layers ?? []).map((layer) => reference("layer", layer));
   return {
     mediaType,
@@ -100,7 +101,7 @@ function parseImage(value: unknown, mediaType: string): ParsedManifest {
 
 function parseIndex(value: unknown, mediaType: string): ParsedManifest {
   const index = check(IndexShape, value);
-  if (mediaType === MediaType.dockerList && index.mediaType === undefined) throw missing("mediaType");
+  if (mediaType === MediaType.dockerList && !index.mediaType) throw missing("mediaType");
   return {
     mediaType,
     references: (index.manifests ?? []).map((child) => reference("manifest", child)),
@@ -124,10 +125,10 @@ function reference(kind: ReferencedContent["kind"], descriptor: ShapedDescriptor
 
 function referrerFields(
   manifest: {
-    subject?: ShapedDescriptor | undefined;
+    subject?: ShapedDescriptor | null | undefined;
     annotations?: Readonly<Record<string, string>> | null | undefined;
   },
-  artifactType: string | undefined,
+  artifactType: string | null | undefined,
 ): Pick<ParsedManifest, "subject" | "artifactType" | "annotations"> {
   return {
     subject: manifest.subject?.digest,

@@ -29,7 +29,7 @@ export function oddManifests(parts: OddParts): readonly OddManifest[] {
 }
 
 /** Members that Go writes for what is not set. */
-const NULLS = { annotations: null, urls: null, data: null, platform: null };
+const NULLS = { annotations: null, urls: null, data: null, platform: null, artifactType: null };
 
 function oddImages({ config, configBytes, layers, image: subject }: OddParts): readonly OddManifest[] {
   const image = { schemaVersion: 2, mediaType: MediaType.ociManifest, config, layers };
@@ -44,6 +44,10 @@ function oddImages({ config, configBytes, layers, image: subject }: OddParts): r
     of("an image with null for its layers", { ...image, layers: null }),
     of("an image with the same layer twice", { ...image, layers: [layers[0], layers[0]] }),
     of("null in descriptors and as annotations", { ...image, annotations: null, layers: each(NULLS) }),
+    of("null in every optional member", {
+      ...image,
+      ...{ mediaType: null, artifactType: null, subject: null, annotations: null, manifests: null },
+    }),
     of("an empty platform and an empty type", {
       ...image,
       artifactType: "",
@@ -84,6 +88,14 @@ function oddIndexes({ image, index: inner, platform }: OddParts): readonly OddMa
   const entry = { ...image, platform };
   return [
     of("an index without a media type", {}, { mediaType: undefined }),
+    of(
+      "an index with null in every optional member",
+      { ...NULLS },
+      {
+        ...{ mediaType: null, artifactType: null, subject: null, annotations: null },
+        ...{ config: null, layers: null },
+      },
+    ),
     of("an index of nothing", {}, { manifests: [] }),
     of("an index with null for its entries", {}, { manifests: null }),
     of("an index without entries", {}, { manifests: undefined }),
