@@ -155,6 +155,10 @@ const Cache = z.discriminatedUnion("driver", [
 const Registry = z.strictObject({
   deletes: z.boolean().default(true).describe("Allows clients to delete blobs, manifests and tags"),
   sparseManifests: z.boolean().default(false).describe("Accepts manifests that name missing content"),
+  looseListSizes: z
+    .boolean()
+    .default(false)
+    .describe("Accepts indexes and lists that give wrong sizes for their manifests"),
   uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe(
     "Removes unfinished uploads that got no bytes for this long",
   ),

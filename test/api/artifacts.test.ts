@@ -126,6 +126,29 @@ describe("an index", () => {
     expect((await other.call("GET", `/v2/index/manifests/${absent.digest}`)).status).toBe(404);
   });
 
+  it("may give wrong sizes for its manifests only if the configuration says so", async () => {
+    await using loose = await startRegistry({ registry: { looseListSizes: true } });
+    for (const mediaType of [MediaType.ociIndex, MediaType.dockerList]) {
+      const statuses: number[] = [];
+      for (const each of [client, new RegistryClient(loose)]) {
+        const image = await each.pushImage("index/sizes");
+        const wrong = { ...indexOf({ ...image, size: image.size - 1 }), mediaType };
+        const response = await each.putManifest("index/sizes", "v1", JSON.stringify(wrong), mediaType);
+        statuses.push(response.status);
+        if (response.status === 400) expect(await errorCodes(response)).toEqual(["SIZE_INVALID"]);
+        const twice = indexOf(image, { ...image, size: image.size - 1 });
+        const both = JSON.stringify({ ...twice, mediaType });
+        statuses.push((await each.putManifest("index/sizes", "v2", both, mediaType)).status);
+      }
+      expect(statuses).toEqual([400, 400, 201, 400]);
+    }
+    const own = new RegistryClient(loose);
+    const image = await own.makeImage("index/sizes");
+    const wrong = { ...image, config: { ...image.config, size: 1 } };
+    const response = await own.putManifest("index/sizes", "v3", JSON.stringify(wrong));
+    expect([response.status, await errorCodes(response)]).toEqual([400, ["SIZE_INVALID"]]);
+  });
+
   it("does not hold a blob as if it were a manifest, nor an image a manifest as a layer", async () => {
     const blob = await client.pushBlob("index/kinds", "blob", MediaType.ociManifest);
     const image = await client.pushImage("index/kinds");
