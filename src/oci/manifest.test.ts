@@ -116,6 +116,30 @@ describe("a descriptor may have", () => {
   });
 });
 
+describe("an entry of an index", () => {
+  it.each([
+    [MediaType.ociManifest, "manifest"],
+    [MediaType.ociIndex, "manifest"],
+    [MediaType.dockerManifest, "manifest"],
+    [MediaType.dockerList, "manifest"],
+    [MediaType.ociArtifact, "manifest"],
+    [`${MediaType.ociManifest}; charset=utf-8`, "manifest"],
+    ["Application/Vnd.OCI.Image.Manifest.V1+JSON", "manifest"],
+    [MediaType.ociLayerGzip, "layer"],
+    [MediaType.ociConfig, "layer"],
+    ["application/vnd.buildkit.cacheconfig.v0", "layer"],
+    ["application/vnd.docker.distribution.manifest.v1+prettyjws", "layer"],
+    ["constructor", "layer"],
+  ])("of the type %s is a %s", (mediaType, kind) => {
+    expect(parse(withEntry({ mediaType })).references).toMatchObject([{ kind, optional: false }]);
+  });
+
+  it("may be missing if it is a layer that may not be distributed", () => {
+    const mediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+    expect(parse(withEntry({ mediaType })).references).toMatchObject([{ kind: "layer", optional: true }]);
+  });
+});
+
 describe("an optional field that is null", () => {
   const none = { mediaType: null, artifactType: null, subject: null, annotations: null };
   const inEntry = { urls: null, annotations: null, artifactType: null, data: null, platform: null };

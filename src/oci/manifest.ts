@@ -104,9 +104,17 @@ function parseIndex(value: unknown, mediaType: string): ParsedManifest {
   if (mediaType === MediaType.dockerList && !index.mediaType) throw missing("mediaType");
   return {
     mediaType,
-    references: (index.manifests ?? []).map((child) => reference("manifest", child)),
+    references: (index.manifests ?? []).map((entry) => reference(kindOfEntry(entry), entry)),
     ...referrerFields(index, index.artifactType),
   };
+}
+
+/**
+ * What an entry of an index leads to. An entry of another type than a manifest's is content like a layer: BuildKit's
+ * registry cache was an index of layers and a `application/vnd.buildkit.cacheconfig.v0`.
+ */
+function kindOfEntry({ mediaType }: ShapedDescriptor): ReferencedContent["kind"] {
+  return PARSERS.has(bareMediaType(mediaType)) ? "manifest" : "layer";
 }
 
 function parseArtifact(value: unknown, mediaType: string): ParsedManifest {

@@ -126,6 +126,36 @@ describe("an index", () => {
     expect((await other.call("GET", `/v2/index/manifests/${absent.digest}`)).status).toBe(404);
   });
 
+  it.each([MediaType.ociIndex, MediaType.dockerList])(
+    "of the type %s may hold blobs, as BuildKit's registry cache does, and they must be here",
+    async (mediaType) => {
+      const name = "index/build-cache";
+      const config = await client.pushBlob(name, "{}", "application/vnd.buildkit.cacheconfig.v0");
+      const layers = [
+        await client.pushBlob(name, `layer of ${mediaType}`),
+        await client.pushBlob(name, "foreign", "application/vnd.docker.image.rootfs.diff.tar.gzip"),
+      ];
+      const cache = { ...indexOf(...layers, config), mediaType };
+      await expectRoundTrip(name, cache);
+      // The same digest as a blob and as a manifest are two things.
+      const image = await client.pushImage(name);
+      const both = { ...indexOf(...layers, image, config), mediaType };
+      await expectRoundTrip(name, both);
+
+      const absent = { ...config, digest: digestOf("absent"), size: 6 };
+      const elsewhere = await client.pushBlob("index/elsewhere", `elsewhere ${mediaType}`);
+      const asLayer = { ...image, mediaType: MediaType.ociLayerGzip };
+      for (const missing of [absent, elsewhere, asLayer, { ...config, mediaType: MediaType.ociManifest }]) {
+        const text = JSON.stringify({ ...indexOf(...layers, missing), mediaType });
+        const refused = await client.putManifest(name, "refused", text, mediaType);
+        expect([refused.status, await errorCodes(refused)]).toEqual([400, ["MANIFEST_BLOB_UNKNOWN"]]);
+      }
+      const lying = JSON.stringify({ ...indexOf({ ...config, size: 3 }), mediaType });
+      const refused = await client.putManifest(name, "refused", lying, mediaType);
+      expect([refused.status, await errorCodes(refused)]).toEqual([400, ["SIZE_INVALID"]]);
+    },
+  );
+
   it("may give wrong sizes for its manifests only if the configuration says so", async () => {
     await using loose = await startRegistry({ registry: { looseListSizes: true } });
     for (const mediaType of [MediaType.ociIndex, MediaType.dockerList]) {

@@ -79,7 +79,7 @@ function oddImages({ config, configBytes, layers, image: subject }: OddParts): r
   ];
 }
 
-function oddIndexes({ image, index: inner, platform }: OddParts): readonly OddManifest[] {
+function oddIndexes({ config, layers, image, index: inner, platform }: OddParts): readonly OddManifest[] {
   const of = (name: string, entry: object, more: object = {}, cannotCopy?: OddManifest["cannotCopy"]) => {
     const manifests = [{ ...image, platform, ...entry }];
     const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests, ...more };
@@ -110,6 +110,12 @@ function oddIndexes({ image, index: inner, platform }: OddParts): readonly OddMa
       platform: { ...platform, variant: null, "os.version": null, "os.features": null, libc: "musl" },
     }),
     of("an index with a subject and a type", { artifactType: "x" }, { artifactType: "x", subject: image }),
+    of(
+      "an index of blobs, as BuildKit's cache",
+      {},
+      { manifests: [...layers, { ...config, mediaType: "application/vnd.buildkit.cacheconfig.v0" }] },
+      { skopeo: /manifest unknown/ },
+    ),
     of(
       "an index in an index",
       {},
