@@ -5,7 +5,8 @@ import { Nix } from "./nix-schema.ts";
 const seconds = (fallback: number, most: number) => z.int().min(1).max(most).default(fallback);
 const bytes = (fallback: number) => z.int().min(0).default(fallback);
 
-const MEBIBYTE = 1024 * 1024;
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
 const DAY = 86_400;
 /** A tebibyte: more than a machine has for one build. */
 const MOST_BYTES = 2 ** 40;
@@ -47,8 +48,8 @@ const Http = z.strictObject({
     .int()
     .min(1)
     .max(10_000)
-    .default(1000)
-    .describe("Maximum referrers in one page; pages are also limited to 256 KiB, or one referrer"),
+    .default(10_000)
+    .describe("Maximum referrers in one page; pages are also limited to 3 MiB, or one referrer"),
 });
 
 const Log = z.strictObject({
@@ -159,6 +160,14 @@ const Registry = z.strictObject({
     .boolean()
     .default(false)
     .describe("Accepts indexes and lists that give wrong sizes for their manifests"),
+  referrerAnnotationBytes: z
+    .int()
+    .min(0)
+    .max(4 * MEBIBYTE)
+    .default(8 * KIBIBYTE)
+    .describe(
+      "Maximum bytes of the annotations of a manifest with a subject, as JSON; lists of referrers repeat them",
+    ),
   uploadExpirySeconds: seconds(7 * DAY, 365 * DAY).describe(
     "Removes unfinished uploads that got no bytes for this long",
   ),

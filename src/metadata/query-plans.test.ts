@@ -43,9 +43,9 @@ it("reads every answer by an index range on SQLite, without a scan or a sort", a
     return { text, details: plan.map((step) => step.detail) };
   });
   expect(plans.filter(({ details }) => details.some((each) => COSTLY_IN_SQLITE.test(each)))).toEqual([]);
-  const byType = plans.filter(({ text }) => text.includes("artifact_type = $5 AND"));
+  const byType = plans.filter(({ text }) => text.includes("artifact_type = $6 AND"));
   expect(byType.flatMap(({ details }) => details)).toEqual([
-    "SEARCH manifests USING COVERING INDEX manifests_by_subject_and_type (repository=? AND subject=? AND artifact_type=? AND digest>?)",
+    "SEARCH manifests USING COVERING INDEX manifests_by_subject_and_type (repository=? AND subject=? AND artifact_type=? AND (created_at,digest)>(?,?))",
     "SEARCH manifest_descriptors USING INTEGER PRIMARY KEY (rowid=?)",
   ]);
 });

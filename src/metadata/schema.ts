@@ -11,6 +11,7 @@ export const MIGRATIONS: readonly Migration[] = [
   sourceFacts,
   packageIndexTables,
   sealedUploads,
+  referrersByTime,
 ];
 
 function blobTables({ identity, integer, text, keyed }: SqlTypes): readonly string[] {
@@ -265,5 +266,17 @@ function sealedUploads({ integer, text }: SqlTypes): readonly string[] {
     `ALTER TABLE uploads ADD COLUMN sealed_digest ${text}`,
     `ALTER TABLE uploads ADD COLUMN sealed_size ${integer}`,
     `ALTER TABLE uploads ADD COLUMN claimed_digest ${text}`,
+  ];
+}
+
+/** Referrers in the order of their pushes. */
+function referrersByTime(): readonly string[] {
+  return [
+    "DROP INDEX manifests_by_subject",
+    "DROP INDEX manifests_by_subject_and_type",
+    `CREATE INDEX manifests_by_subject
+      ON manifests (repository, subject, created_at, digest) WHERE subject IS NOT NULL`,
+    `CREATE INDEX manifests_by_subject_and_type
+      ON manifests (repository, subject, artifact_type, created_at, digest) WHERE subject IS NOT NULL`,
   ];
 }

@@ -71,13 +71,27 @@ async function insertManifest(
       manifest.bytes.byteLength,
       manifest.subject ?? null,
       manifest.artifactType ?? null,
-      Date.now(),
+      await createdAt(session, repository, manifest.subject),
       isLarge(manifest) ? NO_BYTES : manifest.bytes,
     ],
   );
   if (!row) throw new Error("recording a manifest returned no row");
   if (isLarge(manifest)) await writePieces(session, row.id, "manifest", manifest.bytes);
   return row.id;
+}
+
+const LAST_REFERRER = `SELECT created_at FROM manifests WHERE repository = $1 AND subject = $2
+  ORDER BY created_at DESC LIMIT 1`;
+
+/** The time now, and for a referrer at least a millisecond after the last one, whatever the clock says. */
+async function createdAt(
+  session: SqlSession,
+  repository: RepositoryName,
+  subject: Digest | undefined,
+): Promise<number> {
+  if (subject === undefined) return Date.now();
+  const [last] = await session.query<{ created_at: number }>(LAST_REFERRER, [repository, subject]);
+  return Math.max(Date.now(), (last?.created_at ?? 0) + 1);
 }
 
 /**

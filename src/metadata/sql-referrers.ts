@@ -1,25 +1,30 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
-import type { PageRequest } from "./ports/page-request.ts";
-import type { Referrer, ReferrerLedger } from "./ports/referrer-ledger.ts";
+import type { Referrer, ReferrerLedger, ReferrerPlace } from "./ports/referrer-ledger.ts";
 import { readDescriptors } from "./sql-descriptors.ts";
 import type { SqlEngine, SqlValue } from "./sql-engine.ts";
 import { chunksOf, inList } from "./statement-chunks.ts";
+
+interface ListedRow extends ReferrerRow {
+  readonly created_at: number;
+}
 
 interface ReferrerRow {
   readonly digest: Digest;
   readonly bytes: number;
 }
 
-const REFERRER = `manifests.digest, manifest_descriptors.size AS bytes
+const REFERRER = `manifests.digest, manifests.created_at, manifest_descriptors.size AS bytes
   FROM manifests JOIN manifest_descriptors ON manifest_descriptors.manifest_id = manifests.id`;
 
 const ANY_TYPE = `SELECT ${REFERRER}
-  WHERE repository = $1 AND subject = $2 AND digest > $3 ORDER BY digest LIMIT $4`;
+  WHERE repository = $1 AND subject = $2 AND (created_at, digest) > ($3, $4)
+  ORDER BY created_at, digest LIMIT $5`;
 
 const ONE_TYPE = `SELECT ${REFERRER}
-  WHERE repository = $1 AND subject = $2 AND artifact_type = $5 AND digest > $3 ORDER BY digest LIMIT $4`;
+  WHERE repository = $1 AND subject = $2 AND artifact_type = $6 AND (created_at, digest) > ($3, $4)
+  ORDER BY created_at, digest LIMIT $5`;
 
 const AMONG = `SELECT name.digest, manifest_descriptors.size AS bytes
   FROM manifest_digests AS name
@@ -40,14 +45,15 @@ export class SqlReferrers implements ReferrerLedger {
     repository: RepositoryName,
     subject: Digest,
     { artifactType }: { readonly artifactType?: string },
-    page: PageRequest<Digest>,
-  ): Promise<readonly Referrer[]> {
-    const range: readonly SqlValue[] = [repository, subject, page.after ?? "", page.limit];
+    { after, limit }: Parameters<ReferrerLedger["listReferrers"]>[3],
+  ): Promise<readonly (Referrer & ReferrerPlace)[]> {
+    const place = [after?.listedAt ?? -1, after?.digest ?? ""];
+    const range: readonly SqlValue[] = [repository, subject, ...place, limit];
     const rows =
       artifactType === undefined
-        ? await this.#engine.query<ReferrerRow>(ANY_TYPE, range)
-        : await this.#engine.query<ReferrerRow>(ONE_TYPE, [...range, artifactType]);
-    return rows.map(referrer);
+        ? await this.#engine.query<ListedRow>(ANY_TYPE, range)
+        : await this.#engine.query<ListedRow>(ONE_TYPE, [...range, artifactType]);
+    return rows.map((row) => ({ ...referrer(row), listedAt: row.created_at }));
   }
 
   async findReferrers(

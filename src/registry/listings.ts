@@ -48,7 +48,7 @@ export class Listings {
 }
 
 /** The part of a page to read from the ledger. */
-export function pageRequest<Key extends string>(
+function pageRequest<Key extends string>(
   after: Key | undefined,
   limit: number,
 ): { after?: Key; limit: number } {

@@ -27,6 +27,8 @@ export interface ManifestRules {
   readonly sparseManifests: boolean;
   /** Accepts indexes and lists that give wrong sizes for their manifests; some programs write such lists. */
   readonly looseListSizes: boolean;
+  /** Maximum bytes of the annotations of a manifest with a subject, as JSON. */
+  readonly referrerAnnotationBytes: number;
 }
 
 /** Maximum missing references to report; a manifest can name tens of thousands. */
@@ -113,6 +115,7 @@ export class Manifests {
     condition?: WriteCondition,
   ): Promise<PushedManifest> {
     const { parsed, digests } = await this.#thread.read({ bytes, contentType, claimed });
+    this.#checkAnnotations(parsed);
     const { references } = this.#applyRules(parsed);
     await this.#checkSizes(repository, references);
     await this.#checkContent(repository, references);
@@ -144,6 +147,19 @@ export class Manifests {
     if (!this.#rules.sparseManifests) return manifest;
     const references = manifest.references.map((content) => ({ ...content, optional: true }));
     return { ...manifest, references };
+  }
+
+  /** Many clients read only the first page of a list of referrers, so an entry must not take up much of it. */
+  #checkAnnotations({ subject, annotations }: ParsedManifest): void {
+    if (subject === undefined || annotations === undefined) return;
+    const limit = this.#rules.referrerAnnotationBytes;
+    const bytes = Buffer.byteLength(JSON.stringify(annotations));
+    if (bytes <= limit) return;
+    throw new RegistryError(
+      "manifest-invalid",
+      `the annotations of a manifest with a subject may have at most ${limit} bytes`,
+      { detail: { bytes, limit } },
+    );
   }
 
   /** Clients allocate memory by a descriptor's size, so it must be the size of the stored content. */

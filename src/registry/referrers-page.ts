@@ -1,21 +1,22 @@
 import { LRUCache } from "lru-cache";
 import type { ByteSource } from "../bytes/byte-source.ts";
-import type { Digest } from "../oci/digest.ts";
+import type { ReferrersCursor } from "./referrers-cursor.ts";
 
 /** A page of referrers. */
 export interface ReferrersPage {
   /**
-   * The descriptors of the entries as JSON, separated by commas, in ascending order of digest. A function that reads
-   * them in pieces if one entry alone is larger than a page.
+   * The descriptors of the entries as JSON, separated by commas. For a long list, a function that reads them in pieces.
    */
   readonly descriptors: Uint8Array | (() => ByteSource);
-  /** The digest after which the next page begins, if there may be one; it does not have to exist. */
-  readonly next: Digest | undefined;
+  /** Approximate memory that the page takes, in bytes. */
+  readonly heldBytes: number;
+  /** Where the next page begins, if there may be one. */
+  readonly next: ReferrersCursor | undefined;
 }
 
 /** Approximate limit of the remembered pages, in bytes. */
 const MAX_BYTES = 2 * 1024 * 1024;
-/** Approximate bytes of a page besides its descriptors. */
+/** Approximate bytes of a page besides its descriptors or entries. */
 const OVERHEAD_BYTES = 1024;
 
 interface KnownPage {
@@ -31,7 +32,7 @@ export class KnownReferrersPages {
   readonly #epoch: () => number | undefined;
   readonly #known = new LRUCache<string, KnownPage>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ page }) => OVERHEAD_BYTES + sizeOf(page),
+    sizeCalculation: ({ page }) => OVERHEAD_BYTES + page.heldBytes,
   });
   readonly #running = new Map<string, Promise<ReferrersPage>>();
 
@@ -62,8 +63,4 @@ export class KnownReferrersPages {
       this.#running.delete(work);
     }
   }
-}
-
-function sizeOf({ descriptors }: ReferrersPage): number {
-  return descriptors instanceof Uint8Array ? descriptors.byteLength : 0;
 }

@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, expect, it } from "bun:test";
 import { MediaType } from "../../src/oci/media-types.ts";
 import { referrersTag } from "../../src/oci/referrers-tag.ts";
-import { RegistryClient } from "../support/registry-client.ts";
+import { RegistryClient, type TestDescriptor } from "../support/registry-client.ts";
 import { type RegistryServer, startRegistry } from "../support/registry-server.ts";
 
 /** Maximum bytes of a page, unless it has a single longer entry. */
 const MOST_BYTES = 256 * 1024 + 1024;
+/** The same for referrers. */
+const MOST_REFERRER_BYTES = 3 * 1024 * 1024 + 1024;
 
 let server: RegistryServer;
 let client: RegistryClient;
 beforeAll(async () => {
-  server = await startRegistry();
+  server = await startRegistry({ registry: { referrerAnnotationBytes: 4 * 1024 * 1024 } });
   client = new RegistryClient(server);
 });
 afterAll(() => server[Symbol.asyncDispose]());
@@ -31,20 +33,47 @@ function largestEntry(entries: readonly unknown[]): number {
   return Math.max(...entries.map((entry) => JSON.stringify(entry).length));
 }
 
-it("pages referrers by the size of their annotations, and lists each once and in order", async () => {
+it("pages referrers by the size of their annotations, and lists each once, older ones first", async () => {
   const name = "sizes/referrers";
   const subject = await client.pushImage(name, "latest");
   const pushed: string[] = [];
-  for (const length of [10, 60_000, 60_000, 150_000, 90_000, 120_000, 800_000, 20, 130_000]) {
+  for (const length of [10, 700_000, 600_000, 1_500_000, 900_000, 1_200_000, 3_800_000, 20, 1_300_000]) {
     const annotations = { note: "x".repeat(length) };
     pushed.push((await client.pushImage(name, undefined, { subject, annotations })).digest);
   }
   const texts = await pages(`/v2/${name}/referrers/${subject.digest}`);
   const lists = texts.map((text) => JSON.parse(text).manifests as { digest: string }[]);
-  expect(lists.flat().map(({ digest }) => digest)).toEqual(pushed.toSorted());
+  expect(lists.flat().map(({ digest }) => digest)).toEqual(pushed);
+  expect(lists.map((list) => list.length)).toEqual([4, 2, 1, 2]);
   for (const [index, text] of texts.entries()) {
     const list = lists[index] ?? [];
-    expect(text.length).toBeLessThan(list.length === 1 ? largestEntry(list) + 1024 : MOST_BYTES);
+    expect(text.length).toBeLessThan(list.length === 1 ? largestEntry(list) + 1024 : MOST_REFERRER_BYTES);
+  }
+});
+
+it("lists thousands of referrers in one page, those of a fallback tag last, unless the client asks for less", async () => {
+  const name = "sizes/many";
+  const subject = await client.pushImage(name, "latest");
+  const image = { ...(await client.makeImage(name)), annotations: { note: "x".repeat(200) } };
+  const recorded: TestDescriptor[] = [];
+  for (let i = 0; i < 3; i++) recorded.push(await client.pushManifest(name, { ...image, old: i }));
+  const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: recorded };
+  await client.pushManifest(name, index, referrersTag(subject.digest));
+  const pushed: string[] = [];
+  for (let i = 0; i < 1500; i++)
+    pushed.push((await client.pushManifest(name, { ...image, subject, number: i })).digest);
+  const expected = [...pushed, ...recorded.map(({ digest }) => digest as string).toSorted()];
+  const digestsOf = (texts: readonly string[]) =>
+    texts.flatMap((text) => (JSON.parse(text).manifests as { digest: string }[]).map(({ digest }) => digest));
+  const path = `/v2/${name}/referrers/${subject.digest}`;
+  const whole = await pages(path);
+  expect(whole).toHaveLength(1);
+  expect(digestsOf(whole)).toEqual(expected);
+  expect(Number(whole[0]?.length)).toBeGreaterThan(MOST_BYTES);
+  for (const n of [1500, 1501, 1502]) {
+    const parts = await pages(`${path}?n=${n}`);
+    expect(parts).toHaveLength(2);
+    expect(digestsOf(parts)).toEqual(expected);
   }
 });
 

@@ -30,8 +30,6 @@ async function referrers(name: string, subject: string, query = "") {
   };
 }
 
-const byDigest = (a: { digest: string }, b: { digest: string }) => (a.digest < b.digest ? -1 : 1);
-
 describe("the referrers of a subject", () => {
   it("are empty for an unknown subject or repository", async () => {
     expect((await referrers("nobody", digestOf("x"))).manifests).toEqual([]);
@@ -74,9 +72,7 @@ describe("the referrers of a subject", () => {
       bare,
       { ...artifact, artifactType: "application/old" },
     ];
-    expect((await referrers("ref/types", subject.digest)).manifests).toEqual(
-      expected.toSorted(byDigest) as never,
-    );
+    expect((await referrers("ref/types", subject.digest)).manifests).toEqual(expected as never);
   });
 
   it("are filtered, paged, and gone with their manifest", async () => {
@@ -87,7 +83,7 @@ describe("the referrers of a subject", () => {
       const artifactType = i % 2 === 0 ? "application/even" : "application/odd";
       pushed.push(await client.pushImage(name, undefined, { subject, artifactType }));
     }
-    const all = pushed.map(({ digest }) => digest).toSorted();
+    const all = pushed.map(({ digest }) => digest);
     expect((await referrers(name, subject.digest)).filters).toBeNull();
     const even = await referrers(name, subject.digest, "?artifactType=application%2Feven");
     expect(even.manifests).toHaveLength(3);
@@ -109,7 +105,77 @@ describe("the referrers of a subject", () => {
   });
 });
 
+describe("an artifact type", () => {
+  it("is found although the client did not encode its plus sign, or a proxy made it a space", async () => {
+    const name = "ref/plus";
+    const subject = await client.pushImage(name, "latest");
+    const types = ["application/spdx+json", "application/vnd.example+json; version=1"];
+    const pushed: TestDescriptor[] = [];
+    for (const artifactType of types)
+      pushed.push(await client.pushImage(name, undefined, { subject, artifactType }));
+    for (const [text, index] of [
+      ["application/spdx+json", 0],
+      ["application/spdx%2Bjson", 0],
+      ["application%2Fspdx%20json", 0],
+      ["application/vnd.example+json;+version=1", 1],
+      ["application/vnd.example%2Bjson%3B%20version%3D1", 1],
+    ] as const) {
+      const { manifests, filters } = await referrers(name, subject.digest, `?artifactType=${text}`);
+      expect(manifests).toEqual([{ ...(pushed[index] as TestDescriptor), artifactType: types[index] }]);
+      expect(filters).toBe("artifactType");
+    }
+    const first = await referrers(name, subject.digest, "?n=1&artifactType=application/spdx+json");
+    expect(first.manifests).toHaveLength(1);
+  });
+});
+
+describe("a page of referrers", () => {
+  it("begins after an entry that is gone, and is refused for one that never was", async () => {
+    const name = "ref/cursor";
+    const subject = await client.pushImage(name, "latest");
+    const pushed: string[] = [];
+    for (let i = 0; i < 4; i++) pushed.push((await client.pushImage(name, undefined, { subject })).digest);
+    const { link } = await referrers(name, subject.digest, "?n=2");
+    await client.call("DELETE", `/v2/${name}/manifests/${pushed[1]}`);
+    const next = /<[^?]*(\?[^>]*)>/.exec(link ?? "")?.[1];
+    const rest = await referrers(name, subject.digest, next);
+    expect(rest.manifests.map(({ digest }) => digest as string)).toEqual(pushed.slice(2));
+    for (const last of ["x", "5", "5-", "5-x", `-5-${subject.digest}`, `1e3-${subject.digest}`]) {
+      const response = await client.call("GET", `/v2/${name}/referrers/${subject.digest}?last=${last}`);
+      expect([last, response.status]).toEqual([last, 400]);
+    }
+  });
+});
+
 describe("the annotations of a referrer", () => {
+  it("are limited, and those of other manifests are not", async () => {
+    const name = "ref/annotations";
+    const subject = await client.pushImage(name, "latest");
+    const image = await client.makeImage(name);
+    const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] };
+    const frame = '{"note":""}'.length;
+    for (const manifest of [image, index]) {
+      const push = (length: number, more: object) => {
+        const annotations = { note: "x".repeat(length - frame) };
+        const text = JSON.stringify({ ...manifest, ...more, annotations });
+        return client.putManifest(name, "note", text, manifest.mediaType);
+      };
+      expect((await push(8192, { subject })).status).toBe(201);
+      const refused = await push(8193, { subject });
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toEqual({
+        errors: [
+          {
+            code: "MANIFEST_INVALID",
+            message: "the annotations of a manifest with a subject may have at most 8192 bytes",
+            detail: { bytes: 8193, limit: 8192 },
+          },
+        ],
+      });
+      expect((await push(100_000, {})).status).toBe(201);
+    }
+  });
+
   const annotations = '{"__proto__":"a","constructor":"b","toString":"c"}';
 
   it("are all listed, whatever they are called, from the fallback tag too", async () => {
@@ -158,7 +224,7 @@ describe("what older clients recorded in the fallback tag", () => {
     const expected = [
       { ...told, artifactType },
       { ...untold, artifactType, annotations: { by: "an old client" } },
-    ].toSorted(byDigest);
+    ];
     expect((await referrers(name, subject.digest)).manifests).toEqual(expected as never);
     const filter = `?artifactType=${encodeURIComponent(artifactType)}`;
     expect((await referrers(name, subject.digest, filter)).manifests).toEqual(expected as never);

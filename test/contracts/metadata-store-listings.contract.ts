@@ -2,6 +2,7 @@ import { expect } from "bun:test";
 import type { MetadataStore } from "../../src/metadata/ports/metadata-store.ts";
 import type { Referrer } from "../../src/metadata/ports/referrer-ledger.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
+import type { Digest } from "../../src/oci/digest.ts";
 import type { ContractCase, MetadataStores } from "./metadata-store-samples.ts";
 import {
   ELSEWHERE,
@@ -64,7 +65,7 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
     },
   },
   {
-    name: "lists the referrers of a subject as descriptors, by type and in pages",
+    name: "lists the referrers of a subject as descriptors in the order of their pushes, by type and in pages",
     async run({ store }) {
       const subject = sampleDigest("subject");
       const descriptors: Descriptor[] = [];
@@ -78,14 +79,32 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
       }
       await store.manifests.putManifest(ELSEWHERE, sampleManifest("elsewhere", { subject }), []);
       await pushSample(store, "no referrer");
-      const expected = descriptors.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+      // A repeated push changes nothing.
+      const again = sampleManifest("referrer 0", {
+        subject,
+        artifactType: descriptors[0]?.artifactType,
+        annotations: descriptors[0]?.annotations,
+      });
+      await store.manifests.putManifest(REPOSITORY, again, []);
+      const expected = descriptors;
+      const everything = await store.referrers.listReferrers(REPOSITORY, subject, {}, { limit: 100 });
       const list = async (filter: { artifactType?: string }, limit: number, after = 0) => {
-        const last = expected[after - 1]?.digest;
-        const page = last ? { limit, after: last } : { limit };
+        const page = { limit, after: everything[after - 1] };
         return describe(store, await store.referrers.listReferrers(REPOSITORY, subject, filter, page));
       };
+      expect(everything.map(({ listedAt }) => listedAt)).toEqual(
+        [...new Set(everything.map(({ listedAt }) => listedAt))].toSorted((a, b) => a - b),
+      );
       expect(await list({}, 100)).toEqual(expected);
       expect(await list({}, 2, 3)).toEqual(expected.slice(3, 5));
+      expect(await list({}, 100, 7)).toEqual([]);
+      // The entry to continue after does not have to exist.
+      await store.manifests.deleteManifest(REPOSITORY, everything[2]?.digest as Digest);
+      expect(await list({}, 2, 3)).toEqual(expected.slice(3, 5));
+      expect(await list({ artifactType: "example/signature" }, 2, 1)).toEqual([
+        expected[4],
+        expected[6],
+      ] as never);
       const sboms = expected.filter((each) => each.artifactType === "example/sbom");
       expect(await list({ artifactType: "example/sbom" }, 100)).toEqual(sboms);
       expect(await list({ artifactType: "example/sbom" }, 1)).toEqual(sboms.slice(0, 1));
@@ -153,11 +172,10 @@ export const LISTING_CASES: readonly ContractCase<MetadataStores>[] = [
         expected.push({ mediaType, digest, size: bytes.byteLength, annotations });
       }
       const listed = await store.referrers.listReferrers(REPOSITORY, subject, {}, { limit: 10 });
-      const sorted = expected.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
       expect(listed.map(({ descriptorBytes }) => descriptorBytes)).toEqual(
-        sorted.map((descriptor) => Buffer.byteLength(JSON.stringify(descriptor))),
+        expected.map((descriptor) => Buffer.byteLength(JSON.stringify(descriptor))),
       );
-      expect(await describe(store, listed)).toEqual(sorted);
+      expect(await describe(store, listed)).toEqual(expected);
       for await (const piece of store.referrers.readDescriptors(REPOSITORY, listed)) {
         expect(piece.byteLength).toBeLessThanOrEqual(256 * 1024);
       }

@@ -64,7 +64,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     provider,
     ingester: blobs,
     policy: OPEN_ACCESS,
-    rules: { sparseManifests: false, looseListSizes: false },
+    rules: { sparseManifests: false, looseListSizes: false, referrerAnnotationBytes: 8 << 10 },
     manifestThread,
     log,
   });

@@ -2,6 +2,7 @@ import type { ByteSource } from "../../bytes/byte-source.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { MediaType } from "../../oci/media-types.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
+import { cursorText, parseCursor } from "../../registry/referrers-cursor.ts";
 import type { ReferrersPage } from "../../registry/referrers-page.ts";
 import { parseQuery } from "../query.ts";
 import { COMMON_HEADERS, jsonReply, type Reply } from "../reply.ts";
@@ -35,6 +36,12 @@ export async function listCatalog(context: V2Context): Promise<Reply> {
   return listing({ repositories: entries }, link);
 }
 
+/**
+ * A space in an artifact type. Clients that do not encode `application/spdx+json` mean its plus sign. The names of media
+ * types have no spaces; before their parameters there may be one.
+ */
+const UNENCODED_PLUS = /(?<!;) /g;
+
 /** Lists the manifests that refer to a subject, as an image index (distribution-spec end-12a, end-12b). */
 export async function listReferrers(context: V2Context, name: RepositoryName, text: string): Promise<Reply> {
   const subject = parseDigest(text);
@@ -42,15 +49,15 @@ export async function listReferrers(context: V2Context, name: RepositoryName, te
   const { size, after } = parsePageQuery(query);
   const most = context.limits.referrersPageSize;
   const limit = Math.max(1, Math.min(size ?? most, most));
-  const artifactType = textParameter(query, "artifactType");
-  const from = after === undefined ? undefined : parseDigest(after);
+  const artifactType = textParameter(query, "artifactType")?.replace(UNENCODED_PLUS, "+");
+  const from = after === undefined ? undefined : parseCursor(after);
   const { referrers } = context.registry;
   const { descriptors, next } = await referrers.list(name, subject, { artifactType, after: from, limit });
   const filter = artifactType === undefined ? {} : { artifactType };
   const path = `/v2/${name}/referrers/${subject}`;
   const headers = new Headers({ ...COMMON_HEADERS, "content-type": MediaType.ociIndex });
   if (next !== undefined)
-    headers.set("link", nextPageLink(path, { ...filter, last: next, n: String(limit) }));
+    headers.set("link", nextPageLink(path, { ...filter, last: cursorText(next), n: String(limit) }));
   if (artifactType !== undefined) headers.set("oci-filters-applied", "artifactType");
   return { status: 200, headers, body: indexOf(descriptors) };
 }

@@ -1,7 +1,6 @@
 import type { ByteSource } from "../../bytes/byte-source.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { RepositoryName } from "../../oci/repository-name.ts";
-import type { PageRequest } from "./page-request.ts";
 
 /** An entry of a referrers list. */
 export interface Referrer {
@@ -10,15 +9,23 @@ export interface Referrer {
   readonly descriptorBytes: number;
 }
 
+/** The place of a referrer among those of its subject: those pushed earlier come first. */
+export interface ReferrerPlace {
+  /** About the time of its first push in milliseconds, later than that of every earlier one. */
+  readonly listedAt: number;
+  /** Decides between referrers that an older version stored in the same millisecond. */
+  readonly digest: Digest;
+}
+
 /** The manifests that refer to a subject, and their descriptors. */
 export interface ReferrerLedger {
-  /** The manifests whose subject is `subject`, in ascending order of digest. */
+  /** The manifests whose subject is `subject`, those pushed first in front; at most `limit` after the given place. */
   listReferrers(
     repository: RepositoryName,
     subject: Digest,
     filter: { readonly artifactType?: string },
-    page: PageRequest<Digest>,
-  ): Promise<readonly Referrer[]>;
+    page: { readonly after?: ReferrerPlace | undefined; readonly limit: number },
+  ): Promise<readonly (Referrer & ReferrerPlace)[]>;
 
   /**
    * Those of the `candidates` that the repository has and that do not name `subject` themselves, in no particular

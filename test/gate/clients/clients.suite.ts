@@ -187,24 +187,50 @@ describe("over plain HTTP", () => {
   });
 
   describeWith("cosign", isInstalled("cosign"), "is not installed", () => {
+    const offline = ["--use-signing-config=false", "--tlog-upload=false", "--allow-http-registry"];
+    const key = (name: string) => join(folder.path, `cosign-${name}`);
+    const sign = (name: string, reference: string) =>
+      tools.run("cosign", "sign", "--yes", "--key", `${key(name)}.key`, ...offline, reference);
+    const verify = (name: string, reference: string) => {
+      const options = ["--insecure-ignore-tlog=true", "--allow-http-registry", "--key", `${key(name)}.pub`];
+      return tools.run("cosign", "verify", ...options, reference);
+    };
+
+    beforeAll(async () => {
+      for (const name of ["own", "other"])
+        await tools.run("cosign", "generate-key-pair", "--output-key-prefix", key(name));
+    });
+
     it("signs an image and verifies it, through the referrers", async () => {
       const { digest } = await client.pushImage("cosign/image", "v1");
       const reference = `${server.host}/cosign/image@${digest}`;
-      const key = join(folder.path, "cosign");
-      await tools.run("cosign", "generate-key-pair", "--output-key-prefix", key);
-      const offline = ["--use-signing-config=false", "--tlog-upload=false", "--allow-http-registry"];
-      await tools.run("cosign", "sign", "--yes", "--key", `${key}.key`, ...offline, reference);
+      await sign("own", reference);
       const { manifests } = (await (
         await client.call("GET", `/v2/cosign/image/referrers/${digest}`)
       ).json()) as { manifests: TestDescriptor[] };
       expect(manifests.map(({ artifactType }) => artifactType)).toEqual([
         "application/vnd.dev.sigstore.bundle.v0.3+json",
       ]);
-      const verify = ["verify", "--insecure-ignore-tlog=true", "--allow-http-registry"];
-      expect(await tools.run("cosign", ...verify, "--key", `${key}.pub`, reference)).toContain(digest);
-      await tools.run("cosign", "generate-key-pair", "--output-key-prefix", `${key}-other`);
-      const other = tools.run("cosign", ...verify, "--key", `${key}-other.pub`, reference);
-      await expect(other).rejects.toThrow(/signature/);
+      expect(await verify("own", reference)).toContain(digest);
+      await expect(verify("other", reference)).rejects.toThrow(/signature/);
+    });
+
+    it("verifies an image whose signature is behind thousands of other referrers, as it reads one page", async () => {
+      const subject = await client.pushImage("cosign/flooded", "v1");
+      const note = {
+        ...(await client.makeImage("cosign/flooded")),
+        subject,
+        artifactType: "application/x-note",
+      };
+      const push = (number: number) => {
+        const annotations = { number: String(number), text: "x".repeat(500) };
+        return client.pushManifest("cosign/flooded", { ...note, annotations });
+      };
+      for (let first = 0; first < 2000; first += 20)
+        await Promise.all(Array.from({ length: 20 }, (_, i) => push(first + i)));
+      const reference = `${server.host}/cosign/flooded@${subject.digest}`;
+      await sign("own", reference);
+      expect(await verify("own", reference)).toContain(subject.digest);
     });
   });
 });

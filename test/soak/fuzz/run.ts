@@ -35,7 +35,11 @@ console.log(`seed ${seed}, for ${seconds} s`);
 const endAt = startedAt + seconds * 1000 - ENDING_MS;
 const again = `npm run soak -- fuzz --seed ${seed}`;
 await using folder = await temporaryFolder("fuzz");
-await using server = await startServerProcess(folder.path, { SLIPWAY_BUILDER_ENABLED: "false" });
+await using server = await startServerProcess(folder.path, {
+  SLIPWAY_BUILDER_ENABLED: "false",
+  // Some manifests have a subject and large annotations.
+  SLIPWAY_REGISTRY_REFERRER_ANNOTATION_BYTES: String(4 * 1024 * 1024),
+});
 const problems = [
   ...(only === undefined
     ? await mutatedProblems({ seed, endAt: startedAt + seconds * MUTATED_SHARE * 1000, requests })

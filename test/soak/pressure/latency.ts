@@ -9,7 +9,11 @@ const { seed, seconds, pace, patterns } = parsePressureArguments("latency");
 const checks = new Checks();
 console.log(`seed ${seed}, ${seconds} s, pace ${pace}`);
 await using folder = await temporaryFolder("latency");
-await using server = await startServerProcess(folder.path, { SLIPWAY_BUILDER_ENABLED: "false" });
+await using server = await startServerProcess(folder.path, {
+  SLIPWAY_BUILDER_ENABLED: "false",
+  // Some manifests have a subject and large annotations.
+  SLIPWAY_REGISTRY_REFERRER_ANNOTATION_BYTES: String(4 * 1024 * 1024),
+});
 using pressure = new Pressure(server, { seed, seconds, pace, patterns }, checks);
 await pressure.measureLatency();
 console.log(checks.summary());

@@ -11,7 +11,11 @@ const checks = new Checks();
 console.log(`seed ${seed}, ${seconds} s, pace ${pace}`);
 await measureLargeBlob(checks);
 await using folder = await temporaryFolder("memory");
-await using server = await startServerProcess(folder.path, { SLIPWAY_BUILDER_ENABLED: "false" });
+await using server = await startServerProcess(folder.path, {
+  SLIPWAY_BUILDER_ENABLED: "false",
+  // Some manifests have a subject and large annotations.
+  SLIPWAY_REGISTRY_REFERRER_ANNOTATION_BYTES: String(4 * 1024 * 1024),
+});
 using pressure = new Pressure(server, { seed, seconds, pace, patterns }, checks);
 await pressure.measureMemory();
 console.log(checks.summary());
