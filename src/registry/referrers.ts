@@ -21,7 +21,7 @@ const MAX_CANDIDATES = 2000;
 const CANDIDATE_BATCH = 64;
 /** Entries that name the subject to read before other requests get their turn. */
 const OWN_BATCH = 500;
-/** Maximum pages to assemble at a time. Each takes up to a megabyte. */
+/** Maximum pages to assemble at a time. Each takes up to two megabytes. */
 const PAGES_AT_ONCE = 8;
 /** Approximate memory of an entry whose descriptor is not read yet, in bytes. */
 const ENTRY_BYTES = 160;
