@@ -21,7 +21,9 @@ export async function installSeconds(
   const startedAt = performance.now();
   await mustRun([
     ...["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", "--format=directory"],
-    ...[`--include=${packages.join(",")}`, "", target, sourcesFile],
+    // As debootstrap does it and an image has it: /bin is a link from the beginning.
+    ...["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", `--include=${packages.join(",")}`],
+    ...["", target, sourcesFile],
   ]);
   const seconds = (performance.now() - startedAt) / 1000;
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query fills it in

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AptArchive, type Closure } from "../../src/builder/apt/apt-archive.ts";
+import { ESSENTIAL_PATTERN } from "../../src/builder/apt/apt-source.ts";
 import { parseStanzas } from "../../src/builder/debian/control-stanza.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { createLogger } from "../../src/log.ts";
@@ -9,7 +10,7 @@ import { mustRun } from "../../test/support/command.ts";
 /** This machine's architecture, in Debian's words. */
 const ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
 /** Packages, and a pattern of apt, that are in every image by default. */
-const EVERYWHERE = ["ca-certificates", "netbase", "?and(?essential,?not(?exact-name(apt)))"];
+const EVERYWHERE = ["ca-certificates", "netbase", ESSENTIAL_PATTERN];
 const SUITE = "bench";
 
 /** An apt repository in a folder, with all packages in its list and the package files of a few images. */

@@ -47,9 +47,12 @@ export interface AptSourceParts {
 }
 
 const PROGRAMS = ["apt-get", "apt-cache", "dpkg-deb", "flock"];
-// Without apt, which calls itself essential and is useless without its lists. With the small package that says that /bin is
-// a link, where there is one: otherwise apt takes the one that makes it a link, and Perl with it.
-const ESSENTIAL_PATTERN = "?or(?and(?essential,?not(?exact-name(apt))),?exact-name(usr-is-merged))";
+/**
+ * apt's pattern for Debian's essential packages. Without apt, which calls itself essential and is useless without its lists.
+ * With the small package that says that /bin is a link, where there is one: otherwise apt takes the one that makes it a
+ * link, and Perl with it.
+ */
+export const ESSENTIAL_PATTERN = "?or(?and(?essential,?not(?exact-name(apt))),?exact-name(usr-is-merged))";
 const VERSION_TIMEOUT_MS = 10_000;
 
 /** Debian packages from the host's apt, which resolves, verifies signatures and downloads. */
