@@ -111,7 +111,7 @@ export const SERVER_SETS: readonly ImageSet[] = [
   ),
   imageSet(
     "slapd ldap-utils",
-    `first_start; stat -c %U:%a /var/lib/ldap /etc/ldap/slapd.d; slapd -h ldap:/// -u openldap -g openldap
+    `first_start; stat -c %U:%a /var/lib/ldap /etc/ldap/slapd.d; mkdir -p /run/slapd; chown openldap /run/slapd; slapd -h ldap:/// -u openldap -g openldap
      until_works ldapsearch -x -H ldap://127.0.0.1 -b "" -s base; ldapsearch -x -H ldap://127.0.0.1 -b "" -s base namingContexts | grep ^naming`,
     /openldap:755\n.*\nnamingContexts: /,
   ),
