@@ -1,3 +1,4 @@
+import { manifestSeconds } from "../manifest-seconds.ts";
 import type { Samples } from "../samples.ts";
 import type { Contender, RunningContender } from "./contender.ts";
 
@@ -45,12 +46,6 @@ async function warmPulls(running: RunningContender): Promise<readonly number[]> 
   return pulls;
 }
 
-async function secondsToManifest(running: RunningContender, image: string): Promise<number> {
-  const url = running.manifestUrl(image);
-  const startedAt = performance.now();
-  const response = await fetch(url, { signal: AbortSignal.timeout(600_000) });
-  const text = await response.text();
-  const seconds = (performance.now() - startedAt) / 1000;
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
-  return seconds;
+function secondsToManifest(running: RunningContender, image: string): Promise<number> {
+  return manifestSeconds(running.manifestUrl(image));
 }

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { installReferenceTree, requirePackages } from "../../test/reference/mmdebstrap-tree.ts";
 import { mustRun } from "../../test/support/command.ts";
 import type { PackageRepository } from "./package-repository.ts";
 
@@ -19,18 +20,9 @@ export async function installSeconds(
   const packages = closures.get(image) ?? [];
   const target = join(folder, "tree");
   const startedAt = performance.now();
-  await mustRun([
-    ...["mmdebstrap", "--quiet", "--mode=root", "--variant=essential", "--format=directory"],
-    // As debootstrap does it and an image has it: /bin is a link from the beginning.
-    ...["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", `--include=${packages.join(",")}`],
-    ...["", target, sourcesFile],
-  ]);
+  await installReferenceTree(packages, target, [sourcesFile]);
   const seconds = (performance.now() - startedAt) / 1000;
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query fills it in
-  const format = "--showformat=${Package}\n";
-  const installed = await mustRun(["dpkg-query", `--admindir=${target}/var/lib/dpkg`, "--show", format]);
-  const difference = new Set(packages).symmetricDifference(new Set(installed.trim().split("\n")));
-  if (difference.size > 0) throw new Error(`mmdebstrap differs for ${image}: ${[...difference].join(", ")}`);
+  await requirePackages(packages, target);
   await mustRun(["rm", "-rf", target]);
   return seconds;
 }

@@ -2,13 +2,15 @@ import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { AptArchive, type Closure } from "../../src/builder/apt/apt-archive.ts";
 import { ESSENTIAL_PATTERN } from "../../src/builder/apt/apt-source.ts";
+import type { DebianPackage } from "../../src/builder/apt/debian-package.ts";
 import { parseStanzas } from "../../src/builder/debian/control-stanza.ts";
+import { HOST_PLATFORM } from "../../src/builder/host-platform.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
 import { createLogger } from "../../src/log.ts";
 import { mustRun } from "../../test/support/command.ts";
 
-/** This machine's architecture, in Debian's words. */
-const ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
+/** Debian has the same names for architectures. */
+const ARCHITECTURE = HOST_PLATFORM.architecture;
 /** Packages, and a pattern of apt, that are in every image by default. */
 const EVERYWHERE = ["ca-certificates", "netbase", ESSENTIAL_PATTERN];
 const SUITE = "bench";
@@ -17,7 +19,7 @@ const SUITE = "bench";
 export interface PackageRepository {
   /** An apt sources file with only this repository. */
   readonly sourcesFile: string;
-  /** For each image, the names of all its packages. */
+  /** For each image, all its packages, as `name:architecture=version`. */
   readonly closures: ReadonlyMap<string, readonly string[]>;
   readonly fileCount: number;
   readonly fileBytes: number;
@@ -40,8 +42,7 @@ export async function packageRepository(
   const { signal } = new AbortController();
   const closures = new Map<string, Closure>();
   for (const image of images) {
-    const platform = { os: "linux", architecture: ARCHITECTURE };
-    const request = { packages: image.split("/"), platform, revision: "latest" };
+    const request = { packages: image.split("/"), platform: HOST_PLATFORM, revision: "latest" };
     closures.set(image, await archive.resolve(request, signal));
   }
   const packages = new Map(
@@ -61,11 +62,15 @@ export async function packageRepository(
   await publish(root, stanzas);
   return {
     sourcesFile,
-    closures: new Map([...closures].map(([image, one]) => [image, one.packages.map(({ name }) => name)])),
+    closures: new Map([...closures].map(([image, one]) => [image, one.packages.map(fullPin)])),
     fileCount: packages.size,
     fileBytes: [...packages.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     listedCount: stanzas.length,
   };
+}
+
+function fullPin({ name, architecture, version }: DebianPackage): string {
+  return `${name}:${architecture}=${version}`;
 }
 
 /** The stanzas of all packages in the host's lists, each in the version that apt would install. */

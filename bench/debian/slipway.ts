@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { mustRun } from "../../test/support/command.ts";
 import { type ServerProcess, startServerProcess } from "../../test/support/server-process.ts";
+import { manifestSeconds } from "../manifest-seconds.ts";
 
 /** The column heading of Slipway. */
 export const SLIPWAY = "Slipway";
@@ -29,14 +30,8 @@ export class FreshServer implements AsyncDisposable {
   }
 
   /** Builds an image such as `curl/git`; resolves to the seconds from the request until its manifest is there. */
-  async build(image: string): Promise<number> {
-    const url = `${this.#server.url}/v2/apt/${image}/manifests/latest`;
-    const startedAt = performance.now();
-    const response = await fetch(url, { signal: AbortSignal.timeout(1_800_000) });
-    const text = await response.text();
-    const seconds = (performance.now() - startedAt) / 1000;
-    if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
-    return seconds;
+  build(image: string): Promise<number> {
+    return manifestSeconds(`${this.#server.url}/v2/apt/${image}/manifests/latest`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { ConfiguringFinisher } from "../builder/debian/configure/configuring-finisher.ts";
 import { factsFinisher } from "../builder/debian/facts-finisher.ts";
 import type { ImageFinisher } from "../builder/debian/image-finisher.ts";
+import { HOST_PLATFORM } from "../builder/host-platform.ts";
 import type { CommandRunner } from "../builder/process/command-runner.ts";
 import { limitsOf } from "../builder/sandbox/limits.ts";
 import { NamespaceSandbox } from "../builder/sandbox/namespace-sandbox.ts";
@@ -9,8 +10,8 @@ import { TreeCache } from "../builder/trees/tree-cache.ts";
 import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log.ts";
 
-/** This machine's architecture, in Debian's words. */
-const ARCHITECTURE = process.arch === "x64" ? "amd64" : process.arch;
+/** Debian has the same names for architectures. */
+const ARCHITECTURE = HOST_PLATFORM.architecture;
 
 /** What finishes Debian images. */
 export interface AptFinisher {

@@ -1,5 +1,7 @@
 import { availableParallelism } from "node:os";
 import { GzipThreads } from "../builder/gzip-threads.ts";
+/** This host's platform, as image configs name it. */
+import { HOST_PLATFORM } from "../builder/host-platform.ts";
 import { OnDemandBuilder, type OnDemandParts } from "../builder/on-demand-builder.ts";
 import { PackageIndex, type PackageIndexParts } from "../builder/package-index.ts";
 import type { PackageSource } from "../builder/package-source.ts";
@@ -8,9 +10,6 @@ import type { Config } from "../config/schema.ts";
 import type { Logger } from "../log.ts";
 import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { openPackageSources } from "./package-sources.ts";
-
-/** This host's platform, as image configs name it. */
-const HOST_PLATFORM = { os: "linux", architecture: process.arch === "x64" ? "amd64" : process.arch };
 
 const MAX_GZIP_THREADS = 4;
 

@@ -61,8 +61,6 @@ async function compare(folder: string): Promise<number> {
   const { path: tree } = await buildImageTree(packages, { data, folder: image });
   const closure = await packagesOf(tree);
   await makeReferenceTree(closure, reference);
-  if ((await packagesOf(reference)).join() !== closure.join())
-    throw new Error("mmdebstrap did not install the same packages");
   const [own, other] = [await listTree(tree), await listTree(reference)];
   return report(compareTrees(own, other, MMDEBSTRAP_DIFFERENCES), closure.length);
 }

@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { mustRun } from "../support/command.ts";
+import { ELSEWHERE, onOtherHost } from "../support/elsewhere.ts";
 import type { ReadableCheckout } from "../support/readable-checkout.ts";
 
 /** How an image is built for a comparison. */
@@ -18,10 +19,6 @@ export interface ImageTree {
   /** Digest of its manifest. */
   readonly digest: string;
 }
-
-/** Surroundings that must not show in an image: for a server of another user, on another host, elsewhere. */
-const ELSEWHERE = { TZ: "Asia/Tokyo", LC_ALL: "C", LANG: "de_DE.UTF-8" };
-const ENTER_ELSEWHERE = `umask 077; hostname elsewhere.invalid; exec "$@"`;
 
 const MAIN = join(import.meta.dir, "../../src/cli/main.ts");
 const SETTINGS = { SLIPWAY_BUILDER_SEARCH: "false", SLIPWAY_BUILDER_APT_CONFIGURE: "sandbox" };
@@ -55,8 +52,7 @@ export async function buildElsewhere(
 ): Promise<string> {
   const folder = checkout.folder(data);
   const build = checkout.command(["src/cli/main.ts", "build", imageName(packages), "--quiet"]);
-  const command = ["unshare", "--uts", "--", "sh", "-c", ENTER_ELSEWHERE, "sh", ...build];
-  return digestIn(await mustRun(command, { ...SETTINGS, ...ELSEWHERE, SLIPWAY_DATA: folder }));
+  return digestIn(await mustRun(onOtherHost(build), { ...SETTINGS, ...ELSEWHERE, SLIPWAY_DATA: folder }));
 }
 
 /** The digest in what `slipway build` prints. */

@@ -20,7 +20,7 @@ import { parsePackageRequests, type RequestedPackage } from "./apt-request.ts";
 import { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, pinOf } from "./debian-package.ts";
-import { PackageLists } from "./package-lists.ts";
+import { type KnownPackages, PackageLists } from "./package-lists.ts";
 
 /** How apt is used for one architecture. */
 export interface AptArchiveOptions {
@@ -74,20 +74,29 @@ export class AptArchive {
    * @throws {RegistryError} `manifest-unknown` if no source has the suite; `package-unknown`; what
    * {@link PackageLists.current} throws
    */
-  async check({ packages, revision: suite }: PackageRequest, signal?: AbortSignal): Promise<number> {
-    const { revision, names, suites } = await this.lists.current(signal);
+  async check(request: PackageRequest, signal?: AbortSignal): Promise<number> {
+    return (await this.#checked(request, signal)).revision;
+  }
+
+  /** The lists against which a request was checked. */
+  async #checked(
+    { packages, revision: suite }: PackageRequest,
+    signal?: AbortSignal,
+  ): Promise<KnownPackages> {
+    const known = await this.lists.current(signal);
+    const { names, suites } = known;
     if (suite !== LATEST && !suites.has(suite)) throw unknownSuite(suite, suites);
     // apt guesses at names that it does not know: it reads `curl+` as curl and `lib.c` as a regular expression.
     const plain = this.#everywhere.filter((name) => !name.startsWith("?"));
     const unknown = [...parsePackageRequests(packages).keys(), ...plain].filter((name) => !names.has(name));
     if (unknown.length > 0) throw unknownPackagesError(unknown);
-    return revision;
+    return known;
   }
 
   /** Everything that the requested packages need, and what is in every image. */
   async resolve(request: PackageRequest, signal: AbortSignal): Promise<ChosenClosure> {
     const { packages, revision: suite } = request;
-    const revision = await this.check(request, signal);
+    const { revision, repositories } = await this.#checked(request, signal);
     const requested = [...parsePackageRequests(packages).values()];
     const wanted = requested.map(({ name, version }) =>
       version === undefined ? name : `${name}=${version}`,
@@ -97,7 +106,7 @@ export class AptArchive {
     // If one fails, the other must have ended too.
     await Promise.allSettled([findingBase, choosing]);
     const [base, chosen] = [await findingBase, await choosing];
-    const records = await this.#records(chosen, requested, signal);
+    const records = await this.#records(chosen, requested, repositories, signal);
     // Another process may have replaced the lists since the check.
     const present = new Set(records.flatMap((record) => [record.name, ...record.provides]));
     const unknown = requested.map(({ name }) => name).filter((name) => !present.has(name));
@@ -131,10 +140,10 @@ export class AptArchive {
   async #records(
     chosen: readonly ListedPackage[],
     requested: readonly RequestedPackage[],
+    repositories: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly PackageRecord[]> {
     const names = new Set(chosen.map(({ name }) => name));
-    const { repositories } = await this.lists.current(signal);
     const listed = requested.every(({ name }) => names.has(name))
       ? listedRecords(chosen, repositories)
       : undefined;

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { runInTree } from "../../reference/run-in-tree.ts";
 import { installed, mustRun } from "../../support/command.ts";
 import { createDebianRepository } from "../../support/debian-repository.ts";
+import { ELSEWHERE, onOtherHost } from "../../support/elsewhere.ts";
 import { writeSourcesWithHost } from "../../support/host-sources.ts";
 import { pullFailure } from "../../support/pull-failure.ts";
 import { CAN_BE_NOBODY, NOBODY_NEEDS, ReadableCheckout } from "../../support/readable-checkout.ts";
@@ -58,14 +60,12 @@ describeWith("images that dpkg configured", HAS_APT && PROBLEM === undefined, PR
       const source = `docker://${server.host}/${name}:latest`;
       await mustRun(["skopeo", "copy", "--src-tls-verify=false", source, `oci:${image}:latest`]);
       await mustRun(["umoci", "unpack", "--image", `${image}:latest`, `${image}-bundle`]);
-      const enter = `
-          set -e
-          ip link set lo up
-          mount -t proc proc "$1/proc"
-          exec chroot "$1" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root sh -c "$2"`;
-      const namespaces = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"];
-      return (script: string) =>
-        mustRun([...namespaces, "sh", "-c", enter, "sh", `${image}-bundle/rootfs`, script]);
+      const tree = `${image}-bundle/rootfs`;
+      return async (script: string) => {
+        const { exitCode, stdout, stderr } = await runInTree({ tree, script });
+        if (exitCode !== 0) throw new Error(`the script ended with ${exitCode}:\n${stderr || stdout}`);
+        return stdout;
+      };
     };
 
     it("work like those that dpkg installed", async () => {
@@ -97,21 +97,13 @@ describeWith("images that dpkg configured", HAS_APT && PROBLEM === undefined, PR
   });
 
   it("are the same from another folder, whatever the server's surroundings", async () => {
-    const surroundings = {
-      ...VARIABLES,
-      SLIPWAY_BUILDER_APT_TREE_CACHE_BYTES: "0",
-      TZ: "Asia/Tokyo",
-      LC_ALL: "C",
-      LANG: "de_DE.UTF-8",
-    };
-    const enter = 'umask 077; hostname elsewhere.invalid; exec "$@"';
-    const program = ["unshare", "--uts", "--", "sh", "-c", enter, "sh", process.execPath];
+    const surroundings = { ...VARIABLES, ...ELSEWHERE, SLIPWAY_BUILDER_APT_TREE_CACHE_BYTES: "0" };
     const main = join(import.meta.dir, "../../../src/cli/main.ts");
     await using other = await startServerProcess(
       join(folder.path, "data/other"),
       surroundings,
       [],
-      [...program, main],
+      onOtherHost([process.execPath, main]),
     );
     for (const [index, name] of [...SETS.entries()].toReversed())
       expect(await digestOf(other, `apt/${name}`)).toBe(digests[index] as string);

@@ -119,8 +119,6 @@ async function referenceOf(packages: readonly string[], folder: string): Promise
   const unfinished = `${tree}.new`;
   await mustRun(["rm", "-rf", unfinished]);
   await makeReferenceTree(packages, unfinished);
-  if ((await packagesOf(unfinished)).join() !== packages.join())
-    throw new Error("mmdebstrap did not install the same packages");
   await rename(unfinished, tree);
   return tree;
 }

@@ -33,9 +33,11 @@ const STEPS: readonly Step[] = [
   },
   {
     programs: ["usr/sbin/nvme"],
-    line:
-      "[ -s /etc/nvme/hostnqn ] || nvme gen-hostnqn >/etc/nvme/hostnqn; } || status=1\n" +
-      "{ [ -s /etc/nvme/hostid ] || cat /proc/sys/kernel/random/uuid >/etc/nvme/hostid",
+    line: "[ -s /etc/nvme/hostnqn ] || nvme gen-hostnqn >/etc/nvme/hostnqn",
+  },
+  {
+    programs: ["usr/sbin/nvme"],
+    line: "[ -s /etc/nvme/hostid ] || cat /proc/sys/kernel/random/uuid >/etc/nvme/hostid",
   },
   {
     programs: ["usr/sbin/slapd"],

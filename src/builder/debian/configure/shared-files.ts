@@ -62,10 +62,9 @@ export async function findSharedFiles(
 /** The lists of all packages, as dpkg has them. */
 async function packagedPaths(packages: readonly DpkgPackage[], trees: readonly string[]) {
   const lists = new Map<string, string>();
-  for (const tree of trees) {
-    const names = (await readdir(join(tree, INFO)).catch(absent)) ?? [];
-    for (const name of names) lists.set(name, join(tree, INFO, name));
-  }
+  const found = await Promise.all(trees.map((tree) => readdir(join(tree, INFO)).catch(absent)));
+  for (const [index, names = []] of found.entries())
+    for (const name of names) lists.set(name, join(trees[index] as string, INFO, name));
   return await Promise.all(
     packages.map(async (one) => {
       const list = lists.get(`${one.recordName}.list`);
