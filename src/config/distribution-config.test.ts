@@ -2,6 +2,7 @@ import { describe, expect, it } from "bun:test";
 import { parse } from "yaml";
 import { isDistributionConfig, translateDistribution } from "./distribution-config.ts";
 import { applyDistributionEnvironment } from "./distribution-environment.ts";
+import { ConfigSchema } from "./schema.ts";
 
 function translate(text: string, environment: Record<string, string> = {}) {
   const source = parse(text);
@@ -96,17 +97,66 @@ catalog: { maxentries: 50 }
 ${MINIMAL}
 health: { storagedriver: { enabled: true } }
 notifications: { endpoints: [{ name: n, url: "http://x" }] }
-http: { headers: { X-Content-Type-Options: [nosniff] }, debug: { addr: ":5001" } }
+http: { debug: { addr: ":5001" } }
 nonsense: { a: 1 }
 `);
     expect(problems).toEqual([]);
     expect(warnings.map((warning) => warning.split(":")[0])).toEqual([
       "health.storagedriver.enabled",
       "notifications.endpoints",
-      "http.headers.X-Content-Type-Options",
       "http.debug.addr",
       "nonsense.a",
     ]);
+  });
+
+  it("sends its headers, and reads those for browsers as settings of their own", () => {
+    const { tree, warnings, problems } = translate(`
+${MINIMAL}
+http:
+  headers:
+    X-Content-Type-Options: [nosniff]
+    Strict-Transport-Security: max-age=1
+    Access-Control-Allow-Origin: ["https://ui.example.com"]
+    access-control-allow-methods: ["HEAD, GET", OPTIONS, DELETE]
+    Access-Control-Allow-Headers: [Authorization, Accept]
+    Access-Control-Expose-Headers: [Docker-Content-Digest]
+    Access-Control-Max-Age: [1728]
+    Access-Control-Allow-Credentials: [true]
+`);
+    expect({ warnings, problems }).toEqual({ warnings: [], problems: [] });
+    expect(tree.http).toEqual({
+      tagPageSize: 1000,
+      headers: { "X-Content-Type-Options": ["nosniff"], "Strict-Transport-Security": ["max-age=1"] },
+      cors: {
+        origins: ["https://ui.example.com"],
+        methods: ["HEAD", "GET", "OPTIONS", "DELETE"],
+        requestHeaders: ["Authorization", "Accept"],
+        exposedHeaders: ["Docker-Content-Digest"],
+        maxAgeSeconds: 1728,
+        credentials: true,
+      },
+    });
+    expect(ConfigSchema.safeParse(tree).success).toBe(true);
+  });
+
+  it("drops credentials for any origin with a warning, as browsers do silently", () => {
+    const { tree, warnings } = translate(
+      `${MINIMAL}http: { headers: { Access-Control-Allow-Origin: ["*"], Access-Control-Allow-Credentials: [true] } }`,
+    );
+    expect(tree).toMatchObject({ http: { cors: { origins: ["*"] } } });
+    expect(warnings.map((warning) => warning.split(":")[0])).toEqual(["http.headers"]);
+    expect(ConfigSchema.safeParse(tree).success).toBe(true);
+  });
+
+  it("takes no variable that Kubernetes made for a Service called registry", () => {
+    const { tree, warnings } = translate(MINIMAL, {
+      REGISTRY_PORT: "tcp://10.0.0.1:5000",
+      REGISTRY_SERVICE_HOST: "10.0.0.1",
+      REGISTRY_PORT_5000_TCP_ADDR: "10.0.0.1",
+      REGISTRY_HTTP_PORT: "tcp://10.0.0.1:80",
+    });
+    expect(warnings).toEqual([]);
+    expect(tree).toEqual(translate(MINIMAL).tree);
   });
 
   it("is overridden by REGISTRY_ variables: YAML values, list indexes, keys in any case", () => {

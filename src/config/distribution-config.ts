@@ -53,6 +53,8 @@ function apply(
     case "use":
       try {
         Object.assign(outcome.settings, rule.settings(value, source));
+        const warning = rule.warning?.(value);
+        if (warning !== undefined) outcome.warnings.push(`${path}: ${warning}`);
       } catch (error) {
         outcome.problems.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
       }

@@ -1,4 +1,5 @@
 import { parse as parseYaml } from "yaml";
+import { isServiceVariable } from "./kubernetes-environment.ts";
 import { isTree, type Tree } from "./tree.ts";
 
 const PREFIX = "REGISTRY_";
@@ -17,6 +18,7 @@ export function applyDistributionEnvironment(
   for (const variable of Object.keys(environment).toSorted()) {
     const text = environment[variable];
     if (!variable.startsWith(PREFIX) || OTHER.has(variable) || text === undefined) continue;
+    if (isServiceVariable(variable, text)) continue;
     setAt(tree, variable.slice(PREFIX.length).split("_"), parseYaml(text));
   }
 }

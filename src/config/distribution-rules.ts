@@ -1,3 +1,4 @@
+import { headerSettings, headerWarning } from "./distribution-headers.ts";
 import type { Tree } from "./tree.ts";
 
 /** How to read one key of Distribution's configuration. */
@@ -6,6 +7,8 @@ export type DistributionRule =
   | {
       readonly kind: "use";
       readonly settings: (value: unknown, source: Tree) => Readonly<Record<string, unknown>>;
+      /** What of the value has no effect; `undefined` if all of it has. */
+      readonly warning?: ((value: unknown) => string | undefined) | undefined;
     }
   /** Slipway has no such setting, and ignoring it is safe. */
   | { readonly kind: "warn"; readonly reason: string }
@@ -16,9 +19,11 @@ export type DistributionRule =
 
 const use = (
   settings: (value: unknown, source: Tree) => Readonly<Record<string, unknown>>,
+  warning?: (value: unknown) => string | undefined,
 ): DistributionRule => ({
   kind: "use",
   settings,
+  warning,
 });
 const setting = (path: string): DistributionRule => use((value) => ({ [path]: value }));
 const warn = (reason = "is not supported; ignored"): DistributionRule => ({ kind: "warn", reason });
@@ -85,6 +90,8 @@ export const DISTRIBUTION_RULES: Readonly<Record<string, DistributionRule>> = {
   "http.relativeurls": ignore,
   "http.secret": ignore,
   "http.draintimeout": use((value) => ({ "http.drainTimeoutSeconds": Math.max(1, seconds(value)) })),
+  "http.headers": use(headerSettings, headerWarning),
+  "http.headers.*": ignore,
   "http.tls": refuse("Slipway does not serve TLS; put a proxy in front of it and remove this"),
   http: warn(),
 

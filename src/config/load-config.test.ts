@@ -47,6 +47,56 @@ describe("loadConfig", () => {
     expect(problemsOf(() => uids(last + 1))).toHaveLength(1);
   });
 
+  it("ignores the variables that Kubernetes makes for Services called slipway and slipway-http", () => {
+    const { config } = loadConfig({
+      SLIPWAY_SERVICE_HOST: "10.0.0.1",
+      SLIPWAY_SERVICE_PORT: "80",
+      SLIPWAY_SERVICE_PORT_HTTP_ALT: "80",
+      SLIPWAY_PORT: "tcp://10.0.0.1:80",
+      SLIPWAY_PORT_80_TCP: "tcp://10.0.0.1:80",
+      SLIPWAY_PORT_80_TCP_PROTO: "tcp",
+      SLIPWAY_PORT_80_TCP_PORT: "80",
+      SLIPWAY_PORT_80_TCP_ADDR: "10.0.0.1",
+      SLIPWAY_HTTP_SERVICE_HOST: "fd00::1",
+      SLIPWAY_HTTP_PORT: "tcp://[fd00::1]:80",
+    });
+    expect(config.http.port).toBe(5000);
+    const misspelt = { SLIPWAY_PORT: "6000", SLIPWAY_SERVICE_HOST: "registry", SLIPWAY_HTTP_PORT: "x" };
+    expect(problemsOf(() => loadConfig(misspelt)).map((problem) => problem.split(":")[0])).toEqual([
+      "SLIPWAY_PORT",
+      "SLIPWAY_SERVICE_HOST",
+      "http.port",
+    ]);
+  });
+
+  it("lists what is wrong with the rules for browsers", () => {
+    const http = {
+      hosts: ["registry.example.com:443", "https://registry.example.com"],
+      headers: { "X-Good": "yes", "Bad Name": "x", "X-Lines": "a\r\nb" },
+      cors: {
+        origins: ["ui.example.com", "https://ui.example.com/", "*"],
+        methods: ["delete"],
+        credentials: true,
+      },
+    };
+    const names = (of: object) =>
+      problemsOf(() => loadConfig({}, file(JSON.stringify({ http: of })))).map(
+        (problem) => problem.split(":")[0],
+      );
+    expect(names(http)).toEqual([
+      "http.hosts.0",
+      "http.hosts.1",
+      "http.headers.Bad Name",
+      "http.headers.X-Lines",
+      "http.cors.origins.0",
+      "http.cors.origins.1",
+      "http.cors.methods.0",
+    ]);
+    expect(names({ cors: { origins: ["*"], credentials: true } })).toEqual(["http.cors.credentials"]);
+    for (const name of ["content-length", "Connection", "Access-Control-Allow-Origin", "Vary"])
+      expect(names({ headers: { [name]: "x" } })).toEqual(["http.headers"]);
+  });
+
   it("lets a variable override the file", () => {
     const path = file("http: { port: 6000, host: 0.0.0.0 }");
     const { config } = loadConfig({ SLIPWAY_HTTP_PORT: "7000" }, path);

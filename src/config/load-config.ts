@@ -3,6 +3,7 @@ import { parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { isDistributionConfig, translateDistribution } from "./distribution-config.ts";
 import { applyDistributionEnvironment } from "./distribution-environment.ts";
+import { isServiceVariable } from "./kubernetes-environment.ts";
 import { applyNixeryEnvironment } from "./nixery-environment.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
@@ -86,6 +87,7 @@ function applyEnvironment(
   for (const [variable, text] of Object.entries(environment)) {
     if (!variable.startsWith("SLIPWAY_") || text === undefined) continue;
     if (OTHER_VARIABLES.includes(variable) || variable.startsWith("SLIPWAY_TEST_")) continue;
+    if (isServiceVariable(variable, text)) continue;
     const setting = SETTINGS.find((candidate) => candidate.variable === variable);
     if (setting === undefined) problems.push(`${variable}: is not a known setting`);
     else setAt(tree, setting.path, parseVariable(text, setting.schema));

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LOG_LEVELS } from "../log.ts";
+import { Http } from "./http-schema.ts";
 import { Nix } from "./nix-schema.ts";
 
 const seconds = (fallback: number, most: number) => z.int().min(1).max(most).default(fallback);
@@ -12,45 +13,6 @@ const DAY = 86_400;
 const MOST_BYTES = 2 ** 40;
 /** The last of 65,536 ids is then the highest that there is; the one above it stands for no id. */
 const MOST_FIRST_UID = 2 ** 32 - 2 - 65_535;
-
-const Http = z.strictObject({
-  host: z.string().min(1).default("127.0.0.1").describe("Address to listen on"),
-  port: z.int().min(0).max(65_535).default(5000).describe("Port to listen on; 0 picks a free one"),
-  idleTimeoutSeconds: seconds(60, 255).describe("Closes a connection after this long without traffic"),
-  drainTimeoutSeconds: seconds(30, 3600).describe("How long running requests may continue after SIGTERM"),
-  bodyMemoryBytes: z
-    .int()
-    .min(8 * MEBIBYTE)
-    .default(104 * MEBIBYTE)
-    .describe(
-      "Memory for request bodies that arrive faster than they are stored; requests beyond it get 429",
-    ),
-  memoryTargetBytes: z
-    .int()
-    .min(64 * MEBIBYTE)
-    .default(192 * MEBIBYTE)
-    .describe(
-      "Target for resident memory; near it, request bodies get less memory, but at least half of `bodyMemoryBytes`",
-    ),
-  catalogPageSize: z
-    .int()
-    .min(1)
-    .max(10_000)
-    .default(1000)
-    .describe("Maximum repositories in one page of the catalog"),
-  tagPageSize: z
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .default(100_000)
-    .describe("Maximum tags in one page; pages are also limited to 256 KiB"),
-  referrersPageSize: z
-    .int()
-    .min(1)
-    .max(10_000)
-    .default(10_000)
-    .describe("Maximum referrers in one page; pages are also limited to 3 MiB, or one referrer"),
-});
 
 const Log = z.strictObject({
   level: z.enum(LOG_LEVELS).default("info").describe("Lowest severity to log"),
@@ -236,6 +198,12 @@ const Apt = z.strictObject({
 
 const Builder = z.strictObject({
   enabled: z.boolean().default(true).describe("Builds images on demand"),
+  pushes: z
+    .enum(["everyone", "nobody"])
+    .default("everyone")
+    .describe(
+      "Who may push to names that images are built for, such as `apt/curl`; what is pushed there is served in place of what would be built",
+    ),
   maxLayers: z.int().min(4).max(120).default(94).describe("Maximum layers in an image"),
   plan: z
     .enum(["size", "nixery"])

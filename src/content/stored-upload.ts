@@ -46,9 +46,17 @@ export class StoredUpload implements BlobUpload {
       requireOffset(state, offset);
       const interruptible = new InterruptibleSource(source);
       using _running = this.#context.turns.enter(this.id, { source: interruptible });
-      const { size } = await this.#append(lock, interruptible, state);
-      await confirm?.();
-      return size;
+      try {
+        const { size } = await this.#append(lock, interruptible, state);
+        await confirm?.();
+        return size;
+      } catch (error) {
+        // Nothing of an invalid request counts. After any other failure, the client continues from what is stored.
+        if (error instanceof RegistryError && error.fault === "request-invalid") {
+          await this.#rollBack(lock, state);
+        }
+        throw error;
+      }
     });
   }
 

@@ -36,13 +36,14 @@ export type BunRoutes = Record<
 const MAX_PARTS = 96;
 
 /**
- * Routes for all paths below `prefix`, one for each number of parts.
+ * Routes for all paths below `prefix`, one for each number of parts; for the prefix `/`, only that path.
  *
  * `request.url` has no `..`, `.` and `\` any more: Bun resolves them, even percent-encoded, so a path could bypass a
  * proxy that filters paths (`resolved-url.ts`). Routes match the path as it was sent, so we join their parameters. Paths
  * with empty parts match no route.
  */
 export function rawPathRoutes(prefix: string, handle: PathHandler): BunRoutes {
+  if (prefix === "/") return { "/": (request, server) => handle(request, "/", server) };
   const routes: BunRoutes = {
     [prefix]: (request, server) => handle(request, prefix, server),
     [`${prefix}/`]: (request, server) => handle(request, `${prefix}/`, server),

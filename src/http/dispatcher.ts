@@ -5,10 +5,12 @@ import type { AccessControl } from "../registry/access-control.ts";
 import { ANONYMOUS } from "../registry/access-policy.ts";
 import type { BodyMemory } from "./bodies/body-memory.ts";
 import { openBody, type RequestBody } from "./bodies/request-body.ts";
+import type { KnownHosts } from "./browsers/known-hosts.ts";
+import type { Origins } from "./browsers/origins.ts";
 import type { ErrorMapper } from "./error-mapper.ts";
 import type { Reply } from "./reply.ts";
 import type { Connection, RequestContext } from "./request-context.ts";
-import { pathOf, requireOneHost, requireUtf8 } from "./request-head.ts";
+import { pathOf, requireUtf8 } from "./request-head.ts";
 import type { Arrival, Responder } from "./responder.ts";
 import type { Router } from "./router.ts";
 
@@ -16,6 +18,8 @@ import type { Router } from "./router.ts";
 export interface DispatcherParts {
   readonly routers: readonly Router[];
   readonly access: AccessControl;
+  readonly hosts: KnownHosts;
+  readonly origins: Origins;
   readonly bodies: BodyMemory;
   readonly errors: ErrorMapper;
   readonly responder: Responder;
@@ -52,7 +56,7 @@ export class Dispatcher {
     const path = pathOf(request.url);
     const arrival = this.#parts.responder.arrived(request, path);
     try {
-      requireOneHost(request.headers);
+      this.#parts.hosts.require(request.headers);
       const isEndpoint = this.#parts.routers.some((router) => router.knows(path));
       throw isEndpoint
         ? new RegistryError("name-invalid", "the path has empty parts, . or .., or too many parts")
@@ -66,29 +70,30 @@ export class Dispatcher {
     try {
       const reply = this.#call(router, arrival.path, context);
       if (reply instanceof Promise) return this.#answerLater(reply, arrival, context);
-      context.body[Symbol.dispose]();
-      return this.#parts.responder.respond(reply, arrival);
+      return this.#respond(reply, arrival, context);
     } catch (error) {
-      context.body[Symbol.dispose]();
-      context.connection.resume();
-      return this.#fail(error, arrival);
+      return this.#respond(this.#parts.errors.replyTo(error, arrival.request), arrival, context);
     }
   }
 
   async #answerLater(reply: Promise<Reply>, arrival: Arrival, context: RequestContext): Promise<Response> {
     try {
-      return this.#parts.responder.respond(await reply, arrival);
+      return this.#respond(await reply, arrival, context);
     } catch (error) {
-      return this.#fail(error, arrival);
-    } finally {
-      context.body[Symbol.dispose]();
-      context.connection.resume();
+      return this.#respond(this.#parts.errors.replyTo(error, arrival.request), arrival, context);
     }
+  }
+
+  #respond(reply: Reply, arrival: Arrival, { body, connection }: RequestContext): Response {
+    body[Symbol.dispose]();
+    connection.answer(reply.body instanceof ReadableStream);
+    return this.#parts.responder.respond(reply, arrival);
   }
 
   #call(router: Router, path: string, context: RequestContext): Awaitable<Reply> {
     const { request, caller } = context;
-    requireOneHost(request.headers);
+    this.#parts.hosts.require(request.headers);
+    this.#parts.origins.requireKnown(request);
     requireUtf8(path);
     const call = router.match(path, request.method);
     if (call.action !== undefined) this.#parts.access.require(caller, call.action, call.repository);

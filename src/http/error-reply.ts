@@ -96,21 +96,21 @@ function errorHeaders({ fault, detail }: RegistryError): Record<string, string> 
   const facts = (detail ?? {}) as Facts;
   switch (fault) {
     case "upload-busy":
-      return { ...rangeHeader(facts), ...retryAfter(facts), connection: "close" };
+      return { ...rangeHeader(facts), ...retryAfter(facts), Connection: "close" };
     case "upload-cancelled":
-      return { connection: "close" };
+      return { Connection: "close" };
     case "upload-out-of-order":
       return rangeHeader(facts);
     case "range-not-satisfiable":
-      return { "content-range": `bytes */${facts.size}` };
+      return { "Content-Range": `bytes */${facts.size}` };
     case "method-not-allowed":
-      return { allow: facts.allow ?? "" };
+      return { Allow: facts.allow ?? "" };
     case "too-many-requests":
       // Close the connection without reading the rest of the body.
-      return { ...retryAfter(facts), connection: "close" };
+      return { ...retryAfter(facts), Connection: "close" };
     case "storage-full":
       // The rest of the client's body could not be stored, so close the connection.
-      return { ...retryAfter(facts), connection: "close" };
+      return { ...retryAfter(facts), Connection: "close" };
     case "build-failed":
     case "storage-unavailable":
       return retryAfter(facts);
@@ -120,11 +120,11 @@ function errorHeaders({ fault, detail }: RegistryError): Record<string, string> 
 }
 
 function retryAfter({ retryAfterSeconds = 30 }: Facts): Record<string, string> {
-  return { "retry-after": String(retryAfterSeconds) };
+  return { "Retry-After": String(retryAfterSeconds) };
 }
 
 function rangeHeader({ size }: Facts): Record<string, string> {
-  return size === undefined ? {} : { range: uploadRange(size) };
+  return size === undefined ? {} : { Range: uploadRange(size) };
 }
 
 /** The `Range` header for the stored bytes of an upload: the end is inclusive, and `0-0` also means no bytes. */

@@ -23,8 +23,8 @@ export interface Reply {
 
 /** The headers of every reply. Create replies with them, because adding headers later costs more. */
 export const COMMON_HEADERS = {
-  "docker-distribution-api-version": "registry/2.0",
-  "x-content-type-options": "nosniff",
+  "Docker-Distribution-Api-Version": "registry/2.0",
+  "X-Content-Type-Options": "nosniff",
 } as const;
 
 /** A reply without a body. */
@@ -40,7 +40,7 @@ export function jsonReply(
 ): Reply {
   return {
     status,
-    headers: { ...COMMON_HEADERS, "content-type": "application/json", ...headers },
+    headers: { ...COMMON_HEADERS, "Content-Type": "application/json", ...headers },
     body: JSON.stringify(body),
   };
 }

@@ -9,6 +9,13 @@ export interface IdleTimer {
 
 /** The connection of a request. */
 export interface Connection extends IdleTimer {
+  /**
+   * Call this when the answer is known. Until it has been sent, the client may read as slowly as it may send a body;
+   * then the connection may be idle.
+   *
+   * @param isStream whether the answer is a stream. Answers from memory are sent at once; see {@link SentFiles} for files
+   */
+  answer(isStream: boolean): void;
   /** The address of the client, or of a proxy in front; `undefined` once the connection is closed. */
   remoteAddress(): string | undefined;
 }

@@ -1,5 +1,6 @@
 import { type Clock, SYSTEM_CLOCK } from "../clock.ts";
 import { LOOP_TURNS } from "../concurrency/loop-turns.ts";
+import type { AddedHeaders } from "./browsers/added-headers.ts";
 import type { Reply } from "./reply.ts";
 import type { ResponseObserver } from "./response-observer.ts";
 import type { SentFiles } from "./sent-files.ts";
@@ -18,14 +19,22 @@ export interface Arrival {
   readonly at: number;
 }
 
+/** What may be done to every response. */
+export interface ResponderOptions {
+  readonly added?: AddedHeaders | undefined;
+  readonly observer?: ResponseObserver | undefined;
+}
+
 /** Turns replies into responses, and observes how each response ends. */
 export class Responder {
   readonly #sentFiles: SentFiles;
+  readonly #added: AddedHeaders | undefined;
   readonly #observer: ResponseObserver | undefined;
   readonly #clock: Clock;
 
-  constructor(sentFiles: SentFiles, observer?: ResponseObserver, clock: Clock = SYSTEM_CLOCK) {
+  constructor(sentFiles: SentFiles, { added, observer }: ResponderOptions = {}, clock: Clock = SYSTEM_CLOCK) {
     this.#sentFiles = sentFiles;
+    this.#added = added;
     this.#observer = observer;
     this.#clock = clock;
   }
@@ -37,7 +46,8 @@ export class Responder {
 
   /** The response that the server sends for `reply`. */
   respond(reply: Reply, arrival: Arrival): Response {
-    const { status, headers, file } = reply;
+    const { status, file } = reply;
+    const headers = this.#added?.with(reply.headers, arrival.request) ?? reply.headers;
     if (file !== undefined) {
       LOOP_TURNS.spend(Math.min(file.sentBytes, SENT_AT_ONCE_BYTES) / SENT_BYTES_PER_MS);
     }

@@ -17,7 +17,7 @@ export interface Call {
 
 /** The routes below one prefix. The server passes only paths that are exactly as the client sent them. */
 export interface Router {
-  /** The first part of its paths, such as `/v2`. No two routers have the same one. */
+  /** The first part of its paths, such as `/v2`. No two routers have the same one. `/` stands for that path alone. */
   readonly prefix: string;
   /**
    * Finds what a request asks for.

@@ -10,6 +10,8 @@ export interface Connections {
   isOver(request: Request): boolean;
   /** Closes all idle connections. */
   closeIdle(): void;
+  /** Gives the client of a running answer the time that pauses of a transfer may take. */
+  allowPauses(request: Request): void;
 }
 
 interface SentFile {
@@ -17,6 +19,7 @@ interface SentFile {
   /** Called when the answer has ended. */
   readonly onEnd: ((isComplete: boolean) => void) | undefined;
   isDamaged: boolean;
+  mayPause: boolean;
 }
 
 /**
@@ -26,6 +29,8 @@ interface SentFile {
  * for the next request, while the client waits for the missing bytes until a timeout. We cannot close that connection
  * alone, but we can close all idle ones, which clients must expect at any time. So every file being sent is checked
  * twice a second.
+ *
+ * Bun sets the idle timeout again when it begins to send a file, so the first check allows longer pauses.
  */
 export class SentFiles implements Disposable {
   readonly #connections: Connections;
@@ -43,7 +48,7 @@ export class SentFiles implements Disposable {
    */
   watch(request: Request, file: StoredFile, onEnd?: SentFile["onEnd"]): boolean {
     if (file.sentBytes < WATCHED_BYTES) return false;
-    this.#sent.set(request, { file, onEnd, isDamaged: false });
+    this.#sent.set(request, { file, onEnd, isDamaged: false, mayPause: false });
     if (this.#timer === undefined) this.#schedule();
     return true;
   }
@@ -65,6 +70,8 @@ export class SentFiles implements Disposable {
     for (const [request, sent] of this.#sent) {
       // Ask this first: a file that is complete now was complete when the answer ended.
       const isOver = this.#connections.isOver(request);
+      if (!isOver && !sent.mayPause) this.#connections.allowPauses(request);
+      sent.mayPause = true;
       const { digest } = sent.file;
       if (!whole.has(digest)) whole.set(digest, await isWhole(sent.file));
       sent.isDamaged ||= whole.get(digest) === false;

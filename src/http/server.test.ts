@@ -19,3 +19,9 @@ it("names the setting if the address is not this machine's", () => {
     "this machine does not have the address; change http.host (SLIPWAY_HTTP_HOST)",
   );
 });
+
+it("names an IPv6 address as URLs write it", async () => {
+  await using registry = await startRegistry({ http: { host: "::1" } });
+  expect(registry.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+  expect((await fetch(`${registry.url}/v2/`)).status).toBe(200);
+});

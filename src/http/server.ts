@@ -1,13 +1,15 @@
+import { isIPv6 } from "node:net";
 import type { Logger } from "../log.ts";
 import type { AccessControl } from "../registry/access-control.ts";
 import type { BodyMemory } from "./bodies/body-memory.ts";
+import type { KnownHosts } from "./browsers/known-hosts.ts";
+import type { Origins } from "./browsers/origins.ts";
 import { allowHeaderBytes, isOver, rawPathRoutes } from "./bun-quirks.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { ErrorMapper } from "./error-mapper.ts";
 import { internalError } from "./error-reply.ts";
 import type { Connection } from "./request-context.ts";
-import { Responder } from "./responder.ts";
-import type { ResponseObserver } from "./response-observer.ts";
+import { Responder, type ResponderOptions } from "./responder.ts";
 import type { Router } from "./router.ts";
 import { SentFiles } from "./sent-files.ts";
 
@@ -20,35 +22,50 @@ const MAX_HEAD_BYTES = 32 * 1024;
 allowHeaderBytes(MAX_HEAD_BYTES);
 
 /** What a server serves, and to whom. */
-export interface HttpServices {
+export interface HttpServices extends ResponderOptions {
   readonly routers: readonly Router[];
   readonly access: AccessControl;
+  readonly hosts: KnownHosts;
+  readonly origins: Origins;
   /** The memory for the bodies of all requests. */
   readonly bodies: BodyMemory;
-  readonly observer?: ResponseObserver | undefined;
 }
 
-/** The connection of one request. The connection outlives the request, but a pause of the idle timeout must not. */
+/**
+ * The connection of one request. Bun keeps the last timeout that was set, also for the time after the answer, so
+ * {@link answer} sets one again if any was set before.
+ */
 class RequestConnection implements Connection {
   readonly #server: Bun.Server<undefined>;
   readonly #request: Request;
-  readonly #seconds: number;
+  readonly #timeouts: Timeouts;
   #isPaused = false;
+  #isChanged = false;
 
-  constructor(server: Bun.Server<undefined>, request: Request, seconds: number) {
+  constructor(server: Bun.Server<undefined>, request: Request, timeouts: Timeouts) {
     this.#server = server;
     this.#request = request;
-    this.#seconds = seconds;
+    this.#timeouts = timeouts;
   }
 
   pause(): void {
-    if (!this.#isPaused) this.#server.timeout(this.#request, 0);
+    if (!this.#isPaused) this.#set(0);
     this.#isPaused = true;
   }
 
   resume(): void {
-    if (this.#isPaused) this.#server.timeout(this.#request, this.#seconds);
+    if (this.#isPaused) this.#set(this.#timeouts.transferTimeoutSeconds);
     this.#isPaused = false;
+  }
+
+  answer(isStream: boolean): void {
+    if (isStream) this.#set(this.#timeouts.transferTimeoutSeconds);
+    else if (this.#isChanged) this.#set(this.#timeouts.idleTimeoutSeconds);
+  }
+
+  #set(seconds: number): void {
+    this.#server.timeout(this.#request, seconds);
+    this.#isChanged = true;
   }
 
   remoteAddress(): string | undefined {
@@ -56,13 +73,19 @@ class RequestConnection implements Connection {
   }
 }
 
+/** How long connections may be silent. */
+export interface Timeouts {
+  /** Between two requests, 1 to 255. */
+  readonly idleTimeoutSeconds: number;
+  /** While a client sends a body or reads an answer, 1 to 255, the most that Bun allows. */
+  readonly transferTimeoutSeconds: number;
+}
+
 /** Where and how to listen. */
-export interface HttpOptions {
+export interface HttpOptions extends Timeouts {
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
-  /** A connection is closed after this many seconds without a byte, 1 to 255. */
-  readonly idleTimeoutSeconds: number;
 }
 
 /** A listening server. */
@@ -107,13 +130,13 @@ function listen(services: HttpServices, options: HttpOptions, log: Logger): Http
   const sentFiles = new SentFiles({
     isOver: (request) => isOver(server, request),
     closeIdle: () => server.closeIdleConnections(),
+    allowPauses: (request) => server.timeout(request, options.transferTimeoutSeconds),
   });
-  const responder = new Responder(sentFiles, services.observer);
+  const responder = new Responder(sentFiles, services);
   const dispatcher = new Dispatcher({ ...services, errors: new ErrorMapper(log), responder });
-  const { idleTimeoutSeconds } = options;
   const routes = services.routers.map((router) =>
     rawPathRoutes(router.prefix, (request, path, server) =>
-      dispatcher.dispatch(router, request, path, new RequestConnection(server, request, idleTimeoutSeconds)),
+      dispatcher.dispatch(router, request, path, new RequestConnection(server, request, options)),
     ),
   );
   const server = Bun.serve({
@@ -121,7 +144,7 @@ function listen(services: HttpServices, options: HttpOptions, log: Logger): Http
     port: options.port,
     // Otherwise Bun would answer an error with a page that shows source code.
     development: false,
-    idleTimeout: idleTimeoutSeconds,
+    idleTimeout: options.idleTimeoutSeconds,
     // Blobs may have any size; each handler limits what it holds in memory.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     // Otherwise a second server could use the same port, and each would answer every other request.
@@ -135,7 +158,7 @@ function listen(services: HttpServices, options: HttpOptions, log: Logger): Http
     },
   });
   return {
-    url: `http://${options.host}:${server.port}`,
+    url: `http://${isIPv6(options.host) ? `[${options.host}]` : options.host}:${server.port}`,
     async stop(drainMs) {
       const cutOff = setTimeout(() => void server.stop(true), drainMs);
       await server.stop();

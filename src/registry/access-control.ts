@@ -15,6 +15,11 @@ export class AccessControl {
     return this.#policy.allows(caller, action, repository);
   }
 
+  /** Whether anybody may pull from `repository`. */
+  isPublic(repository: RepositoryName): boolean {
+    return this.#policy.allows(ANONYMOUS, "pull", repository);
+  }
+
   /** @throws {RegistryError} `authentication-required` for an anonymous caller, otherwise `access-denied` */
   require(caller: Caller, action: RepositoryAction, repository: RepositoryName): void {
     if (!this.#policy.allows(caller, action, repository)) throw refusal(caller, { action, repository });

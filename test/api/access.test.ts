@@ -9,9 +9,13 @@ class TestPolicy implements AccessPolicy {
   readonly rules = new Map<string, readonly RepositoryAction[]>();
   readonly asked: string[] = [];
   open = true;
+  /** Nobody is known by name yet. So a caller who may pull what anybody may not is one whose first question is answered yes. */
+  onlyOnce = false;
 
   allows(_caller: unknown, action: RepositoryAction, repository: string): boolean {
-    this.asked.push(`${action} ${repository}`);
+    const question = `${action} ${repository}`;
+    if (this.onlyOnce && this.asked.includes(question)) return false;
+    this.asked.push(question);
     return this.open || (this.rules.get(repository)?.includes(action) ?? false);
   }
 
@@ -166,5 +170,44 @@ describe("a mount", () => {
   it("with an invalid digest is refused", async () => {
     const response = await client.call("POST", "/v2/mine/blobs/uploads/?mount=sha256:abc&from=readable");
     expect([response.status, await errorCodes(response)]).toEqual([400, ["DIGEST_INVALID"]]);
+  });
+});
+
+describe("what a shared cache may keep", () => {
+  async function cachingOf(path: string): Promise<readonly (string | null)[]> {
+    const answers: (string | null)[] = [];
+    for (const [method, headers] of [
+      ["GET", {}],
+      ["HEAD", {}],
+      ["GET", { range: "bytes=0-1" }],
+    ] as const) {
+      policy.asked.length = 0;
+      const response = await client.call(method, path, { headers });
+      expect(response.ok).toBe(true);
+      answers.push(response.headers.get("cache-control"));
+    }
+    return answers;
+  }
+
+  it.each([
+    ["public, max-age=31536000, immutable", "no-cache", false],
+    ["private, max-age=31536000, immutable", "private, no-cache", true],
+  ])("is %s for content, and %s for a tag", async (content, tag, onlyOnce) => {
+    policy.rules.set("public/image", ["pull"]);
+    const { headers } = await client.call("HEAD", "/v2/public/image/manifests/latest");
+    const manifest = headers.get("docker-content-digest");
+    const { config } = (await (
+      await client.call("GET", `/v2/public/image/manifests/${manifest}`)
+    ).json()) as {
+      config: { digest: string };
+    };
+    policy.onlyOnce = onlyOnce;
+    try {
+      expect(await cachingOf(`/v2/public/image/blobs/${config.digest}`)).toEqual([content, content, content]);
+      expect(await cachingOf(`/v2/public/image/manifests/${manifest}`)).toEqual([content, content, content]);
+      expect(await cachingOf("/v2/public/image/manifests/latest")).toEqual([tag, tag, tag]);
+    } finally {
+      policy.onlyOnce = false;
+    }
   });
 });

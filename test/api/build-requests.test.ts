@@ -43,7 +43,7 @@ async function send(socket: Socket, head: string): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   socket.once("data", (data) => resolve(data.toString("latin1")));
   socket.once("close", () => resolve("closed"));
-  socket.write(`${head} HTTP/1.1\r\nHost: registry\r\n\r\n`);
+  socket.write(`${head} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   const answer = await promise;
   socket.destroy();
   return answer;

@@ -8,7 +8,7 @@ import type { RegistryServer } from "../support/registry-server.ts";
 import { startSilentRegistry } from "../support/silent-registry.ts";
 import { openContentFiles, untilNothingIsUnderWay, uploadFolders } from "../support/unfinished-work.ts";
 
-const HOST = "Host: registry\r\n";
+const HOST = "Host: localhost\r\n";
 const digest = `sha256:${"0".repeat(64)}`;
 
 let server: RegistryServer;

@@ -52,7 +52,7 @@ describe("HEAD is answered as GET is, without the body, for", () => {
 
   it("a connection that goes on after an error", async () => {
     const requests = [`/v2/lib/demo/blobs/${UNKNOWN}`, "/v2/lib", "/v2/"].map(
-      (path) => `HEAD ${path} HTTP/1.1\r\nHost: registry\r\n\r\n`,
+      (path) => `HEAD ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
     );
     const { text, statuses } = await sendRaw(server.url, requests, { responses: 3 });
     expect(statuses).toEqual([404, 404, 200]);

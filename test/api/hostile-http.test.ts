@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "bun:test";
 import { digestOf } from "../../src/oci/digest.ts";
 import { MediaType } from "../../src/oci/media-types.ts";
-import { eventually } from "../support/eventually.ts";
 import { sendRaw } from "../support/raw-http.ts";
 import { RegistryClient } from "../support/registry-client.ts";
 import type { RegistryServer } from "../support/registry-server.ts";
 import { startSilentRegistry } from "../support/silent-registry.ts";
 import { untilNothingIsUnderWay, uploadFolders } from "../support/unfinished-work.ts";
 
-const HOST = "Host: registry\r\n";
+const HOST = "Host: localhost\r\n";
 const digest = `sha256:${"0".repeat(64)}`;
 
 let server: RegistryServer;
@@ -68,7 +67,8 @@ describe("a path", () => {
     ["/v2/lib/demo/manifests/", 404],
     ["/v2/lib/demo/blobs/", 400],
     ["/v2/lib/demo", 404],
-    ["/", 404],
+    ["/", 200],
+    ["/x/..", 400],
     ["/metrics", 404],
   ])("%s is answered %d, with one JSON error unless it is fine", async (path, status) => {
     const { statuses, text } = await sendRaw(server.url, [`GET ${path} HTTP/1.1\r\n${HOST}\r\n`]);
@@ -169,20 +169,7 @@ describe("a request", () => {
     expect(status.headers.get("range")).toBe("0-0");
   });
 
-  it("with trailers that it did not announce keeps what it sent, and its upload says so", async () => {
-    const location = await client.start("chunk/unannounced");
-    const head = `PATCH ${location} HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`;
-    const { closed } = await sendRaw(server.url, [`${head}3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n`], {
-      responses: 2,
-    });
-    expect(closed).toBe(true);
-    // The connection can be closed before the bytes are stored.
-    await eventually(async () => {
-      return (await client.call("GET", location)).headers.get("range") === "0-2";
-    });
-  });
-
-  it("with trailers that it did not announce changes nothing that a failed request may not change", async () => {
+  it("with trailers that it did not announce changes nothing", async () => {
     const chunked = (body: string) =>
       `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\nX-Sum: 1\r\n\r\n`;
     const index = JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] });
@@ -199,6 +186,7 @@ describe("a request", () => {
       [`PUT ${paths.manifest}`, index],
       [`POST ${uploads}?digest=${digestOf("whole")}`, "whole"],
       [`PUT ${location}&digest=${digestOf("begin end")}`, "end"],
+      [`PATCH ${location}`, "more"],
     ]) {
       const { statuses, closed } = await sendRaw(
         server.url,
@@ -212,6 +200,8 @@ describe("a request", () => {
     expect((await client.call("HEAD", paths.manifest)).status).toBe(404);
     expect((await client.call("HEAD", paths.blob)).status).toBe(404);
     expect((await client.call("GET", paths.upload)).headers.get("range")).toBe("0-5");
+    const whole = await client.call("PUT", `${location}&digest=${digestOf("begin end")}`, { body: "end" });
+    expect(whole.status).toBe(201);
   });
 
   it("refused before its body was read leaves the connection in step", async () => {

@@ -98,7 +98,7 @@ describe("two servers on one data folder", () => {
     const location = await new RegistryClient(third).start("two/death");
     const socket = await openConnection(third.url);
     socket.write(
-      `PATCH ${location} HTTP/1.1\r\nHost: registry\r\nContent-Length: ${content.byteLength}\r\n\r\n`,
+      `PATCH ${location} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${content.byteLength}\r\n\r\n`,
     );
     socket.write(content.subarray(0, MEBIBYTE));
     await untilUploadIsHeld(folder.path, location);

@@ -39,7 +39,7 @@ class HangingRequest implements Disposable {
   static async begin(method: string, path: string, sent: string, to = server): Promise<HangingRequest> {
     const socket = await openConnection(to.url);
     const request = new HangingRequest(socket);
-    socket.write(`${method} ${path} HTTP/1.1\r\nHost: registry\r\nContent-Length: 1000\r\n\r\n${sent}`);
+    socket.write(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n${sent}`);
     await untilUploadIsHeld(to.data, path);
     return request;
   }

@@ -24,6 +24,8 @@ export interface RegistryServerOptions {
   readonly registry?: Readonly<Record<string, unknown>>;
   readonly content?: Readonly<Record<string, unknown>>;
   readonly metadata?: Readonly<Record<string, unknown>>;
+  /** By default, there is no builder. */
+  readonly builder?: Readonly<Record<string, unknown>>;
   /** Its data folder, which the caller removes and other servers may share; by default a temporary one. */
   readonly data?: string;
   /** How long requests for one upload wait for each other; by default longer than any test. */
@@ -36,12 +38,12 @@ const ENDLESS_PATIENCE: UploadPatience = { waitMs: 120_000, silenceMs: Number.PO
 /** Tests run in the server's process, so its memory does not show what the server needs. */
 const NO_MEMORY_TARGET = { memoryTargetBytes: 2 ** 40 };
 
-/** Starts a registry that builds nothing. */
+/** Starts a registry that builds nothing, unless told otherwise. */
 export async function startRegistry(options: RegistryServerOptions = {}): Promise<RegistryServer> {
   const folder = await temporaryFolder("registry");
   const config = ConfigSchema.parse({
     data: options.data ?? folder.path,
-    builder: { enabled: false },
+    builder: options.builder ?? { enabled: false },
     content: options.content ?? {},
     metadata: options.metadata ?? { reserveBytes: 64 << 10 },
     registry: options.registry ?? {},

@@ -25,7 +25,7 @@ export class SlowReader {
         resolve();
       });
     });
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: registry\r\n${headers}\r\n`);
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`);
     await first;
     return reader;
   }

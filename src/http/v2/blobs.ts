@@ -11,7 +11,7 @@ import { contentRange, parseRanges } from "../byte-ranges.ts";
 import { isNotModified } from "../entity-tags.ts";
 import { COMMON_HEADERS, emptyReply, type Reply, type StoredFile } from "../reply.ts";
 import { streamOf } from "../stream-of.ts";
-import { IMMUTABLE } from "./manifests.ts";
+import { type Audience, audienceOf, IMMUTABLE } from "./caching.ts";
 import { multipartRanges } from "./multipart-ranges.ts";
 import type { V2Context } from "./v2-context.ts";
 import { writeCondition } from "./write-condition.ts";
@@ -21,11 +21,18 @@ export function getBlob(context: V2Context, name: RepositoryName, text: string):
   const { request } = context;
   const { blobs } = context.registry;
   const digest = parseDigest(text);
+  const asked = { digest, audience: audienceOf(context.registry.access, name) };
   if (isPlainGet(request) && !blobs.canLocate) {
     // Opening shows whether the content exists.
-    return whenReady(blobs.findLink(name, digest), (blob) => sendWhole(context, blob, digest));
+    return whenReady(blobs.findLink(name, digest), (blob) => sendWhole(context, blob, asked));
   }
-  return whenReady(blobs.find(name, digest), (blob) => serveBlob(context, blob, digest));
+  return whenReady(blobs.find(name, digest), (blob) => serveBlob(context, blob, asked));
+}
+
+/** The digest in a request, and who may cache the answer. */
+interface Asked {
+  readonly digest: Digest;
+  readonly audience: Audience;
 }
 
 function isPlainGet({ method, headers }: Request): boolean {
@@ -34,11 +41,11 @@ function isPlainGet({ method, headers }: Request): boolean {
   );
 }
 
-function sendWhole(context: V2Context, blob: BlobDescriptor, digest: Digest): Awaitable<Reply> {
+function sendWhole(context: V2Context, blob: BlobDescriptor, asked: Asked): Awaitable<Reply> {
   const { blobs } = context.registry;
   return whenReady(blobs.open(blob), (body) => ({
     status: 200,
-    headers: preparedHeaders(digest, blob).whole,
+    headers: preparedHeaders(asked, blob).whole,
     body,
     file: fileOf(blobs, body, blob, blob.size),
   }));
@@ -58,31 +65,31 @@ function fileOf(
   return { digest: blob.digest, sentBytes, isWhole: () => blobs.holds(blob) };
 }
 
-function serveBlob(context: V2Context, blob: BlobDescriptor, digest: Digest): Awaitable<Reply> {
+function serveBlob(context: V2Context, blob: BlobDescriptor, asked: Asked): Awaitable<Reply> {
   const { request } = context;
   const { blobs } = context.registry;
-  if (isNotModified(request.headers, digest)) {
-    return emptyReply(304, blobHeaders(digest));
+  if (isNotModified(request.headers, asked.digest)) {
+    return emptyReply(304, blobHeaders(asked));
   }
   // "A server MUST ignore a Range header field received with a request method" other than GET (RFC 9110, section 14.2).
-  if (request.method === "HEAD") return emptyReply(200, preparedHeaders(digest, blob).head);
+  if (request.method === "HEAD") return emptyReply(200, preparedHeaders(asked, blob).head);
   const range = request.headers.get("range");
   return whenReady(blobs.locate(blob), (location) => {
-    if (location !== undefined) return emptyReply(307, { ...COMMON_HEADERS, location });
-    if (range !== null) return getRanges(context, blob, digest);
-    return sendWhole(context, blob, digest);
+    if (location !== undefined) return emptyReply(307, { ...COMMON_HEADERS, Location: location });
+    if (range !== null) return getRanges(context, blob, asked);
+    return sendWhole(context, blob, asked);
   });
 }
 
-async function getRanges(context: V2Context, blob: BlobDescriptor, digest: Digest): Promise<Reply> {
+async function getRanges(context: V2Context, blob: BlobDescriptor, asked: Asked): Promise<Reply> {
   const { blobs } = context.registry;
-  const ranges = rangesToServe(context.request.headers, blob, digest);
-  const headers = blobHeaders(digest);
+  const ranges = rangesToServe(context.request.headers, blob, asked.digest);
+  const headers = blobHeaders(asked);
   if (ranges === undefined) return await wholeInSpiteOfRange(context, blob, headers);
   const only = ranges.length === 1 ? ranges[0] : undefined;
   if (only === undefined) return multipartRanges(blobs, blob, ranges, headers);
-  headers["content-length"] = String(only.end - only.start);
-  headers["content-range"] = contentRange(only, blob.size);
+  headers["Content-Length"] = String(only.end - only.start);
+  headers["Content-Range"] = contentRange(only, blob.size);
   const body = await blobs.open(blob, only);
   return { status: 206, headers, body, file: fileOf(blobs, body, blob, only.end - only.start) };
 }
@@ -143,29 +150,32 @@ interface PreparedHeaders {
   readonly head: Headers;
 }
 
-/** Headers of recently requested blobs, at most about 10 MiB. A digest determines the size too. */
-const prepared = new LRUCache<Digest, PreparedHeaders>({ max: 8192 });
+/** Headers of recently requested blobs, at most about 20 MiB. A digest determines the size too. */
+const prepared = {
+  public: new LRUCache<Digest, PreparedHeaders>({ max: 8192 }),
+  private: new LRUCache<Digest, PreparedHeaders>({ max: 8192 }),
+};
 
-function preparedHeaders(digest: Digest, { size }: BlobDescriptor): PreparedHeaders {
-  const known = prepared.get(digest);
+function preparedHeaders(asked: Asked, { size }: BlobDescriptor): PreparedHeaders {
+  const known = prepared[asked.audience].get(asked.digest);
   if (known !== undefined) return known;
-  const headers = blobHeaders(digest);
+  const headers = blobHeaders(asked);
   const made = {
     whole: new Headers(headers),
-    head: new Headers({ ...headers, "content-length": String(size) }),
+    head: new Headers({ ...headers, "Content-Length": String(size) }),
   };
-  prepared.set(digest, made);
+  prepared[asked.audience].set(asked.digest, made);
   return made;
 }
 
-function blobHeaders(digest: Digest): Record<string, string> {
+function blobHeaders({ digest, audience }: Asked): Record<string, string> {
   return {
     ...COMMON_HEADERS,
-    "accept-ranges": "bytes",
-    "cache-control": IMMUTABLE,
-    "content-disposition": "attachment",
-    "content-type": "application/octet-stream",
-    "docker-content-digest": digest,
-    etag: `"${digest}"`,
+    "Accept-Ranges": "bytes",
+    "Cache-Control": IMMUTABLE[audience],
+    "Content-Disposition": "attachment",
+    "Content-Type": "application/octet-stream",
+    "Docker-Content-Digest": digest,
+    ETag: `"${digest}"`,
   };
 }

@@ -7,7 +7,7 @@ import type { ReferrersPage } from "../../registry/referrers-page.ts";
 import { parseQuery } from "../query.ts";
 import { COMMON_HEADERS, jsonReply, type Reply } from "../reply.ts";
 import { streamOf } from "../stream-of.ts";
-import { invalidPageSize, nextPageLink, parsePageQuery, textParameter } from "./pagination.ts";
+import { nextPageLink, parsePageQuery, textParameter } from "./pagination.ts";
 import type { V2Context } from "./v2-context.ts";
 
 /** Lists a repository's tags in byte order (distribution-spec end-8a, end-8b). */
@@ -27,8 +27,7 @@ export async function listTags(context: V2Context, name: RepositoryName): Promis
 export async function listCatalog(context: V2Context): Promise<Reply> {
   const { size, after } = parsePageQuery(parseQuery(context.query));
   const most = context.limits.catalogPageSize;
-  if (size !== undefined && size > most) throw invalidPageSize(size);
-  const limit = size ?? Math.min(100, most);
+  const limit = Math.min(size ?? 100, most);
   const { entries, more } = await context.registry.listings.repositories(context.caller, after, limit);
   const last = entries.at(-1);
   const link =
@@ -55,10 +54,10 @@ export async function listReferrers(context: V2Context, name: RepositoryName, te
   const { descriptors, next } = await referrers.list(name, subject, { artifactType, after: from, limit });
   const filter = artifactType === undefined ? {} : { artifactType };
   const path = `/v2/${name}/referrers/${subject}`;
-  const headers = new Headers({ ...COMMON_HEADERS, "content-type": MediaType.ociIndex });
+  const headers = new Headers({ ...COMMON_HEADERS, "Content-Type": MediaType.ociIndex });
   if (next !== undefined)
-    headers.set("link", nextPageLink(path, { ...filter, last: cursorText(next), n: String(limit) }));
-  if (artifactType !== undefined) headers.set("oci-filters-applied", "artifactType");
+    headers.set("Link", nextPageLink(path, { ...filter, last: cursorText(next), n: String(limit) }));
+  if (artifactType !== undefined) headers.set("OCI-Filters-Applied", "artifactType");
   return { status: 200, headers, body: indexOf(descriptors) };
 }
 
@@ -84,5 +83,5 @@ async function* wrapped(head: Uint8Array, content: ByteSource, tail: Uint8Array)
 }
 
 function listing(body: unknown, link: string | undefined): Reply {
-  return jsonReply(body, 200, link === undefined ? {} : { link });
+  return jsonReply(body, 200, link === undefined ? {} : { Link: link });
 }

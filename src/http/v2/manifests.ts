@@ -16,15 +16,13 @@ import { isNotModified } from "../entity-tags.ts";
 import { parseQuery } from "../query.ts";
 import { COMMON_HEADERS, emptyReply, type Reply } from "../reply.ts";
 import { streamOf } from "../stream-of.ts";
+import { type Audience, audienceOf, IMMUTABLE, REVALIDATED } from "./caching.ts";
 import { chooseFromList } from "./list-negotiation.ts";
 import type { V2Context } from "./v2-context.ts";
 import { writeCondition } from "./write-condition.ts";
 
 /** Maximum tags that one push can set besides its reference (distribution-spec end-7b asks for at least 10). */
 const MAX_TAGS = 64;
-
-/** `Cache-Control` of content under a digest, which never changes. */
-export const IMMUTABLE = "public, max-age=31536000, immutable";
 
 /**
  * Serves a manifest by tag or digest; builds the image first if its name asks for packages (distribution-spec end-3).
@@ -62,14 +60,14 @@ function serveManifest(
   reference: Reference,
   negotiated: boolean,
 ): Reply {
-  const headers = manifestHeaders(manifest, reference);
-  if (negotiated) headers.vary = "accept";
+  const headers = manifestHeaders(manifest, reference, audienceOf(registry.access, name));
+  if (negotiated) headers.Vary = "accept";
   if (isNotModified(request.headers, manifest.digest)) {
     return emptyReply(304, headers);
   }
-  headers["content-type"] = manifest.mediaType;
+  headers["Content-Type"] = manifest.mediaType;
   if (request.method === "HEAD") {
-    headers["content-length"] = String(manifest.size);
+    headers["Content-Length"] = String(manifest.size);
     return emptyReply(200, headers);
   }
   // Send it in pieces: otherwise the server would hold a copy of a large manifest for each slow client.
@@ -96,11 +94,11 @@ export async function putManifest(context: V2Context, name: RepositoryName, text
   const pushed = await registry.manifests.put(name, received.bytes, contentType, allTags, claimed, condition);
   const headers = new Headers({
     ...COMMON_HEADERS,
-    location: `/v2/${name}/manifests/${pushed.digest}`,
-    "docker-content-digest": pushed.digest,
+    Location: `/v2/${name}/manifests/${pushed.digest}`,
+    "Docker-Content-Digest": pushed.digest,
   });
-  if (pushed.subject !== undefined) headers.set("oci-subject", pushed.subject);
-  for (const tag of tags) headers.append("oci-tag", tag);
+  if (pushed.subject !== undefined) headers.set("OCI-Subject", pushed.subject);
+  for (const tag of tags) headers.append("OCI-Tag", tag);
   return emptyReply(201, headers);
 }
 
@@ -111,11 +109,16 @@ export async function deleteManifest(context: V2Context, name: RepositoryName, t
   return emptyReply(202);
 }
 
-function manifestHeaders(manifest: StoredManifest, reference: Reference): Record<string, string> {
+function manifestHeaders(
+  manifest: StoredManifest,
+  reference: Reference,
+  audience: Audience,
+): Record<string, string> {
+  const caching = isDigestReference(reference) ? IMMUTABLE : REVALIDATED;
   return {
     ...COMMON_HEADERS,
-    "docker-content-digest": manifest.digest,
-    etag: `"${manifest.digest}"`,
-    "cache-control": isDigestReference(reference) ? IMMUTABLE : "no-cache",
+    "Docker-Content-Digest": manifest.digest,
+    ETag: `"${manifest.digest}"`,
+    "Cache-Control": caching[audience],
   };
 }

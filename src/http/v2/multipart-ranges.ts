@@ -43,7 +43,7 @@ export function multipartRanges(
     preamble: encoder.encode(partHead(boundary, range, blob.size)),
   }));
   const closing = encoder.encode(`\r\n--${boundary}--\r\n`);
-  headers["content-type"] = `multipart/byteranges; boundary=${boundary}`;
+  headers["Content-Type"] = `multipart/byteranges; boundary=${boundary}`;
   return { status: 206, headers, body: streamOf(gathered(answer(blobs, blob, parts, closing))) };
 }
 

@@ -11,12 +11,12 @@ export interface PageQuery {
 /**
  * Parses `n` and `last` (distribution-spec end-8b). Empty values count as absent.
  *
- * @throws {RegistryError} `page-size-invalid` if `n` is not a whole number of 0 or more, `request-invalid`
+ * @throws {RegistryError} `page-size-invalid` if `n` is not a whole number of 0 or more, however large, `request-invalid`
  */
 export function parsePageQuery(query: URLSearchParams): PageQuery {
   const size = query.get("n") || undefined;
   const after = textParameter(query, "last");
-  if (size !== undefined && !/^\d{1,9}$/.test(size)) throw invalidPageSize(size.slice(0, 32));
+  if (size !== undefined && !/^\d+$/.test(size)) throw invalidPageSize(size.slice(0, 32));
   return { size: size === undefined ? undefined : Number(size), after };
 }
 
@@ -31,8 +31,8 @@ export function textParameter(query: URLSearchParams, name: string): string | un
   return text;
 }
 
-/** The error for a page size that is not a number or too large. */
-export function invalidPageSize(size: string | number): RegistryError {
+/** The error for a page size that is not a number. */
+function invalidPageSize(size: string | number): RegistryError {
   return new RegistryError("page-size-invalid", "invalid number of results requested", {
     detail: { n: size },
   });

@@ -71,8 +71,8 @@ export async function deleteUpload(context: V2Context, name: RepositoryName, id:
 function created(name: RepositoryName, digest: Digest): Reply {
   const headers = {
     ...COMMON_HEADERS,
-    location: `/v2/${name}/blobs/${digest}`,
-    "docker-content-digest": digest,
+    Location: `/v2/${name}/blobs/${digest}`,
+    "Docker-Content-Digest": digest,
   };
   return emptyReply(201, headers);
 }
@@ -85,9 +85,9 @@ function uploadHeaders(name: RepositoryName, { id, size }: UploadStatus): Record
   return {
     ...COMMON_HEADERS,
     // The query means nothing. Scripts that were written for Distribution append `&digest=`.
-    location: `/v2/${name}/blobs/uploads/${id}?upload`,
-    range: uploadRange(size),
-    "docker-upload-uuid": id,
+    Location: `/v2/${name}/blobs/uploads/${id}?upload`,
+    Range: uploadRange(size),
+    "Docker-Upload-UUID": id,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { RepositoryName } from "../../oci/repository-name.ts";
 import type { ManifestPulls } from "../../registry/manifest-pulls.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { RequestContext } from "../request-context.ts";
@@ -14,16 +15,21 @@ export interface V2Limits {
   readonly referrersPageSize: number;
 }
 
+/** Decides, from its name alone, whether clients may push to a repository. */
+export type PushRule = (repository: RepositoryName) => boolean;
+
 /** What the handlers of the distribution API work with. */
 export interface V2Services {
   readonly registry: Registry;
   readonly pulls: ManifestPulls;
   readonly receiver: ManifestReceiver;
   readonly limits: V2Limits;
+  /** Absent if clients may push to all repositories. */
+  readonly mayPush?: PushRule | undefined;
 }
 
 /** The input of every handler of the distribution API, besides its route. */
-export interface V2Context extends RequestContext, V2Services {
+export interface V2Context extends RequestContext, Omit<V2Services, "mayPush"> {
   /** The raw query string without the question mark; empty if there is none. */
   readonly query: string;
 }

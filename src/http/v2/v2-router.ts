@@ -4,6 +4,7 @@ import { parseRepositoryName, type RepositoryName } from "../../oci/repository-n
 import type { Caller, RepositoryAction } from "../../registry/access-policy.ts";
 import type { ManifestPulls } from "../../registry/manifest-pulls.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { callWithoutHandler } from "../allowed-methods.ts";
 import type { RequestBody } from "../bodies/request-body.ts";
 import type { Reply } from "../reply.ts";
 import type { Connection, RequestContext } from "../request-context.ts";
@@ -30,23 +31,21 @@ export class V2Router implements Router {
   match(path: string, method: string): Call {
     const route = parseRoute(path);
     if (route === undefined) throw new RegistryError("route-unknown", "no such endpoint");
-    const { action, handle } = this.#endpoint(route, method);
-    const repository = "name" in route ? parseRepositoryName(route.name) : ("" as RepositoryName);
-    return new V2Call(action, repository, handle, route, this.#services);
-  }
-
-  #endpoint(route: Route, method: string): Endpoint {
-    const { deletes } = this.#services.limits;
     const endpoints = ENDPOINTS[route.kind] as Endpoints;
     const endpoint = endpoints[method === "HEAD" ? "GET" : method];
-    if (endpoint !== undefined && (deletes || endpoint.action !== "delete")) return endpoint;
-    const allow = Object.entries(endpoints).flatMap(([known, { action }]) => {
-      if (known === "GET") return ["GET", "HEAD"];
-      return deletes || action !== "delete" ? [known] : [];
-    });
-    throw new RegistryError("method-not-allowed", "method not allowed", {
-      detail: { allow: allow.join(", ") },
-    });
+    const isThere = endpoint !== undefined && this.#isOn(endpoint);
+    // A method that is not allowed is said before an invalid name.
+    const other = isThere ? undefined : callWithoutHandler(method, this.#methods(endpoints));
+    const repository = "name" in route ? parseRepositoryName(route.name) : ("" as RepositoryName);
+    return other ?? new V2Call(endpoint as Endpoint, repository, route, this.#services);
+  }
+
+  #methods(endpoints: Endpoints): readonly string[] {
+    return Object.keys(endpoints).filter((method) => this.#isOn(endpoints[method] as Endpoint));
+  }
+
+  #isOn({ action }: Endpoint): boolean {
+    return this.#services.limits.deletes || action !== "delete";
   }
 }
 
@@ -58,13 +57,7 @@ class V2Call implements Call {
   readonly #route: Route;
   readonly #services: V2Services;
 
-  constructor(
-    action: RepositoryAction | undefined,
-    repository: RepositoryName,
-    handle: Endpoint["handle"],
-    route: Route,
-    services: V2Services,
-  ) {
+  constructor({ action, handle }: Endpoint, repository: RepositoryName, route: Route, services: V2Services) {
     this.action = action;
     this.repository = repository;
     this.#handle = handle;
@@ -73,6 +66,12 @@ class V2Call implements Call {
   }
 
   handle(context: RequestContext): Awaitable<Reply> {
+    if (this.action === "push" && this.#services.mayPush?.(this.repository) === false) {
+      throw new RegistryError(
+        "access-denied",
+        "this registry builds the images of such names and takes no pushes to them (builder.pushes)",
+      );
+    }
     return this.#handle(new V2Request(context, this.#services), this.#route as never, this.repository);
   }
 }

@@ -14,7 +14,7 @@ export function encodeRequest(request: RawRequest): Uint8Array {
   const { method, target, headers, body, framing } = request;
   const lines = [
     `${method} ${target} HTTP/1.1`,
-    "Host: registry",
+    "Host: localhost",
     ...headers.map(([name, value]) => `${name}: ${value}`),
   ];
   if (framing === "chunked") lines.push("Transfer-Encoding: chunked");

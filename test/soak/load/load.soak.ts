@@ -9,7 +9,7 @@ import { type ServerProcess, startServerProcess } from "../../support/server-pro
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 import { peakMemoryBytes } from "../peak-memory.ts";
 
-const HOST = "Host: registry\r\n";
+const HOST = "Host: localhost\r\n";
 const MEBIBYTE = 1024 * 1024;
 
 let folder: TemporaryFolder;

@@ -34,7 +34,7 @@ class SlowClients implements Disposable {
 
   static async begin(framing: string, sent: string, drip: string): Promise<SlowClients> {
     const clients = new SlowClients(drip);
-    const request = `PUT /v2/slow/manifests/latest HTTP/1.1\r\nHost: registry\r\n${framing}\r\n\r\n${sent}`;
+    const request = `PUT /v2/slow/manifests/latest HTTP/1.1\r\nHost: localhost\r\n${framing}\r\n\r\n${sent}`;
     for (let i = 0; i < CLIENTS; i += 1) await clients.#open(request);
     // With this many pushes at once, all are refused for a moment, whatever they send.
     await Bun.sleep(1_000);
@@ -124,7 +124,7 @@ describe("clients that send a large manifest slowly", () => {
     const answered = new Promise<string>((resolve) =>
       socket.once("data", (data) => resolve(data.toString("latin1").split("\r\n")[0] as string)),
     );
-    const head = `Host: registry\r\nContent-Type: ${MediaType.ociIndex}\r\nContent-Length: ${text.length}`;
+    const head = `Host: localhost\r\nContent-Type: ${MediaType.ociIndex}\r\nContent-Length: ${text.length}`;
     socket.write(`PUT /v2/slow/manifests/latest HTTP/1.1\r\n${head}\r\n\r\n`);
     for (let at = 0; at < text.length; at += 20_000) {
       socket.write(text.slice(at, at + 20_000));

@@ -36,7 +36,7 @@ class ProbeConnection {
       this.#answered = resolve;
     });
     this.#received = "";
-    this.#socket?.write(`GET ${request.path} HTTP/1.1\r\nHost: registry\r\n\r\n`);
+    this.#socket?.write(`GET ${request.path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     const timer = setTimeout(() => this.#end(), GIVE_UP_MS);
     const isGood = await answer;
     clearTimeout(timer);

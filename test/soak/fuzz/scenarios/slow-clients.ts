@@ -49,7 +49,7 @@ async function disturbedUpload(round: ScenarioRound, sockets: Socket[]): Promise
   const socket = await openConnection(url);
   sockets.push(socket);
   socket.write(
-    `PATCH ${location} HTTP/1.1\r\nHost: registry\r\nContent-Range: 0-${content.byteLength - 1}\r\nContent-Length: ${content.byteLength}\r\n\r\n`,
+    `PATCH ${location} HTTP/1.1\r\nHost: localhost\r\nContent-Range: 0-${content.byteLength - 1}\r\nContent-Length: ${content.byteLength}\r\n\r\n`,
   );
   socket.write(content.subarray(0, sent));
   await Bun.sleep(random.below(50));
@@ -126,7 +126,7 @@ async function disturbedManifest(round: ScenarioRound, sockets: Socket[]): Promi
     const socket = await openConnection(url);
     sockets.push(socket);
     socket.write(
-      `PUT /v2/${repository}/manifests/slow HTTP/1.1\r\nHost: registry\r\nContent-Type: ${MediaType.ociManifest}\r\nContent-Length: ${text.length}\r\n\r\n`,
+      `PUT /v2/${repository}/manifests/slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${MediaType.ociManifest}\r\nContent-Length: ${text.length}\r\n\r\n`,
     );
     socket.write(text.slice(0, random.below(text.length)));
     if (random.oneIn(3)) socket.destroy();
@@ -154,7 +154,7 @@ async function disturbedRead(round: ScenarioRound, sockets: Socket[]): Promise<s
     const socket = await openConnection(url);
     sockets.push(socket);
     socket.pause();
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n\r\n`);
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
     const behaviour = random.pick(["hang", "cut", "drip", "drip"]);
     if (behaviour === "cut") setTimeout(() => socket.destroy(), random.below(100));
     if (behaviour === "drip") dripping.push(readWithPauses(socket, random.fork()));
