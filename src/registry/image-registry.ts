@@ -22,6 +22,8 @@ export interface ImageRegistry {
   ingest(source: ByteSource): Promise<BlobDescriptor>;
   /** Whether the blob can be served. */
   holds(blob: BlobDescriptor): Promise<boolean>;
+  /** The blob that `repository` links under any of its digests; `undefined` if there is none. */
+  findBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined>;
   /** Opens a stored blob. @throws {RegistryError} `blob-unknown` if it is lost or damaged */
   open(blob: BlobDescriptor): Promise<ByteBody>;
   /** Links stored blobs to a repository, as a mount does. */

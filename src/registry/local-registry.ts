@@ -33,6 +33,10 @@ export class LocalRegistry implements ImageRegistry {
     return this.#provider.holds(blob);
   }
 
+  async findBlob(repository: RepositoryName, digest: Digest): Promise<BlobDescriptor | undefined> {
+    return await this.#links.findLinkedBlob(repository, digest);
+  }
+
   async open(blob: BlobDescriptor): Promise<ByteBody> {
     const body = await this.#provider.open(blob);
     if (body === undefined) {

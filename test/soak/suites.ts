@@ -6,7 +6,7 @@ export interface SoakSuite {
   readonly command: (seed: number, seconds: number) => readonly string[];
 }
 
-const LOAD_TESTS = ["load", "metadata-log", "slow-manifests"].map(
+const LOAD_TESTS = ["load", "metadata-log", "pauses", "slow-manifests"].map(
   (name) => `./test/soak/load/${name}.soak.ts`,
 );
 

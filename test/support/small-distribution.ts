@@ -100,6 +100,7 @@ export function beforeEachPush(step: (push: ManifestPush) => Promise<void>) {
     registry: {
       ingest: (source) => registry.ingest(source),
       holds: (blob) => registry.holds(blob),
+      findBlob: (repository, digest) => registry.findBlob(repository, digest),
       open: (blob) => registry.open(blob),
       link: (repository, blobs) => registry.link(repository, blobs),
       findManifest: (repository, reference) => registry.findManifest(repository, reference),

@@ -7,43 +7,11 @@ import { describeWith } from "../../support/requirements.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
 import { ClientTools, isInstalled } from "./client-program.ts";
+import { MANIFEST_READERS, type ManifestReader } from "./manifest-readers.ts";
 import { type OddManifest, type OddParts, oddManifests } from "./odd-manifests.ts";
 import { makeSampleImage } from "./sample-image.ts";
 
 const REPOSITORY = "odd/manifests";
-
-/** How a client reads a manifest's bytes, and how it copies the manifest with everything that it names. */
-interface Reader {
-  readonly name: string;
-  readonly read: (reference: string) => readonly string[];
-  readonly copy: (reference: string, to: string) => readonly string[];
-}
-
-const READERS: readonly Reader[] = [
-  {
-    name: "skopeo",
-    read: (reference) => ["inspect", "--raw", "--tls-verify=false", `docker://${reference}`],
-    copy: (reference, to) => [
-      ...["--insecure-policy", "copy", "--quiet", "--all", "--src-tls-verify=false"],
-      ...[`docker://${reference}`, `dir:${to}`],
-    ],
-  },
-  {
-    name: "crane",
-    read: (reference) => ["manifest", "--insecure", reference],
-    copy: (reference) => ["copy", "--insecure", reference, reference.replace(REPOSITORY, "odd/copies")],
-  },
-  {
-    name: "regctl",
-    read: (reference) => ["manifest", "get", "--format", "raw-body", reference],
-    copy: (reference, to) => ["image", "copy", reference, `ocidir://${to}:v1`],
-  },
-  {
-    name: "oras",
-    read: (reference) => ["manifest", "fetch", "--plain-http", reference],
-    copy: (reference, to) => ["cp", "--to-oci-layout", "--from-plain-http", reference, `${to}:v1`],
-  },
-];
 
 let folder: TemporaryFolder;
 let server: ServerProcess;
@@ -85,11 +53,12 @@ async function pushParts(): Promise<OddParts> {
 }
 
 /** What goes wrong when a client copies each manifest; nothing for those that the table says it cannot copy. */
-async function copyProblems({ name: program, copy }: Reader): Promise<readonly string[]> {
+async function copyProblems({ name: program, copy }: ManifestReader): Promise<readonly string[]> {
   const problems: string[] = [];
   for (const [number, { name, cannotCopy }] of manifests.entries()) {
     const reference = `${server.host}/${REPOSITORY}:v${number}`;
-    const command = copy(reference, join(folder.path, `${program}-${number}`));
+    const copies = `${server.host}/odd/copies:v${number}`;
+    const command = copy(reference, join(folder.path, `${program}-${number}`), copies);
     const failure = await tools.run(program, ...command).then(
       () => undefined,
       (error: Error) => error.message,
@@ -103,7 +72,7 @@ async function copyProblems({ name: program, copy }: Reader): Promise<readonly s
 }
 
 describe("odd manifests that are accepted", () => {
-  for (const reader of READERS) {
+  for (const reader of MANIFEST_READERS) {
     describeWith(reader.name, isInstalled(reader.name), "is not installed", () => {
       it("reads each byte for byte", async () => {
         for (const [number, { name, text }] of manifests.entries()) {

@@ -3,6 +3,7 @@ import { RegistryClient } from "../../../support/registry-client.ts";
 import type { ServerProcess } from "../../../support/server-process.ts";
 import { conditionsScenario } from "./conditions.ts";
 import { listingsScenario } from "./listings.ts";
+import { oddManifestsScenario } from "./odd-manifests.ts";
 import { rangesScenario } from "./ranges.ts";
 import type { Scenario } from "./scenario.ts";
 import { slowClientsScenario } from "./slow-clients.ts";
@@ -15,6 +16,7 @@ const SCENARIOS: readonly Scenario[] = [
   listingsScenario,
   rangesScenario,
   conditionsScenario,
+  oddManifestsScenario,
 ];
 
 /** Names of all scenarios, for the usage text. */
