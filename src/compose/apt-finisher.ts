@@ -28,23 +28,26 @@ class SandboxUnavailable extends Error {
 }
 
 /**
- * What finishes Debian images, as the configuration says. Tries the sandbox, and logs what it found.
+ * What finishes Debian images, as the configuration says. Tries the sandbox, and logs what it found. Programs that must be
+ * ended are added to `opened`.
  *
  * @throws {SandboxUnavailable} if the configuration asks for a sandbox that does not work here
  */
 export async function openAptFinisher(
   { configure, treeCacheBytes, sandbox: limits, sandboxUids }: Config["builder"]["apt"],
   stateFolder: string,
-  runner: CommandRunner,
-  log: Logger,
+  { runner, log }: { readonly runner: CommandRunner; readonly log: Logger },
+  opened: AsyncDisposableStack,
 ): Promise<AptFinisher> {
   if (configure === "never") return UNPACKING;
   const folder = join(stateFolder, "sandbox");
-  const sandbox = new NamespaceSandbox({
-    find: (program) => runner.find(program),
-    folder,
-    ...(sandboxUids !== undefined && { firstId: sandboxUids }),
-  });
+  const sandbox = opened.use(
+    new NamespaceSandbox({
+      find: (program) => runner.find(program),
+      folder,
+      ...(sandboxUids !== undefined && { firstId: sandboxUids }),
+    }),
+  );
   const found = await sandbox.available();
   if (!found.available) {
     if (configure === "sandbox")

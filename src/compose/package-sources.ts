@@ -34,13 +34,14 @@ export async function openPackageSources(
 ): Promise<readonly PackageSource[]> {
   const parts = { ledger, log, runner: new CommandRunner({ environment: environment(), log }) };
   const nix = opened.use(openNixSets(builder, data, parts));
-  return [...(await createAptSources(builder, data, parts)), ...nix.sources];
+  return [...(await createAptSources(builder, data, parts, opened)), ...nix.sources];
 }
 
 async function createAptSources(
   { apt }: BuilderConfig,
   data: string,
   { runner, ledger, log }: Parts,
+  opened: AsyncDisposableStack,
 ): Promise<readonly PackageSource[]> {
   if (!apt.enabled) return [];
   const stateFolder = resolve(data, "apt");
@@ -52,7 +53,7 @@ async function createAptSources(
     refreshListsSeconds: apt.listMaxAgeSeconds,
     sourcesFile: apt.sourcesFile && resolve(apt.sourcesFile),
   };
-  const { finisher, description } = await openAptFinisher(apt, stateFolder, runner, log);
+  const { finisher, description } = await openAptFinisher(apt, stateFolder, { runner, log }, opened);
   await checkFinisherAgreement(ledger, description, log);
   return [new AptSource(options, { runner, finisher, log })];
 }

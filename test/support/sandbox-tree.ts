@@ -144,6 +144,7 @@ export async function openSandbox(given?: string, programsTar?: Uint8Array): Pro
     perl: (script, stage) => run(["/bin/perl", "-e", script], stage),
     async [Symbol.asyncDispose]() {
       for (const tree of trees) await sandbox.remove(tree);
+      await sandbox[Symbol.asyncDispose]();
       await temporary?.[Symbol.asyncDispose]();
     },
   };
@@ -152,7 +153,8 @@ export async function openSandbox(given?: string, programsTar?: Uint8Array): Pro
 /** Why this machine has no sandbox; `undefined` if it has one. */
 export async function sandboxProblem(): Promise<string | undefined> {
   await using temporary = await temporaryFolder("sandbox-trial");
-  const availability = await new NamespaceSandbox({ find: findProgram, folder: temporary.path }).available();
+  await using sandbox = new NamespaceSandbox({ find: findProgram, folder: temporary.path });
+  const availability = await sandbox.available();
   return availability.available ? undefined : availability.reason;
 }
 

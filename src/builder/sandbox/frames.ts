@@ -6,11 +6,20 @@ export interface Frame {
 
 /**
  * `ready`: the program runs and waits for its ids. `output`: what a command wrote. `ended`: how it ended, as JSON.
- * `bytes`: a piece of a result. `done`: the result is complete. `failed`: it is not; the reason.
+ * `bytes`: a piece of a result. `opened`: the program has opened its folders. `filled`: one is complete, and the next archive can come. `done`: the result is complete. `failed`: it is not; the reason.
  */
-export type FrameKind = "ready" | "output" | "ended" | "bytes" | "done" | "failed";
+export type FrameKind = "ready" | "output" | "ended" | "bytes" | "opened" | "filled" | "done" | "failed";
 
-const KINDS: readonly FrameKind[] = ["ready", "output", "ended", "bytes", "done", "failed"];
+const KINDS: readonly FrameKind[] = [
+  "ready",
+  "output",
+  "ended",
+  "bytes",
+  "opened",
+  "filled",
+  "done",
+  "failed",
+];
 const HEADER_BYTES = 5;
 const MAX_FRAME_BYTES = 1 << 20;
 

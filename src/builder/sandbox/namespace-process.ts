@@ -106,18 +106,17 @@ export class NamespaceProcess implements AsyncDisposable {
     return frame;
   }
 
-  /** Writes to the program's standard input; false if it no longer reads. */
+  /** Writes to the program's standard input, and takes over the bytes; false if it no longer reads. */
   async write(bytes: Uint8Array): Promise<boolean> {
     const { stdin } = this.#child;
     if (!stdin.writable) return false;
-    // A copy, because a source may use its chunk again.
-    if (!stdin.write(Buffer.from(bytes))) await drained(stdin);
+    if (!stdin.write(bytes)) await drained(stdin);
     return stdin.writable;
   }
 
-  /** Ends the program's standard input. */
-  endInput(): void {
-    this.#child.stdin.end();
+  /** Whether it has not ended. */
+  get isRunning(): boolean {
+    return !this.#hasClosed;
   }
 
   /** Kills the program and everything that it started. */

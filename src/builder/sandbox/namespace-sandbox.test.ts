@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, setDefaultTimeout } from "bun:test";
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { run as runProgram } from "../../../test/support/command.ts";
+import { findProgram } from "../../../test/support/find-program.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import {
   archiveOfEntries,
@@ -11,6 +12,7 @@ import {
   sandboxProblem,
   type TestEntry,
 } from "../../../test/support/sandbox-tree.ts";
+import { makeLockedFolder } from "../../files/locked-folder.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 import { NamespaceSandbox } from "./namespace-sandbox.ts";
 
@@ -124,6 +126,26 @@ describeWith("a sandbox", PROBLEM === undefined, PROBLEM ?? "", () => {
       const unpacking = opened.sandbox.unpack(silent(), join(opened.folder, "aborted"), abort.signal);
       await expect(unpacking).rejects.toThrow("gone");
       expect((await runProgram(["ls", opened.folder])).stdout).not.toContain("aborted");
+    });
+
+    it("fills more folders than one program takes, some at once, also after a failure", async () => {
+      const one = async (number: number) => {
+        const lower = await unpack(`one-${number}`, [{ path: "f", content: `${number}` }]);
+        expect(await readFile(join(lower, "f"), "utf8")).toBe(`${number}`);
+      };
+      for (let number = 0; number < 20; number++) await one(number);
+      await expect(unpack("refused", [{ path: "null", type: "character-device" }])).rejects.toThrow("device");
+      await Promise.all([20, 21, 22].map(one));
+    });
+
+    it("removes what a dead server left, and keeps what another one uses", async () => {
+      await mkdir(join(opened.folder, "new-abandoned/0"), { recursive: true });
+      const used = await makeLockedFolder(opened.folder, "new-");
+      await using sandbox = new NamespaceSandbox({ find: findProgram, folder: opened.folder });
+      await sandbox.ids();
+      const left = await readdir(opened.folder);
+      expect([left.includes("new-abandoned"), left.includes(basename(used.path))]).toEqual([false, true]);
+      used.lock[Symbol.dispose]();
     });
 
     it("writes an absolute name below the folder, and lets a later entry replace an earlier one", async () => {

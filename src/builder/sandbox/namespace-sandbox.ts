@@ -1,7 +1,6 @@
 import { chmod, chown, mkdir, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteSource } from "../../bytes/byte-source.ts";
-import { InterruptibleSource } from "../../bytes/interruptible-source.ts";
 import { type Clock, SYSTEM_CLOCK } from "../../clock.ts";
 import { chooseIdMap, type FindProgram, type IdMap } from "./id-map.ts";
 import { NamespaceProcess } from "./namespace-process.ts";
@@ -9,6 +8,7 @@ import { NamespaceRun } from "./namespace-run.ts";
 import type { Sandbox, SandboxAvailability, Stage, StageRun } from "./sandbox.ts";
 import { trySandbox } from "./sandbox-trial.ts";
 import type { StageOrder } from "./stage-order.ts";
+import { UnpackPrograms } from "./unpack-programs.ts";
 
 /** Options of a {@link NamespaceSandbox}. */
 export interface NamespaceSandboxOptions {
@@ -29,19 +29,28 @@ export interface NamespaceSandboxOptions {
  *
  * The ids of its users belong to nobody on the host. Several stages can run at once.
  */
-export class NamespaceSandbox implements Sandbox {
+export class NamespaceSandbox implements Sandbox, AsyncDisposable {
   readonly #find: FindProgram;
   readonly #folder: string;
   readonly #firstId: number | undefined;
   readonly #clock: Clock;
   #ids: Promise<IdMap> | undefined;
   #availability: Promise<SandboxAvailability> | undefined;
+  readonly #unpackPrograms: UnpackPrograms;
 
   constructor(options: NamespaceSandboxOptions) {
     this.#find = options.find;
     this.#folder = options.folder;
     this.#firstId = options.firstId;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#unpackPrograms = new UnpackPrograms({
+      folder: options.folder,
+      own: async (folder) => {
+        const ids = await this.#prepare();
+        if (ids.kind === "moved") await chown(folder, ids.firstId, ids.firstId);
+      },
+      start: (order, signal) => this.#start("unpack", order, signal),
+    });
   }
 
   available(): Promise<SandboxAvailability> {
@@ -56,13 +65,9 @@ export class NamespaceSandbox implements Sandbox {
   }
 
   async unpack(archive: ByteSource, folder: string, signal: AbortSignal): Promise<void> {
-    const ids = await this.#prepare();
-    await mkdir(folder, { mode: 0o755 });
+    await this.#prepare();
     try {
-      if (ids.kind === "moved") await chown(folder, ids.firstId, ids.firstId);
-      await using program = await this.#start("unpack", { folder }, signal);
-      await pump(archive, program, signal);
-      await program.expect("done");
+      await this.#unpackPrograms.unpack(archive, folder, signal);
     } catch (error) {
       await this.remove(folder);
       throw error;
@@ -104,6 +109,11 @@ export class NamespaceSandbox implements Sandbox {
     }
   }
 
+  /** Ends the programs that wait for more work. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#unpackPrograms[Symbol.asyncDispose]();
+  }
+
   async #start(
     program: "collect" | "remove" | "unpack",
     order: unknown,
@@ -120,22 +130,9 @@ export class NamespaceSandbox implements Sandbox {
       }
       // It may have been there before. Setuid files in trees belong to users of the sandbox, and nobody may reach them.
       await chmod(this.#folder, 0o700);
+      await this.#unpackPrograms.prepare();
       return chooseIdMap(this.#find, this.#firstId);
     })();
     return this.#ids;
-  }
-}
-
-/** Writes an archive to a program's input, unless the program ends before; fails at once if `signal` is aborted. */
-async function pump(archive: ByteSource, program: NamespaceProcess, signal: AbortSignal): Promise<void> {
-  const source = new InterruptibleSource(archive);
-  const interrupt = () => source.interrupt(signal.reason);
-  signal.addEventListener("abort", interrupt, { once: true });
-  if (signal.aborted) interrupt();
-  try {
-    for await (const chunk of source) if (!(await program.write(chunk))) break;
-    program.endInput();
-  } finally {
-    signal.removeEventListener("abort", interrupt);
   }
 }

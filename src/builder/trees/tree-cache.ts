@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ByteSource } from "../../bytes/byte-source.ts";
 import { Coalesced } from "../../concurrency/coalesced.ts";
@@ -6,6 +6,7 @@ import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { Semaphore } from "../../concurrency/semaphore.ts";
 import { SingleFlight } from "../../concurrency/single-flight.ts";
 import { FolderLock } from "../../files/file-lock.ts";
+import { type LockedFolder, makeLockedFolder, removeAbandoned } from "../../files/locked-folder.ts";
 import { absent, errorCode } from "../../files/system-error.ts";
 import { type Digest, encodedOf } from "../../oci/digest.ts";
 import type { LayerBelow, LayerContent } from "../package-source.ts";
@@ -35,14 +36,8 @@ export interface TreeCacheOptions {
   readonly onRecordingFailed: (error: unknown) => void;
 }
 
-/** A new entry, which other processes leave alone. */
-interface NewEntry {
-  readonly path: string;
-  readonly lock: FolderLock;
-}
-
 /** A layer that is unpacked while it is made. */
-interface RecordedEntry extends NewEntry {
+interface RecordedEntry extends LockedFolder {
   readonly recording: TreeRecording;
 }
 
@@ -199,13 +194,8 @@ export class TreeCache {
     }
   }
 
-  async #newEntry(): Promise<NewEntry> {
-    for (;;) {
-      const path = await mkdtemp(join(this.#options.folder, TEMPORARY));
-      const lock = FolderLock.tryAcquire(path);
-      if (lock instanceof FolderLock) return { path, lock };
-      // Another process, which was starting, took it for one that a dead process left.
-    }
+  #newEntry(): Promise<LockedFolder> {
+    return makeLockedFolder(this.#options.folder, TEMPORARY);
   }
 
   /** Removes entries that nobody holds, those first that were used longest ago, until the rest is within the budget. */
@@ -253,13 +243,7 @@ export class TreeCache {
   async #prepare(): Promise<void> {
     const { folder } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(folder)) {
-      if (!name.startsWith(TEMPORARY)) continue;
-      const lock = FolderLock.tryAcquire(join(folder, name));
-      if (!(lock instanceof FolderLock)) continue;
-      using _lock = lock;
-      await this.#destroy(join(folder, name));
-    }
+    await removeAbandoned(folder, TEMPORARY, (path) => this.#destroy(path));
   }
 }
 
