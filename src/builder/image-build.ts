@@ -7,7 +7,7 @@ import type { LayerPlan, PartGroups } from "./plan/layer-plan.ts";
 /** How the parts of an image become layers. */
 export interface LayerRules {
   readonly plan: LayerPlan;
-  /** Maximum layers of an image, 4 to 120. */
+  /** Maximum layers of an image, 5 to 120. */
   readonly budget: number;
 }
 

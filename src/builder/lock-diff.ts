@@ -68,7 +68,9 @@ function settingsOf({ closure: _, ...lock }: Lock): ReadonlyMap<string, string> 
 /** The values of a JSON object by path; arrays count as values. */
 function flatten(path: string, value: unknown): readonly (readonly [string, string])[] {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  if (!isObject) return [[path, typeof value === "string" ? value : JSON.stringify(value)]];
+  // Text of several lines stays on one.
+  const isPlain = typeof value === "string" && !value.includes("\n");
+  if (!isObject) return [[path, isPlain ? value : JSON.stringify(value)]];
   return Object.entries(value).flatMap(([key, member]) =>
     flatten(path === "" ? key : `${path}.${key}`, member),
   );

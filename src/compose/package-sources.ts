@@ -15,6 +15,7 @@ import type { Logger } from "../log.ts";
 import type { SourceLedger } from "../metadata/ports/source-ledger.ts";
 import { openAptFinisher } from "./apt-finisher.ts";
 import { checkFinisherAgreement } from "./finisher-agreement.ts";
+import { readImageSources } from "./image-sources.ts";
 
 type BuilderConfig = Config["builder"];
 
@@ -52,6 +53,7 @@ async function createAptSources(
     recommends: apt.recommends,
     refreshListsSeconds: apt.listMaxAgeSeconds,
     sourcesFile: apt.sourcesFile && resolve(apt.sourcesFile),
+    imageSources: await readImageSources(apt.imageSources),
   };
   const { finisher, description } = await openAptFinisher(apt, stateFolder, { runner, log }, opened);
   await checkFinisherAgreement(ledger, description, log);

@@ -6,6 +6,8 @@ export interface TreeRun {
   readonly tree: string;
   /** For a POSIX shell in the tree. */
   readonly script: string;
+  /** Whether it can use this machine's network; by default, only a loopback of its own. */
+  readonly network?: boolean;
 }
 
 /** A script is ended after this time: longer than any takes on a busy machine. */
@@ -17,17 +19,18 @@ const ENVIRONMENT = [
 ];
 
 /**
- * Mounts what a container runtime would: a writable layer, `/proc`, and a `/dev` of its own. Takes the tree, the environment
- * and the script as arguments.
+ * Mounts what a container runtime would: a writable layer, `/proc`, a `/dev` of its own, and with this machine's network
+ * its name servers. Takes the tree, the script, `network` or nothing, and the environment as arguments.
  */
 const ENTER = `set -e
-tree=$1; script=$2; shift 2
+tree=$1; script=$2; network=$3; shift 3
 hostname c0ffee
-ip link set lo up
+[ -n "$network" ] || ip link set lo up
 mount -t tmpfs tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
 mount -t overlay overlay -o "lowerdir=$tree,upperdir=/mnt/upper,workdir=/mnt/work" /mnt/root
 cd /mnt/root
+[ -z "$network" ] || cp -L /etc/resolv.conf /etc/hosts etc/
 mount -t proc proc proc
 devices=$(mktemp -d /mnt/devices.XXXXXX)
 mount -t tmpfs -o mode=0755 tmpfs "$devices"
@@ -43,9 +46,10 @@ mount -t tmpfs -o mode=0755 tmpfs run; mkdir -m 1777 run/lock
 mount -t tmpfs -o mode=1777 tmpfs tmp
 exec chroot . /usr/bin/env -i "$@" /bin/sh -c "$script"`;
 
-/** Runs a script as root in a tree, as in a container without a network. Everything that it started is ended with it. */
-export function runInTree({ tree, script }: TreeRun): Promise<CommandOutcome> {
+/** Runs a script as root in a tree, as in a container. Everything that it started is ended with it. */
+export function runInTree({ tree, script, network = false }: TreeRun): Promise<CommandOutcome> {
   const limited = ["timeout", "--signal=KILL", String(MAX_SECONDS)];
-  const namespaces = ["unshare", "--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child"];
-  return run([...limited, ...namespaces, "sh", "-c", ENTER, "sh", tree, script, ...ENVIRONMENT]);
+  const own = ["--mount", "--pid", ...(network ? [] : ["--net"]), "--uts", "--ipc"];
+  const enter = ["sh", "-c", ENTER, "sh", tree, script, network ? "network" : ""];
+  return run([...limited, "unshare", ...own, "--fork", "--kill-child", ...enter, ...ENVIRONMENT]);
 }

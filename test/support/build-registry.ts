@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { AptSource } from "../../src/builder/apt/apt-source.ts";
+import type { ImageSources } from "../../src/builder/apt/sources/chosen-sources.ts";
 import { factsFinisher } from "../../src/builder/debian/facts-finisher.ts";
 import type { ImageFinisher } from "../../src/builder/debian/image-finisher.ts";
 import { GzipThreads } from "../../src/builder/gzip-threads.ts";
@@ -42,6 +43,8 @@ export interface BuildRegistryOptions extends Partial<OnDemandOptions> {
   /** Packages in every image besides the essential ones; none by default. */
   readonly include?: readonly string[];
   readonly sourcesFile?: string;
+  /** By default, those of the build. */
+  readonly imageSources?: ImageSources;
   /** Search path for commands, instead of this process's own. */
   readonly path?: string;
   /** Replaces parts of the builder for a test. */
@@ -80,6 +83,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
       essential: options.essential ?? true,
       refreshListsSeconds: 86_400,
       ...(options.sourcesFile === undefined ? {} : { sourcesFile: options.sourcesFile }),
+      ...(options.imageSources && { imageSources: options.imageSources }),
     },
     { runner, finisher: options.finisher ?? factsFinisher, log },
   );

@@ -21,6 +21,7 @@ import { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, pinOf } from "./debian-package.ts";
 import { type KnownPackages, PackageLists } from "./package-lists.ts";
+import { type BuildSources, readBuildSources } from "./sources/build-sources.ts";
 
 /** How apt is used for one architecture. */
 export interface AptArchiveOptions {
@@ -55,6 +56,7 @@ export class AptArchive {
   readonly #everywhere: readonly string[];
   /** Names of the packages in every image, by suite, while the lists are the same. */
   readonly #bases = new Map<string, { readonly revision: number; readonly names: ReadonlySet<string> }>();
+  #sources: { readonly revision: number; readonly sources: BuildSources } | undefined;
 
   /** @param requireApt rejects when this host has no apt */
   constructor(
@@ -113,6 +115,14 @@ export class AptArchive {
     if (unknown.length > 0) throw unknownPackagesError(unknown);
     const closure = records.map(({ provides: _, ...record }) => ({ ...record, base: base.has(record.name) }));
     return { packages: closure, selected: providersOf(requested, records), revision };
+  }
+
+  /** The sources that lists of this revision are from; reads them once. */
+  async sources(revision: number, signal: AbortSignal): Promise<BuildSources> {
+    if (this.#sources?.revision === revision) return this.#sources.sources;
+    const sources = await readBuildSources(await orBuildFailed(this.workspace.sourceFiles(signal)));
+    this.#sources = { revision, sources };
+    return sources;
   }
 
   /** Names of the packages in every image; runs apt once per revision of the lists and suite. */

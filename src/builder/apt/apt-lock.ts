@@ -6,11 +6,13 @@ import { damaged } from "../locked-image.ts";
 import type { Closure } from "./apt-archive.ts";
 import { isPackageRequest, isPackageVersion, parsePackageRequests } from "./apt-request.ts";
 import { type DebianPackage, isRepositoryPath } from "./debian-package.ts";
+import { APT_PACKAGE, SOURCES_PATHS, type SourcesFile } from "./sources/sources-file.ts";
 
 /** What the lock of a Debian image says besides its plan. */
 export interface AptLockInputs {
   readonly closure: Closure;
   readonly mode: Finish["mode"];
+  readonly sources?: SourcesFile | undefined;
 }
 
 const Name = z.string().refine(isDebianPackageName, "is not a package name");
@@ -26,6 +28,7 @@ const Package = z.strictObject({
 const Inputs = z.strictObject({
   finisher: z.strictObject({ mode: z.enum(["unpacked", "configured"]), formatVersion: z.number() }),
   selected: z.record(Name, Name).optional(),
+  sources: z.strictObject({ path: z.enum(SOURCES_PATHS), text: z.string() }).optional(),
   closure: z.array(Package),
 });
 
@@ -33,10 +36,12 @@ const Inputs = z.strictObject({
 export function aptLockInputs(
   { packages, selected }: Closure,
   { mode, formatVersion }: Pick<Finish, "mode" | "formatVersion">,
+  sources: SourcesFile | undefined,
 ): Readonly<Record<string, unknown>> {
   return {
     finisher: { mode, formatVersion },
     ...(selected.size > 0 && { selected: Object.fromEntries([...selected].toSorted()) }),
+    ...(sources !== undefined && { sources: { path: sources.path, text: sources.text } }),
     closure: packages.map(entryOf),
   };
 }
@@ -59,11 +64,13 @@ export function parseAptLockInputs(
 ): AptLockInputs {
   const result = Inputs.safeParse(inputs);
   if (!result.success) throw damaged(result.error);
-  const { finisher, selected = {}, closure: packages } = result.data;
+  const { finisher, selected = {}, sources, closure: packages } = result.data;
   const closure = { packages, selected: new Map(Object.entries(selected)) };
   const problem = problemOf(closure, requested, architecture);
   if (problem !== undefined) throw new LockError(`it is damaged: ${problem}`);
-  return { closure, mode: finisher.mode };
+  if (sources !== undefined && !packages.some(({ name }) => name === APT_PACKAGE))
+    throw new LockError("it is damaged: sources: the image has no apt");
+  return { closure, mode: finisher.mode, sources };
 }
 
 /** Why no resolution gives this closure; `undefined` if one can. */

@@ -18,6 +18,7 @@ import type { Closure } from "./apt-archive.ts";
 import { aptLockInputs } from "./apt-lock.ts";
 import type { DebianPackage } from "./debian-package.ts";
 import type { FetchedPackages } from "./package-pool.ts";
+import { type SourcesFile, sourcesLayer } from "./sources/sources-file.ts";
 
 /** Downloads and verifies package files. */
 export type FetchPackages = (
@@ -32,6 +33,8 @@ export interface AptResolutionParts {
   readonly finisher: ImageFinisher;
   /** How the image has to be finished; by default, as the finisher chooses. */
   readonly mode?: Finish["mode"] | undefined;
+  /** The sources of apt in the image, if it has some. */
+  readonly sources?: SourcesFile | undefined;
 }
 
 /** The Debian packages of an image. */
@@ -51,15 +54,16 @@ export class AptResolution implements Resolution {
   constructor(
     { packages, platform }: PackageRequest,
     closure: Closure,
-    { fetch, runner, finisher, mode }: AptResolutionParts,
+    { fetch, runner, finisher, mode, sources }: AptResolutionParts,
   ) {
     this.packages = packages;
     this.parts = closure.packages.map(partOf);
     const files: PackageFiles = { read: (names, visit, context) => this.#read(names, visit, context) };
     const finish = finisher.finish(platform, closure.packages, files, mode);
-    this.lockInputs = aptLockInputs(closure, finish);
+    this.lockInputs = aptLockInputs(closure, finish, sources);
     this.description = `Debian packages: ${packages.join(" ")}`;
-    this.derivedLayers = finish.layers;
+    const written = sources === undefined ? [] : [sourcesLayer(sources, closure.packages)];
+    this.derivedLayers = [...finish.layers, ...written];
     this.unpackedBecause = finish.unpackedBecause;
     this.#packages = new Map(closure.packages.map((one) => [one.name, one]));
     this.#fetch = fetch;

@@ -13,7 +13,7 @@ import type {
   StepContext,
 } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
-import { AptArchive } from "./apt-archive.ts";
+import { AptArchive, type ChosenClosure } from "./apt-archive.ts";
 import { AptCatalog } from "./apt-catalog.ts";
 import { parseAptLockInputs } from "./apt-lock.ts";
 import { readAptName } from "./apt-name.ts";
@@ -23,6 +23,8 @@ import { type DebianPackage, totalSizeOf } from "./debian-package.ts";
 import { downloadChosen } from "./listed-packages.ts";
 import { downloadLocked } from "./locked-packages.ts";
 import { type Download, type FetchedPackages, PackagePool } from "./package-pool.ts";
+import { chooseSources, type ImageSources } from "./sources/chosen-sources.ts";
+import type { SourcesFile } from "./sources/sources-file.ts";
 
 /** How the host's apt is used. */
 export interface AptSourceOptions {
@@ -36,6 +38,8 @@ export interface AptSourceOptions {
   readonly recommends?: boolean;
   readonly refreshListsSeconds: number;
   readonly sourcesFile?: string | undefined;
+  /** The sources of images with apt; by default those of the build. */
+  readonly imageSources?: ImageSources;
   readonly extraConfiguration?: string;
 }
 
@@ -111,7 +115,8 @@ export class AptSource implements PackageSource {
       this.#fetch(some, (wanted, folder) =>
         downloadChosen(archive.workspace, revision, wanted, folder, step),
       );
-    const parts = { fetch, runner: this.#runner, finisher: this.#finisher };
+    const sources = await this.#sourcesFor(archive, closure, request.platform, context.signal);
+    const parts = { fetch, runner: this.#runner, finisher: this.#finisher, sources };
     const resolution = new AptResolution(request, closure, parts);
     const { unpackedBecause: reason } = resolution;
     if (reason !== undefined) {
@@ -123,7 +128,7 @@ export class AptSource implements PackageSource {
 
   resolveLocked(request: PackageRequest, inputs: Readonly<Record<string, unknown>>): Resolution {
     const { architecture } = request.platform;
-    const { closure, mode } = parseAptLockInputs(request.packages, architecture, inputs);
+    const { closure, mode, sources } = parseAptLockInputs(request.packages, architecture, inputs);
     const archive = this.#archive(request.platform);
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
       this.#fetch(some, (wanted, folder) => downloadLocked(archive, wanted, folder, step));
@@ -132,12 +137,28 @@ export class AptSource implements PackageSource {
       runner: this.#runner,
       finisher: this.#finisher,
       mode,
+      sources,
     });
   }
 
   catalog(platform: Platform): PackageCatalog {
     const { workspace, lists } = this.#archive(platform);
     return new AptCatalog(workspace, lists, platform.architecture);
+  }
+
+  async #sourcesFor(
+    archive: AptArchive,
+    { packages, revision }: ChosenClosure,
+    { architecture }: Platform,
+    signal: AbortSignal,
+  ): Promise<SourcesFile | undefined> {
+    const { imageSources = { kind: "build" } } = this.#options;
+    const names = packages.map(({ name }) => name);
+    const { file, leftOut } = await chooseSources(imageSources, names, architecture, () =>
+      archive.sources(revision, signal),
+    );
+    if (leftOut.length > 0) this.#log.info({ reasons: leftOut }, "an image has not all sources of its build");
+    return file;
   }
 
   /** The files of packages, each verified against its SHA-256. */

@@ -191,14 +191,26 @@ export class AptWorkspace {
 
   /** The addresses of the repositories, to which the paths of their files are added. In the order of the sources. */
   async repositories(signal: AbortSignal): Promise<readonly string[]> {
-    // Without this option, apt leaves out repositories whose lists are empty.
-    const all = "--no-release-info";
-    const command = ["apt-get", "indextargets", all, "--format", "$(REPO_URI)", "Created-By: Packages"];
-    const { exitCode, stdout, stderr } = await this.query(command, signal);
-    if (exitCode !== 0) throw aptFailure("reading the sources failed", stderr);
-    const addresses = stdout.split("\n").filter((line) => line !== "");
+    const addresses = await this.#indexTargets("$(REPO_URI)", signal);
     // apt has decoded them, but encodes an address as a whole only if it has a space.
     return [...new Set(addresses.map((one) => one.replaceAll(/[^!-~]/gu, encodeURIComponent)))];
+  }
+
+  /** The files in which apt finds its sources, in its order, without those that have none for binary packages. */
+  async sourceFiles(signal: AbortSignal): Promise<readonly string[]> {
+    const places = await this.#indexTargets("$(SOURCESENTRY)", signal);
+    // FILE:NUMBER
+    return [...new Set(places.map((place) => place.replace(/:\d+$/, "")))];
+  }
+
+  /** A text for each package list of the sources. */
+  async #indexTargets(format: string, signal: AbortSignal): Promise<readonly string[]> {
+    // Without this option, apt leaves out repositories whose lists are empty.
+    const all = "--no-release-info";
+    const command = ["apt-get", "indextargets", all, "--format", format, "Created-By: Packages"];
+    const { exitCode, stdout, stderr } = await this.query(command, signal);
+    if (exitCode !== 0) throw aptFailure("reading the sources failed", stderr);
+    return stdout.split("\n").filter((line) => line !== "");
   }
 
   /**

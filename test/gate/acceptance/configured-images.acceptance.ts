@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it, setDefaultTimeout } from "bun:test";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { HOST_PLATFORM } from "../../../src/builder/host-platform.ts";
 import { runInTree } from "../../reference/run-in-tree.ts";
 import { installed, mustRun } from "../../support/command.ts";
 import { createDebianRepository } from "../../support/debian-repository.ts";
@@ -19,6 +20,8 @@ const PROBLEM = await sandboxProblem();
 const VARIABLES = { SLIPWAY_BUILDER_SEARCH: "false", SLIPWAY_BUILDER_APT_CONFIGURE: "sandbox" };
 /** Programs with work for dpkg: modules, byte code, an index with an owner of its own, accounts and keys. */
 const SETS = ["apache2", "man-db", "python3"];
+/** An image with keys to make, and with apt. */
+const SERVER_WITH_APT = "apt/apt/openssh-server/sudo";
 
 setDefaultTimeout(900_000);
 
@@ -54,15 +57,21 @@ describeWith("images that dpkg configured", HAS_APT && PROBLEM === undefined, PR
   });
 
   describeWith("unpacked and run", CAN_RUN, "needs root, skopeo, umoci, chroot, unshare and ip", () => {
-    /** Unpacks an image; the result runs a script in it, without a network but the loopback. */
-    const unpack = async (name: string) => {
+    const treeOf = (name: string) => join(folder.path, `${name.replaceAll("/", "-")}-bundle/rootfs`);
+    const unpacked = new Map<string, Promise<void>>();
+    const unpackOnce = async (name: string) => {
       const image = join(folder.path, name.replaceAll("/", "-"));
       const source = `docker://${server.host}/${name}:latest`;
       await mustRun(["skopeo", "copy", "--src-tls-verify=false", source, `oci:${image}:latest`]);
       await mustRun(["umoci", "unpack", "--image", `${image}:latest`, `${image}-bundle`]);
-      const tree = `${image}-bundle/rootfs`;
-      return async (script: string) => {
-        const { exitCode, stdout, stderr } = await runInTree({ tree, script });
+    };
+    /** Unpacks an image; the result runs a script in it, without a network but the loopback unless it asks for one. */
+    const unpack = async (name: string) => {
+      const unpacking = unpacked.get(name) ?? unpackOnce(name);
+      unpacked.set(name, unpacking);
+      await unpacking;
+      return async (script: string, network = false) => {
+        const { exitCode, stdout, stderr } = await runInTree({ tree: treeOf(name), script, network });
         if (exitCode !== 0) throw new Error(`the script ended with ${exitCode}:\n${stderr || stdout}`);
         return stdout;
       };
@@ -86,8 +95,22 @@ describeWith("images that dpkg configured", HAS_APT && PROBLEM === undefined, PR
       expect(await code("find / -xdev -name '*.pyc' -path '/usr/*' | head -1")).toContain(".pyc");
     });
 
+    it("with apt in them install more packages, from the sources of their own", async () => {
+      const inside = await unpack(SERVER_WITH_APT);
+      // The server has the lists of these very sources, so that only their signatures are checked again.
+      const lists = join(folder.path, "data/apt", HOST_PLATFORM.architecture, "lists");
+      await mustRun(["cp", "-r", `${lists}/.`, join(treeOf(SERVER_WITH_APT), "var/lib/apt/lists")]);
+      // How this machine reaches its mirrors, and what it forgives them.
+      const dump = await mustRun(["apt-config", "dump"]);
+      const settings = dump.split("\n").filter((line) => /^Acquire::(?!IndexTargets)/.test(line));
+      const script = `cat >/etc/apt/apt.conf.d/zz-host <<'END'\n${settings.join("\n")}\nEND
+        { apt-get update && apt-get install --yes --no-install-recommends jq; } 2>&1 || exit
+        jq --version; id -un`;
+      expect(await inside(script, true)).toMatch(/\njq-[0-9.]+\nroot\n$/);
+    });
+
     it("hold no keys, and make them at their first start", async () => {
-      const inside = await unpack("apt/openssh-server/sudo");
+      const inside = await unpack(SERVER_WITH_APT);
       expect(await inside("ls /etc/ssh | grep -c ssh_host_ || true")).toBe("0\n");
       const script =
         "slipway-first-start >/dev/null 2>&1; mkdir -p /run/sshd; /usr/sbin/sshd -t; echo $?; " +

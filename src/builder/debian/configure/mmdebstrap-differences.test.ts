@@ -10,6 +10,7 @@ describe("the known differences to mmdebstrap's tree", () => {
   it.each([
     ["dev/ptmx", "absent"],
     ["etc/apt/sources.list", "absent"],
+    ["etc/apt/sources.list.d/debian.sources", "added"],
     ["var/cache/apt/archives", "absent"],
     ["etc/machine-id", "empty"],
     ["var/log/apt/history.log", "absent"],

@@ -20,6 +20,12 @@ const difference = (
 export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   difference("absent", "below `/dev`, `/run`", /^(?:dev|run)\/./, "container runtimes bring their own"),
   difference(
+    "added",
+    "`/etc/apt/sources.list.d/{debian,ubuntu}.sources`",
+    /^etc\/apt\/sources\.list\.d\/(?:debian|ubuntu)\.sources$/,
+    "an image with apt has its sources in one file, without what only the host has",
+  ),
+  difference(
     "absent",
     "`/etc/apt/preferences.d`, `/etc/apt/sources.list*`, `/var/{lib,cache,log}/apt`",
     /^(?:etc\/apt\/(?:preferences\.d|sources\.list)|var\/(?:lib|cache|log)\/apt)(?:[./]|$)/,
