@@ -20,6 +20,7 @@ import { parsePackageRequests, type RequestedPackage } from "./apt-request.ts";
 import { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, pinOf } from "./debian-package.ts";
+import { sourceFiles } from "./index-targets.ts";
 import { type KnownPackages, PackageLists } from "./package-lists.ts";
 import { type BuildSources, readBuildSources } from "./sources/build-sources.ts";
 
@@ -120,7 +121,7 @@ export class AptArchive {
   /** The sources that lists of this revision are from; reads them once. */
   async sources(revision: number, signal: AbortSignal): Promise<BuildSources> {
     if (this.#sources?.revision === revision) return this.#sources.sources;
-    const sources = await readBuildSources(await orBuildFailed(this.workspace.sourceFiles(signal)));
+    const sources = await readBuildSources(await orBuildFailed(sourceFiles(this.workspace, signal)));
     this.#sources = { revision, sources };
     return sources;
   }

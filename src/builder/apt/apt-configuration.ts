@@ -5,8 +5,10 @@ import type { AptWorkspaceOptions } from "./apt-workspace.ts";
  * The configuration that apt reads after the host's own.
  *
  * Clears hooks, because they act on the host, and skips indexes that are not needed to resolve packages.
+ *
+ * @param methodUser the user that apt's methods become, if apt runs as root
  */
-export function aptConfiguration(options: AptWorkspaceOptions): string {
+export function aptConfiguration(options: AptWorkspaceOptions, methodUser = "root"): string {
   const { folder, architecture, sourcesFile } = options;
   const quoted = (text: string): string => `"${text.replaceAll('"', "")}"`;
   const settings: Record<string, string> = {
@@ -20,7 +22,7 @@ export function aptConfiguration(options: AptWorkspaceOptions): string {
     "Dir::Cache::srcpkgcache": "srcpkgcache.bin",
     "Dir::Log": join(folder, "log"),
     "APT::Architecture": architecture,
-    "APT::Sandbox::User": "root",
+    "APT::Sandbox::User": methodUser,
     "APT::Install-Recommends": String(options.recommends ?? false),
     "APT::Install-Suggests": "false",
     "APT::Get::AllowUnauthenticated": "false",

@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdir, stat, utimes, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { absent } from "../../files/system-error.ts";
 import type { Logger } from "../../log.ts";
@@ -10,6 +10,8 @@ import { aptConfiguration } from "./apt-configuration.ts";
 import { aptFailure, fileProblem, loggedOutput } from "./apt-output.ts";
 import type { DebianPackage } from "./debian-package.ts";
 import { copyLinkedLists } from "./linked-lists.ts";
+import { listsDigest, suitesOfLists } from "./list-files.ts";
+import { downloadCommand, findMethodUser, type MethodUser, openDownloadPlace } from "./method-user.ts";
 
 /** Where apt keeps its state, and settings that are added to the host's own configuration. */
 export interface AptWorkspaceOptions {
@@ -32,6 +34,11 @@ export interface AptWorkspaceOptions {
 const UPDATE_TIMEOUT_MS = 10 * 60_000;
 const QUERY_TIMEOUT_MS = UPDATE_TIMEOUT_MS + 2 * 60_000;
 const DOWNLOAD_TIMEOUT_MS = 60 * 60_000;
+/**
+ * Options of an update whose methods run as another user. They reach the lists only from the working folder, so their path
+ * is relative. Other commands have the whole path, with which they make their cache.
+ */
+const BY_METHODS = ["-o", "Dir::State::lists=./lists", "-o", "pkgCacheFile::Generate=false"];
 /** apt's program that downloads a single file. It is in no search path, and no setting of apt names it. */
 const APT_HELPER = "/usr/lib/apt/apt-helper";
 /**
@@ -89,7 +96,15 @@ export class AptWorkspace {
   async #update(signal: AbortSignal): Promise<RegistryError | CommandError | undefined> {
     const message = "downloading the package lists failed";
     try {
-      const command = ["apt-get", "update", "-q"];
+      const user = await this.#ready();
+      const update = [
+        "apt-get",
+        this.#configOption,
+        "update",
+        "-q",
+        ...(user === undefined ? [] : BY_METHODS),
+      ];
+      const command = downloadCommand(update, user, false);
       const { exitCode, stderr } = await this.#locked("exclusive", command, UPDATE_TIMEOUT_MS, signal);
       if (exitCode === 0) return undefined;
       this.#log.warn({ reason: loggedOutput(stderr) }, message);
@@ -104,7 +119,9 @@ export class AptWorkspace {
   /** Runs a command that reads the lists. Waits while they are being replaced. */
   async query(command: readonly string[], signal: AbortSignal): Promise<CommandResult> {
     await this.#ready();
-    return this.#locked("shared", command, QUERY_TIMEOUT_MS, signal);
+    const [program = "", ...parameters] = command;
+    const configured = [program, this.#configOption, ...parameters];
+    return this.#locked("shared", configured, QUERY_TIMEOUT_MS, signal);
   }
 
   /**
@@ -129,25 +146,12 @@ export class AptWorkspace {
    */
   async listsState(): Promise<string | undefined> {
     if ((await this.#refreshedAt()) === undefined) return undefined;
-    const folder = join(this.#options.folder, "lists");
-    const hash = new Bun.CryptoHasher("sha256");
-    for (const name of (await readdir(folder)).toSorted()) {
-      if (!/_(?:In)?Release$|_Packages/.test(name)) continue;
-      const path = join(folder, name);
-      hash.update(`${name} ${(await stat(path)).size}\n`);
-      if (name.endsWith("Release")) hash.update(await readFile(path));
-    }
-    return hash.digest("hex");
+    return await listsDigest(join(this.#options.folder, "lists"));
   }
 
   /** The suites and code names of the releases in the lists. */
-  async suites(): Promise<ReadonlySet<string>> {
-    const folder = join(this.#options.folder, "lists");
-    const files = (await readdir(folder)).filter((name) => name.endsWith("Release"));
-    const texts = await Promise.all(files.map((name) => readFile(join(folder, name), "utf8")));
-    // The list of files, which is long, comes after these fields.
-    const fields = texts.flatMap((text) => [...text.matchAll(/^(?:Suite|Codename): *(\S+) *$/gm)]);
-    return new Set(fields.map(([, suite]) => suite ?? ""));
+  suites(): Promise<ReadonlySet<string>> {
+    return suitesOfLists(join(this.#options.folder, "lists"));
   }
 
   /**
@@ -161,19 +165,12 @@ export class AptWorkspace {
     onPercent: (percent: number) => void,
     signal: AbortSignal,
   ): Promise<CommandResult> {
-    await this.#ready();
-    const command = [
-      "apt-get",
-      this.#configOption,
-      "download",
-      "-qq",
-      "-o",
-      "APT::Status-Fd=1",
-      "--",
-      ...pins,
-    ];
-    const result = await this.#runner.run(command, {
-      folder,
+    const user = await this.#ready();
+    const options = ["-qq", "-o", "APT::Status-Fd=1"];
+    const command = ["apt-get", this.#configOption, "download", ...options, "--", ...pins];
+    await using place = await openDownloadPlace(folder, user);
+    const result = await this.#runner.run(downloadCommand(command, user, true), {
+      folder: place.path,
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
       signal,
       onLine: (line) => {
@@ -187,30 +184,6 @@ export class AptWorkspace {
       await this.expireLists();
     }
     return result;
-  }
-
-  /** The addresses of the repositories, to which the paths of their files are added. In the order of the sources. */
-  async repositories(signal: AbortSignal): Promise<readonly string[]> {
-    const addresses = await this.#indexTargets("$(REPO_URI)", signal);
-    // apt has decoded them, but encodes an address as a whole only if it has a space.
-    return [...new Set(addresses.map((one) => one.replaceAll(/[^!-~]/gu, encodeURIComponent)))];
-  }
-
-  /** The files in which apt finds its sources, in its order, without those that have none for binary packages. */
-  async sourceFiles(signal: AbortSignal): Promise<readonly string[]> {
-    const places = await this.#indexTargets("$(SOURCESENTRY)", signal);
-    // FILE:NUMBER
-    return [...new Set(places.map((place) => place.replace(/:\d+$/, "")))];
-  }
-
-  /** A text for each package list of the sources. */
-  async #indexTargets(format: string, signal: AbortSignal): Promise<readonly string[]> {
-    // Without this option, apt leaves out repositories whose lists are empty.
-    const all = "--no-release-info";
-    const command = ["apt-get", "indextargets", all, "--format", format, "Created-By: Packages"];
-    const { exitCode, stdout, stderr } = await this.query(command, signal);
-    if (exitCode !== 0) throw aptFailure("reading the sources failed", stderr);
-    return stdout.split("\n").filter((line) => line !== "");
   }
 
   /**
@@ -227,7 +200,7 @@ export class AptWorkspace {
     settings: readonly string[],
     signal: AbortSignal,
   ): Promise<CommandResult> {
-    await this.#ready();
+    const user = await this.#ready();
     if (this.#runner.find(APT_HELPER) === undefined) {
       const message = "the package lists do not have all packages, and apt-helper is not installed";
       throw new RegistryError("build-unavailable", message);
@@ -235,8 +208,14 @@ export class AptWorkspace {
     const options = settings.flatMap((setting) => ["-o", setting]);
     // With its size, apt does not download more than that.
     const expected = [`SHA256:${sha256}`, `Checksum-FileSize:${sizeBytes}`];
-    const command = [APT_HELPER, this.#configOption, ...options, "download-file", address, path, ...expected];
-    const result = await this.#runner.run(command, { timeoutMs: DOWNLOAD_TIMEOUT_MS, signal });
+    const file = `./${basename(path)}`;
+    const command = [APT_HELPER, this.#configOption, ...options, "download-file", address, file, ...expected];
+    await using place = await openDownloadPlace(dirname(path), user);
+    const result = await this.#runner.run(downloadCommand(command, user, false), {
+      folder: place.path,
+      timeoutMs: DOWNLOAD_TIMEOUT_MS,
+      signal,
+    });
     if (result.exitCode !== 0 && fileProblem(result.stderr) === undefined)
       this.#log.warn({ reason: loggedOutput(result.stderr) }, "downloading a package failed");
     return result;
@@ -275,21 +254,34 @@ export class AptWorkspace {
   /** Runs an apt command under a lock that other processes on the same folder respect. */
   #locked(
     kind: "shared" | "exclusive",
-    [program = "", ...parameters]: readonly string[],
+    command: readonly string[],
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<CommandResult> {
-    const lock = ["flock", `--${kind}`, join(this.#options.folder, "lists.lock")];
-    return this.#runner.run([...lock, program, this.#configOption, ...parameters], { timeoutMs, signal });
+    const { folder } = this.#options;
+    const lock = ["flock", `--${kind}`, join(folder, "lists.lock")];
+    return this.#runner.run([...lock, ...command], { folder, timeoutMs, signal });
   }
 
-  async #prepare(): Promise<void> {
+  /** Resolves to the user that apt's methods become. */
+  async #prepare(): Promise<MethodUser | undefined> {
     const { folder } = this.#options;
     for (const name of ["lists/partial", "cache/archives/partial", "log"]) {
       await mkdir(join(folder, name), { recursive: true });
     }
+    const user = await findMethodUser(this.#runner, folder);
+    if (user !== undefined) {
+      // It comes from the working folder, which others cannot reach if the folder of all data is private.
+      for (const name of [folder, join(folder, "lists")]) await chmod(name, 0o711);
+      if (!user.hasNamespaces)
+        this.#log.warn(
+          { user: user.name },
+          "apt downloads packages as root, because commands can have no namespaces here; it downloads lists as its own user",
+        );
+    }
     await writeFile(join(folder, "status"), "");
     await writeFile(join(folder, "extended-states"), "");
-    await writeFile(join(folder, "apt.conf"), aptConfiguration(this.#options));
+    await writeFile(join(folder, "apt.conf"), aptConfiguration(this.#options, user?.name));
+    return user;
   }
 }

@@ -5,6 +5,7 @@ import { buildFailure } from "../build-failure.ts";
 import { aptFailure } from "./apt-output.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
+import { repositoryAddresses } from "./index-targets.ts";
 import { PackageNames } from "./package-names.ts";
 
 /** The names in package lists that are not due for a refresh. */
@@ -66,7 +67,7 @@ export class PackageLists {
         const [names, suites, repositories] = await Promise.all([
           this.#read(signal),
           this.#workspace.suites(),
-          orBuildFailed(this.#workspace.repositories(signal)),
+          orBuildFailed(repositoryAddresses(this.#workspace, signal)),
         ]);
         this.#known = { revision, names, suites, repositories };
       }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type FileProblem, fileProblem } from "./apt-output.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
 import { type DebianPackage, downloadedName, encodePath } from "./debian-package.ts";
+import { repositoryAddresses } from "./index-targets.ts";
 
 /** One repository of the sources. */
 interface Repository {
@@ -18,7 +19,7 @@ export async function openRepositories(
   folder: string,
   signal: AbortSignal,
 ): Promise<RepositoryFiles> {
-  const addresses = await workspace.repositories(signal);
+  const addresses = await repositoryAddresses(workspace, signal);
   const repositories = await Promise.all(
     addresses.map((address, index) => openRepository(address, join(folder, `repository-${index}`))),
   );
@@ -87,7 +88,12 @@ async function openRepository(address: string, path: string): Promise<Repository
   await writeFile(path, `${address}\n`, { mode: 0o600 });
   // apt knows only the mirror lists that are in its sources.
   await writeFile(sources, `deb ${mirror} ./\n`);
-  const settings = [`Dir::Etc::sourcelist=${sources}`, "Dir::Etc::sourceparts=/dev/null"];
+  const settings = [
+    `Dir::Etc::sourcelist=${sources}`,
+    "Dir::Etc::sourceparts=/dev/null",
+    // Only this process's user may read the list, which no mirror wrote. The method for the mirror is not meant.
+    ...["mirror+file", "file"].map((method) => `Binary::${method}::APT::Sandbox::User=root`),
+  ];
   return { address: `${mirror}/`, settings };
 }
 
