@@ -32,6 +32,55 @@ const STEPS: readonly Step[] = [
     line: "[ -e /etc/bind/rndc.key ] || rndc-confgen -a -u bind",
   },
   {
+    programs: ["usr/sbin/nsd-control-setup"],
+    line: "[ -e /etc/nsd/nsd_server.key ] || nsd-control-setup",
+  },
+  {
+    programs: ["usr/sbin/dropbear", "usr/bin/dropbearkey"],
+    line:
+      "[ ! -d /etc/dropbear ] || for type in rsa ecdsa ed25519; do\n" +
+      '  key="/etc/dropbear/dropbear_$type"_host_key\n' +
+      '  [ -e "$key" ] || dropbearkey -t "$type" -f "$key" || status=1\n' +
+      "done",
+  },
+  {
+    programs: ["usr/sbin/mungekey"],
+    line: "[ -e /etc/munge/munge.key ] || su munge -s /bin/sh -c 'mungekey --create'",
+  },
+  {
+    programs: ["usr/sbin/varnishd"],
+    line: "[ -e /etc/varnish/secret ] || install -m 0600 /proc/sys/kernel/random/uuid /etc/varnish/secret",
+  },
+  {
+    programs: ["usr/bin/xrdp-keygen"],
+    line: "[ -e /etc/xrdp/rsakeys.ini ] || (umask 077; xrdp-keygen xrdp auto; chown xrdp /etc/xrdp/rsakeys.ini)",
+  },
+  {
+    programs: ["usr/sbin/mkdhparams"],
+    line:
+      "[ -e /etc/courier/dhparams.pem ] ||\n" +
+      "  { mkdhparams && chmod 0640 /etc/courier/dhparams.pem && chown root:courier /etc/courier/dhparams.pem; }",
+  },
+  {
+    programs: ["usr/sbin/freeradius", "usr/bin/openssl"],
+    line:
+      "for folder in /etc/freeradius/*/certs; do\n" +
+      '  [ -e "$folder/dh" ] || openssl dhparam -out "$folder/dh" 2048 || status=1\n' +
+      "done",
+  },
+  {
+    programs: ["usr/sbin/popularity-contest"],
+    line:
+      "[ -e /etc/popularity-contest.conf ] ||\n" +
+      "  DEBIAN_FRONTEND=noninteractive dpkg-reconfigure popularity-contest",
+  },
+  {
+    programs: ["usr/sbin/iscsi-iname"],
+    line:
+      "[ -e /etc/iscsi/initiatorname.iscsi ] ||\n" +
+      '  (umask 077; echo "InitiatorName=$(iscsi-iname)" >/etc/iscsi/initiatorname.iscsi)',
+  },
+  {
     programs: ["usr/sbin/nvme"],
     line: "[ -s /etc/nvme/hostnqn ] || nvme gen-hostnqn >/etc/nvme/hostnqn",
   },

@@ -51,7 +51,30 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     "a link to the certificate of such a key",
   ),
   difference("absent", "`.erlang.cookie`", /(?:^|\/)\.erlang\.cookie$/, "secrets are never shipped"),
-  difference("absent", "`/etc/bind/rndc.key`", /^etc\/bind\/rndc\.key$/, "secrets are never shipped"),
+  difference(
+    "absent",
+    "`/etc/bind/rndc.key`, `/etc/munge/munge.key`, `/etc/varnish/secret`, `/etc/xrdp/rsakeys.ini`",
+    /^etc\/(?:bind\/rndc\.key|munge\/munge\.key|varnish\/secret|xrdp\/rsakeys\.ini)$/,
+    "secrets are never shipped",
+  ),
+  difference(
+    "absent",
+    "`/etc/dropbear/dropbear_*_host_key`, `/etc/nsd/nsd_*.{key,pem}`",
+    /^etc\/(?:dropbear\/dropbear_[a-z0-9]+_host_key|nsd\/nsd_[a-z]+\.(?:key|pem))$/,
+    "keys and their certificates are never shipped",
+  ),
+  difference(
+    "absent",
+    "`/etc/courier/dhparams.pem`, `/etc/freeradius/N/certs/dh`",
+    /^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh)$/,
+    "random numbers: `slipway-first-start` makes them",
+  ),
+  difference(
+    "absent",
+    "`/etc/iscsi/initiatorname.iscsi`, `/etc/popularity-contest.conf`, `/etc/cron.d/popularity-contest`",
+    /^etc\/(?:iscsi\/initiatorname\.iscsi|popularity-contest\.conf|cron\.d\/popularity-contest)$/,
+    "identities are never shipped",
+  ),
   difference(
     "absent",
     "`/var/lib/dbus/machine-id`",

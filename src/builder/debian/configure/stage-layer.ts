@@ -16,6 +16,7 @@ import type { DpkgPackage } from "./dpkg-package.ts";
 import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
 import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
 import { ChangesWriter } from "./normalise/changes-writer.ts";
+import { KeySearch } from "./normalise/key-search.ts";
 import { PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
 import { readableTail } from "./readable-tail.ts";
 import { findSharedFiles, type SharedFile } from "./shared-files.ts";
@@ -86,7 +87,7 @@ export function stageLayer(
       const failure = configureFailure(found, stage.packages);
       if (failure !== undefined) throw configureError(failure, run);
       status = found.status ?? "";
-      await writeLayer(archive, stage, run, { ...parts, trees: held.trees, changed: found.changed });
+      await writeLayer(archive, stage, run, { ...parts, ...found, trees: held.trees });
     }),
     facts: () => JSON.stringify({ status } satisfies StageFacts),
   };
@@ -152,29 +153,32 @@ function runStage(
   );
 }
 
-/** What the run left: dpkg's status, and the paths that it changed. */
+/** What the run left: dpkg's status, the paths that it changed, and those of keys among them. */
 async function readOutcome(run: StageRun) {
   const exitCode = run.end.how === "exited" ? run.end.exitCode : 128;
   const changed = new Set<string>();
+  const search = new KeySearch();
   let status: string | undefined;
   // A run that was stopped leaves nothing to read.
   if (exitCode === 0) {
     for await (const entry of streamedEntries(run.changes())) {
       const path = entry.path.replace(/\/$/, "");
       changed.add(path);
+      await search.look(entry);
       if (path !== STATUS_PATH || entry.size > MAX_STATUS_BYTES) continue;
       const chunks: Uint8Array[] = [];
       for await (const chunk of entry.content) chunks.push(chunk.slice());
       status = Buffer.concat(chunks).toString("utf8");
     }
   }
-  return { exitCode, output: run.output, status, changed };
+  return { exitCode, output: run.output, status, changed, keys: search.found() };
 }
 
 /** What {@link writeLayer} needs besides the stage and its run. */
 interface LayerSources {
   readonly trees: readonly HeldTree[];
   readonly changed: ReadonlySet<string>;
+  readonly keys: ReadonlySet<string>;
   readonly log: Logger;
 }
 
@@ -182,15 +186,14 @@ async function writeLayer(
   archive: ArchiveWriter,
   stage: ConfigureStage,
   run: StageRun,
-  { trees, changed, log }: LayerSources,
+  { trees, changed, keys, log }: LayerSources,
 ): Promise<void> {
-  const writer = new ChangesWriter(archive, stage.createdAt, trees);
+  const writer = new ChangesWriter(archive, stage.createdAt, trees, keys);
   for await (const entry of streamedEntries(run.changes())) await writer.write(entry);
   const tree = new LayerTree(archive, changed);
   for (const entry of stage.database) if (entry.shipped) await addRecord(tree, entry, stage.createdAt);
   if (stage.startPrograms !== undefined) await writeLast(archive, stage.createdAt, stage.startPrograms);
-  if (writer.keys.length > 0)
-    log.info({ stage: stage.name, paths: writer.keys }, "private keys were left out of an image");
+  if (keys.size > 0) log.info({ stage: stage.name, paths: [...keys] }, "keys were left out of an image");
 }
 
 /** What belongs to the whole image: devices, and the script for the first start. */

@@ -1,11 +1,13 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import type { ArchiveEntry, ArchiveWriter } from "../../../archive/archive-writer.ts";
+import { readBegin } from "../../../archive/read-begin.ts";
 import type { StreamedEntry } from "../../../archive/tar-reader.ts";
 import type { HeldTree } from "../../../trees/tree-cache.ts";
 import { entryTime } from "./entry-time.ts";
 import { normalisedAttribute } from "./extended-attributes.ts";
 import type { NormaliseContext } from "./rewrite.ts";
+import { linkedCertificate } from "./table.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
 
 /** Writes what a stage changed, so that it depends on the packages alone. */
@@ -13,34 +15,42 @@ export class ChangesWriter {
   readonly #archive: ArchiveWriter;
   readonly #createdAt: Date;
   readonly #trees: readonly HeldTree[];
-  readonly #dropped = new Set<string>();
-  readonly #keys: string[] = [];
+  readonly #dropped: Set<string>;
 
-  /** @param trees the layers below, lowest first */
-  constructor(archive: ArchiveWriter, createdAt: Date, trees: readonly HeldTree[]) {
+  /**
+   * @param trees the layers below, lowest first
+   * @param keys the paths of keys, as {@link KeySearch} found them
+   */
+  constructor(
+    archive: ArchiveWriter,
+    createdAt: Date,
+    trees: readonly HeldTree[],
+    keys: ReadonlySet<string>,
+  ) {
     this.#archive = archive;
     this.#createdAt = createdAt;
     this.#trees = trees;
-  }
-
-  /** Paths of files that were left out because they hold a private key. */
-  get keys(): readonly string[] {
-    return this.#keys;
+    this.#dropped = new Set(keys);
   }
 
   /** Writes an entry, or leaves it out. */
   async write(streamed: StreamedEntry): Promise<void> {
     const { type } = streamed;
     const path = streamed.path.replace(/\/$/, "");
-    const treatment = treatmentOf({
-      path,
-      type,
-      sizeBytes: streamed.size,
-      linkTarget: type === "symlink" ? streamed.linkTarget : undefined,
-    });
-    const isLinkToDropped = type === "link" && this.#dropped.has(streamed.linkTarget);
-    if (treatment.kind === "drop" || isLinkToDropped) this.#dropped.add(path);
-    else await this.#writeTreated(this.#entryOf(streamed, path), treatment, streamed);
+    const treatment = treatmentOf({ path, type, sizeBytes: streamed.size });
+    if (treatment.kind === "drop" || this.#namesDropped(streamed, path)) this.#dropped.add(path);
+    else if (!this.#dropped.has(path))
+      await this.#writeTreated(this.#entryOf(streamed, path), treatment, streamed);
+  }
+
+  /** Whether an entry is another name of a file that is left out. */
+  #namesDropped({ type, linkTarget }: StreamedEntry, path: string): boolean {
+    if (type === "link") return this.#dropped.has(linkTarget);
+    const certificate = type === "symlink" ? linkedCertificate(path, linkTarget) : undefined;
+    if (certificate === undefined) return false;
+    // The file may come later than the link.
+    const { kind } = treatmentOf({ path: certificate, type: "file", sizeBytes: 0 });
+    return kind === "drop" || this.#dropped.has(certificate);
   }
 
   #entryOf(streamed: StreamedEntry, path: string): ArchiveEntry {
@@ -62,11 +72,11 @@ export class ChangesWriter {
 
   async #writeTreated(entry: ArchiveEntry, treatment: Treatment, streamed: StreamedEntry): Promise<void> {
     const { size, content } = streamed;
-    const path = streamed.path;
     switch (treatment.kind) {
       case "drop":
         return;
       case "keep":
+      case "search":
         if (entry.type === "file") await this.#archive.writeStream(entry, size, content);
         else await this.#archive.writeEmpty(entry);
         return;
@@ -78,23 +88,11 @@ export class ChangesWriter {
         });
         return;
       case "rewrite": {
-        const bytes = await readSome(content, size);
-        const made = treatment.rewrite(path, bytes, this.#context);
-        if (made === "drop") this.#dropKey(path);
-        else await this.#archive.writeBytes(entry, made === "unchanged" ? bytes : made);
-        return;
-      }
-      case "inspect": {
-        const begin = await readSome(content, treatment.beginBytes);
-        if (treatment.isDropped(begin)) this.#dropKey(path);
-        else await this.#archive.writeStream(entry, size, joined(begin, content));
+        const bytes = await readBegin(content, size);
+        const made = treatment.rewrite(streamed.path, bytes, this.#context);
+        await this.#archive.writeBytes(entry, made === "unchanged" ? bytes : made);
       }
     }
-  }
-
-  #dropKey(path: string): void {
-    this.#keys.push(path);
-    this.#dropped.add(path);
   }
 
   get #context(): NormaliseContext {
@@ -124,21 +122,4 @@ function folderTime(root: string, folder: string): Date | undefined {
     modifiedAt = found.mtime;
   }
   return modifiedAt;
-}
-
-/** At most `size` bytes from the begin of a stream, which goes on behind them. */
-async function readSome(content: AsyncGenerator<Uint8Array>, size: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for (let read = 0; read < size; ) {
-    const { value, done } = await content.next();
-    if (done) break;
-    chunks.push(value.slice());
-    read += value.byteLength;
-  }
-  return Buffer.concat(chunks);
-}
-
-async function* joined(begin: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  if (begin.byteLength > 0) yield begin;
-  yield* rest;
 }

@@ -7,14 +7,14 @@ export interface NormaliseContext {
 }
 
 /**
- * The content that a file gets in place of what the scripts left: a new array, `drop` if it must not be in the image, or
- * `unchanged`. Takes any bytes; a file that is not of the expected format stays as it is.
+ * The content that a file gets in place of what the scripts left: a new array, or `unchanged`. Takes any bytes; a file that
+ * is not of the expected format stays as it is.
  */
 export type Rewrite = (
   path: string,
   bytes: Uint8Array,
   context: NormaliseContext,
-) => Uint8Array | "drop" | "unchanged";
+) => Uint8Array | "unchanged";
 
 /** A view for reading and writing numbers in `bytes`. */
 export function viewOf(bytes: Uint8Array): DataView {

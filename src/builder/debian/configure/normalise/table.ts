@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
 import { rewriteFontCache } from "./font-cache.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
@@ -47,8 +48,15 @@ const DROPPED: readonly NormaliseRule[] = [
   drop(/^var\/lib\/dbus\/machine-id$/, "identifies a machine"),
   drop(/^etc\/ssh\/ssh_host_[^/]+$/, "identifies a machine"),
   drop(/^etc\/ssl\/(?:private|certs)\/ssl-cert-snakeoil\.(?:key|pem)$/, "identifies a machine"),
+  drop(/^etc\/dropbear\/dropbear_[a-z0-9]+_host_key$/, "identifies a machine"),
+  drop(/^etc\/iscsi\/initiatorname\.iscsi$/, "identifies a machine"),
+  drop(/^etc\/(?:cron\.d\/popularity-contest|popularity-contest\.conf)$/, "identifies a machine"),
   drop(/(?:^|\/)\.erlang\.cookie$/, "is a secret"),
   drop(/^etc\/bind\/rndc\.key$/, "is a secret"),
+  drop(/^etc\/munge\/munge\.key$/, "is a secret"),
+  drop(/^etc\/varnish\/secret$/, "is a secret"),
+  drop(/^etc\/xrdp\/rsakeys\.ini$/, "is a secret"),
+  drop(/^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh)$/, "is made of random numbers"),
   drop(/(?:^|\/)(?:\.gnupg|private-keys-v1\.d)\/(?:random_seed|[^/]+\.key)$/, "is a secret"),
   drop(/^var\/lib\/systemd\/(?:random-seed|credential\.secret)$/, "is a secret"),
   drop(/^var\/lib\/(?:urandom\/.+|random-seed)$/, "is a secret"),
@@ -88,9 +96,8 @@ const KEPT: readonly NormaliseRule[] = [
 /** The rules, in order: the first that matches an entry's path decides. A file that none matches may be a private key. */
 export const NORMALISE_RULES: readonly NormaliseRule[] = [...DROPPED, ...REWRITTEN, ...KEPT];
 
-/** Whether a symbolic link is a certificate store's name for a certificate that is not shipped. */
-export function linksToDroppedCertificate(path: string, linkTarget: string): boolean {
-  return (
-    /^etc\/ssl\/certs\/[0-9a-f]{8}\.[0-9]+$/.test(path) && /(?:^|\/)ssl-cert-snakeoil\.pem$/.test(linkTarget)
-  );
+/** The path of the file that a link names, if the link is a certificate store's name for a certificate by its hash. */
+export function linkedCertificate(path: string, linkTarget: string): string | undefined {
+  if (!/^etc\/ssl\/certs\/[0-9a-f]{8}\.[0-9]+$/.test(path)) return undefined;
+  return posix.resolve("/etc/ssl/certs", linkTarget).slice(1);
 }

@@ -2,11 +2,9 @@ import { describe, expect, it } from "bun:test";
 import fc from "fast-check";
 import { entryTime } from "./entry-time.ts";
 import { normalisedAttribute } from "./extended-attributes.ts";
-import { holdsPrivateKey } from "./private-key.ts";
-import { NORMALISE_RULES } from "./table.ts";
+import { holdsPrivateKey, holdsPublicKey } from "./private-key.ts";
+import { linkedCertificate, NORMALISE_RULES } from "./table.ts";
 import { type ChangedEntry, MAX_REWRITTEN_BYTES, treatmentOf } from "./treatment.ts";
-
-const CONTEXT = { createdAt: new Date(0), folderModifiedAt: () => undefined };
 
 function file(path: string, sizeBytes = 100): ChangedEntry {
   return { path, type: "file", sizeBytes };
@@ -43,6 +41,10 @@ describe("an entry of what a stage changed", () => {
     "etc/ssh/ssh_host_rsa_key.pub",
     "etc/ssl/private/ssl-cert-snakeoil.key",
     "etc/ssl/certs/ssl-cert-snakeoil.pem",
+    "etc/dropbear/dropbear_ed25519_host_key",
+    "etc/munge/munge.key",
+    "etc/iscsi/initiatorname.iscsi",
+    "etc/freeradius/3.0/certs/dh",
     "var/lib/dbus/machine-id",
     "var/lib/rabbitmq/.erlang.cookie",
     "var/lib/systemd/random-seed",
@@ -64,8 +66,8 @@ describe("an entry of what a stage changed", () => {
     ["var/lib/dpkg/status", "keep"],
     ["var/cache/debconf/config.dat", "keep"],
     ["usr/lib/python3/__pycache__/x.cpython-311.pyc", "keep"],
-    ["etc/passwd", "inspect"],
-    ["etc/ld.so.cache", "inspect"],
+    ["etc/passwd", "search"],
+    ["etc/ld.so.cache", "search"],
   ] as const)("is known before it is read: %s, %s", (path, kind) => {
     expect(treatmentOf(file(path)).kind).toBe(kind);
   });
@@ -86,12 +88,10 @@ describe("an entry of what a stage changed", () => {
     expect(treatmentOf(file("etc/machine-id"))).toMatchObject({ kind: "empty", mode: 0o444 });
   });
 
-  it("is dropped if it is the store's link to a certificate that is not shipped", () => {
-    const link = (path: string, linkTarget: string) =>
-      treatmentOf({ path, type: "symlink", sizeBytes: 0, linkTarget }).kind;
-    expect(link("etc/ssl/certs/0a1b2c3d.0", "ssl-cert-snakeoil.pem")).toBe("drop");
-    expect(link("etc/ssl/certs/0a1b2c3d.0", "ISRG_Root_X1.pem")).toBe("keep");
-    expect(link("etc/dovecot/private/dovecot.pem", "/etc/ssl/certs/ssl-cert-snakeoil.pem")).toBe("keep");
+  it("may be a certificate store's link to a certificate", () => {
+    expect(linkedCertificate("etc/ssl/certs/0a1b2c3d.0", "x.pem")).toBe("etc/ssl/certs/x.pem");
+    expect(linkedCertificate("etc/ssl/certs/0a1b2c3d.0", "/etc/x/y.pem")).toBe("etc/x/y.pem");
+    expect(linkedCertificate("etc/dovecot/private/dovecot.pem", "x.pem")).toBeUndefined();
   });
 
   it("is never held in memory if it is large", () => {
@@ -100,16 +100,9 @@ describe("an entry of what a stage changed", () => {
       fc.property(fc.constantFrom("etc/aliases.db", "etc/x", "a/cacerts"), sizes, (path, sizeBytes) => {
         const treatment = treatmentOf(file(path, sizeBytes));
         if (treatment.kind === "rewrite") expect(sizeBytes).toBeLessThanOrEqual(MAX_REWRITTEN_BYTES);
-        else expect(treatment.kind === "inspect" && treatment.beginBytes).toBeLessThanOrEqual(65_536);
+        else expect(treatment.kind).toBe("search");
       }),
     );
-  });
-
-  it("is dropped if it is a key under a name that suggests another format", () => {
-    const treatment = treatmentOf(file("etc/x.db"));
-    if (treatment.kind !== "rewrite") return expect.unreachable();
-    expect(treatment.rewrite("etc/x.db", key(""), CONTEXT)).toBe("drop");
-    expect(treatment.rewrite("etc/x.db", Buffer.from("x"), CONTEXT)).toBe("unchanged");
   });
 
   it("is decided by rules that give reasons, each once", () => {
@@ -140,6 +133,18 @@ describe("a private key", () => {
     ],
     ["the marker with an ellipsis", `-----BEGIN PRIVATE ${"KEY"}-----\n...\n`],
   ])("is not %s", (_what, text) => {
+    expect(holdsPrivateKey(Buffer.from(text))).toBe(false);
+  });
+
+  it.each([
+    ["a certificate", "Certificate:\n  Data\n-----BEGIN CERTIFICATE-----\nAAAAAAAAAAAAAAAAAAAAAAAA\n", true],
+    ["a public key", "-----BEGIN PUBLIC KEY-----\nAAAAAAAAAAAAAAAAAAAAAAAA\n", true],
+    ["OpenSSH's public key", `ssh-ed25519 AAAA${"b".repeat(64)} root@localhost\n`, true],
+    ["a list", "-----BEGIN CERTIFICATE-----\nAAAAAAAAAAAAAAAAAAAAAAAA\n".repeat(2), false],
+    ["the marker alone", "-----BEGIN CERTIFICATE-----\n", false],
+    ["a document", "ssh-keygen makes AAAA\n", false],
+  ])("may have a public half: %s", (_what, text, isPublic) => {
+    expect(holdsPublicKey(Buffer.from(text))).toBe(isPublic);
     expect(holdsPrivateKey(Buffer.from(text))).toBe(false);
   });
 
