@@ -151,6 +151,12 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     "the image's time, and no random id",
   ),
   difference(
+    "different",
+    "`/etc/mdadm/mdadm.conf`",
+    /^etc\/mdadm\/mdadm\.conf$/,
+    "the image's time, not the build's",
+  ),
+  difference(
     "added",
     "`/etc/mailname`",
     /^etc\/mailname$/,

@@ -6,6 +6,7 @@ import { installed, mustRun } from "../../../../../test/support/command.ts";
 import { describeWith } from "../../../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../../../test/support/temporary-folder.ts";
 import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
+import { rewriteDates } from "./dates.ts";
 import { rewriteFontCache } from "./font-cache.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
 import { epochSeconds, type NormaliseContext, type Rewrite } from "./rewrite.ts";
@@ -118,9 +119,36 @@ describe("the accounts' shadow", () => {
   });
 });
 
+describe("a file with dates", () => {
+  const rewritten = (text: string) =>
+    Buffer.from(changed(rewriteDates, Buffer.from(text, "latin1"))).toString("latin1");
+
+  it.each([
+    ["Fri, 27 Nov 2026 22:15:04 +0000", "Tue, 04 Mar 2025 05:06:07 +0000"],
+    ["Fri Nov 27 22:15:04 2026", "Tue Mar  4 05:06:07 2025"],
+    ["Tue Mar  4 05:06:08 UTC 2025", "Tue Mar  4 05:06:07 UTC 2025"],
+    ["2026-11-27 22:15:04", "2025-03-04 05:06:07"],
+    ["2026-11-27T22:15:04Z", "2025-03-04T05:06:07Z"],
+  ])("has the image's time in place of %s", (date, expected) => {
+    expect(rewritten(`\xff made on ${date}\nby ${date}`)).toBe(`\xff made on ${expected}\nby ${expected}`);
+  });
+
+  it.each([
+    "Tue, 04 Mar 2025 05:06:07 +0000",
+    "Mon Jan  2 15:04:05 2006",
+    "2019-01-01 00:00:00",
+    "2026-11-27",
+    "2026-11-27 22:15:04+01:00",
+    "Fri, 99 Nov 2026 22:15:04 +0000",
+  ])("keeps what a package may have written: %s", (date) => {
+    expect(rewriteDates("etc/x", Buffer.from(`made on ${date}\n`), CONTEXT)).toBe("unchanged");
+  });
+});
+
 describe("a file of any bytes", () => {
   const rewrites = Object.entries({
     rewriteBerkeleyDatabase,
+    rewriteDates,
     rewriteFontCache,
     rewriteJavaKeystore,
     rewriteShadow,

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
+import { rewriteDates } from "./dates.ts";
 import { rewriteFontCache } from "./font-cache.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
 import type { Rewrite } from "./rewrite.ts";
@@ -93,8 +94,11 @@ const KEPT: readonly NormaliseRule[] = [
   },
 ];
 
+/** Scripts say in a comment when they made a file. */
+const DATED: readonly NormaliseRule[] = [rewrite(/^etc\/./, rewriteDates, "may have the time of its making")];
+
 /** The rules, in order: the first that matches an entry's path decides. A file that none matches may be a private key. */
-export const NORMALISE_RULES: readonly NormaliseRule[] = [...DROPPED, ...REWRITTEN, ...KEPT];
+export const NORMALISE_RULES: readonly NormaliseRule[] = [...DROPPED, ...REWRITTEN, ...KEPT, ...DATED];
 
 /** The path of the file that a link names, if the link is a certificate store's name for a certificate by its hash. */
 export function linkedCertificate(path: string, linkTarget: string): string | undefined {

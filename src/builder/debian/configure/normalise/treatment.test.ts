@@ -66,8 +66,8 @@ describe("an entry of what a stage changed", () => {
     ["var/lib/dpkg/status", "keep"],
     ["var/cache/debconf/config.dat", "keep"],
     ["usr/lib/python3/__pycache__/x.cpython-311.pyc", "keep"],
-    ["etc/passwd", "search"],
-    ["etc/ld.so.cache", "search"],
+    ["etc/mdadm/mdadm.conf", "rewrite"],
+    ["var/lib/x", "search"],
   ] as const)("is known before it is read: %s, %s", (path, kind) => {
     expect(treatmentOf(file(path)).kind).toBe(kind);
   });
