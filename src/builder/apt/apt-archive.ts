@@ -108,7 +108,13 @@ export class AptArchive {
     const choosing = this.#choose([...wanted, ...this.#everywhere], suite, signal);
     // If one fails, the other must have ended too.
     await Promise.allSettled([findingBase, choosing]);
-    const [base, chosen] = [await findingBase, await choosing];
+    const [base, first] = [await findingBase, await choosing];
+    // A requested package may provide what another one of every image does: gawk is an awk, as mawk is.
+    const missing = base.difference(new Set(first.map(({ name }) => name)));
+    const chosen =
+      missing.size === 0
+        ? first
+        : await this.#choose([...wanted, ...this.#everywhere, ...missing], suite, signal);
     const records = await this.#records(chosen, requested, repositories, signal);
     // Another process may have replaced the lists since the check.
     const present = new Set(records.flatMap((record) => [record.name, ...record.provides]));

@@ -46,6 +46,9 @@ const PACKAGES: readonly TestPackage[] = [
   { name: "g" },
   { name: "one-provider", fields: { Provides: "virtual-of-one, virtual-of-two" } },
   { name: "another-provider", fields: { Provides: "virtual-of-two" } },
+  { name: "in-all", fields: { Depends: "usual-tool | tool" } },
+  { name: "usual-tool" },
+  { name: "other-tool", fields: { Provides: "tool" } },
 ];
 
 describeWith("packages of a small repository", HAS_APT, "no apt", () => {
@@ -128,6 +131,17 @@ describeWith("packages of a small repository", HAS_APT, "no apt", () => {
     expect(await resolve("curl")).toEqual(["curl", "helper", "lib-c"]);
     source = open(join(folder.path, "apt"));
     expect(await resolve("curl")).toEqual(["curl", "lib-c"]);
+  });
+
+  it("come with all of what is in every image, even if they would do in place of some", async () => {
+    source = open(join(folder.path, "apt-base"), { alwaysIncluded: ["in-all"] });
+    const { parts } = await resolved(source, ["other-tool"]);
+    expect(parts.map(({ id, base }) => [id, base])).toEqual([
+      ["in-all", true],
+      ["other-tool", false],
+      ["usual-tool", true],
+    ]);
+    source = open(join(folder.path, "apt"));
   });
 
   it("come from the suite that the tag names", async () => {
