@@ -164,9 +164,17 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "different",
-    "`/etc/mailname`, `/etc/postfix/main.cf`, `/var/cache/debconf/config.dat`",
-    /^(?:etc\/(?:mailname|postfix\/main\.cf)|var\/cache\/debconf\/config\.dat)$/,
+    "`/etc/mailname`, `/etc/postfix/main.cf`, `/etc/krb5.conf`, `/var/cache/debconf/config.dat`",
+    /^(?:etc\/(?:mailname|postfix\/main\.cf|krb5\.conf)|var\/cache\/debconf\/config\.dat)$/,
     "the host is called `localhost.localdomain` here",
+  ),
+  ...(["added", "absent"] as const).map((here) =>
+    difference(
+      here,
+      "`/var/lib/varnish/HOST`",
+      /^var\/lib\/varnish\/[^/]+$/,
+      "the host is called `localhost` here, and is another there",
+    ),
   ),
   difference(
     "different",
