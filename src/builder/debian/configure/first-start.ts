@@ -65,7 +65,11 @@ const STEPS: readonly Step[] = [
     programs: ["usr/sbin/freeradius", "usr/bin/openssl"],
     line:
       "for folder in /etc/freeradius/*/certs; do\n" +
-      '  [ -e "$folder/dh" ] || openssl dhparam -out "$folder/dh" 2048 || status=1\n' +
+      '  [ -e "$folder/dh" ] || {\n' +
+      // A group of RFC 7919: to find another one may take minutes.
+      '    openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out "$folder/dh" &&\n' +
+      '    chmod 0640 "$folder/dh" && chown freerad: "$folder/dh"\n' +
+      "  } || status=1\n" +
       "done",
   },
   {
