@@ -19,8 +19,8 @@ import { FUNCTIONS, type ImageSet } from "./image-set.ts";
 import { LANGUAGE_SETS, PROGRAM_SETS } from "./program-sets.ts";
 import { SERVER_SETS } from "./server-sets.ts";
 
-const USAGE = `usage: npm run soak -- images [--seed S] [--minutes M] [--all] [--only PACKAGE] [--twice] [--keep FOLDER]
-Draws sets of packages for as long as it is told, or takes all, or those with a package. Builds each, makes mmdebstrap's tree of
+const USAGE = `usage: npm run soak -- images [--seed S] [--minutes M] [--all] [--only PACKAGE]... [--twice] [--keep FOLDER]
+Draws sets of packages for as long as it is told, or takes all, or those with one of the packages. Builds each, makes mmdebstrap's tree of
 the same packages, compares both file by file, and runs the same script in both: they must print the same, and what is
 expected. --twice also builds each as another user in other surroundings: the digest must be the same. --keep leaves the trees
 in FOLDER, where another run finds those of mmdebstrap. Needs root, apt, the sandbox, mmdebstrap, umoci, tar and ip.`;
@@ -33,7 +33,7 @@ find / -xdev '(' -name '*-old' -o -name 'ssh_host_*' -o -name .erlang.cookie ')'
 
 const { seed, seconds, values } = parseSuiteArguments(USAGE, {
   all: { type: "boolean" },
-  only: { type: "string" },
+  only: { type: "string", multiple: true },
   twice: { type: "boolean" },
   keep: { type: "string" },
 });
@@ -56,7 +56,8 @@ process.exitCode = checks.failed === 0 ? 0 : 1;
 
 async function runAll(folder: string): Promise<void> {
   const { only } = values;
-  const drawn = only === undefined ? shuffled() : SETS.filter((set) => set.packages.includes(only));
+  const drawn =
+    only === undefined ? shuffled() : SETS.filter((set) => set.packages.some((name) => only.includes(name)));
   const endsAt = Date.now() + seconds * 1000;
   const isOver = () => values.all !== true && only === undefined && Date.now() > endsAt;
   let count = 0;

@@ -22,9 +22,9 @@ export const SERVER_SETS: readonly ImageSet[] = [
   ),
   imageSet(
     "postfix",
-    `postfix check; echo $?; test -s /etc/mailname; echo $?; postalias -q postmaster /etc/aliases
+    `postfix check; echo $?; postalias -q postmaster /etc/aliases
      postfix start 2>/dev/null; printf "Subject: x\\n\\nhi\\n" | sendmail root; until_works test -s /var/mail/root; ls /var/mail`,
-    /^0\n0\nroot\nroot\n$/,
+    /^0\nroot\nroot\n$/,
   ),
   imageSet(
     "postgresql",
@@ -40,16 +40,16 @@ export const SERVER_SETS: readonly ImageSet[] = [
   ),
   imageSet(
     "rabbitmq-server",
-    `erl -noshell -eval 'io:format("~p~n",[1+1]),halt().'; stat -c %U:%a /var/lib/rabbitmq; ls -A /var/lib/rabbitmq
+    `erl -noshell -eval 'io:format("~p~n",[1+1]),halt().'; stat -c %U:%a /var/lib/rabbitmq; ls /var/lib/rabbitmq
      setpriv --reuid rabbitmq --regid rabbitmq --init-groups env HOME=/var/lib/rabbitmq rabbitmq-server -detached >/dev/null 2>&1
      until_works rabbitmqctl await_startup --timeout 5; rabbitmqctl list_users -q --no-table-headers | cut -f1`,
     /^2\nrabbitmq:755\nmnesia\nguest\n$/,
   ),
   imageSet(
     "samba",
-    `testparm -s 2>&1 | grep -c "Loaded services"; smbd -D; until_works test -e /var/lib/samba/private/secrets.tdb
-     ls /var/lib/samba/private | grep -c tdb`,
-    /^1\n[2-9]\n$/,
+    `testparm -s 2>&1 | grep -c "Loaded services"; smbd -D; cd /var/lib/samba/private
+     for name in passdb secrets; do until_works test -e $name.tdb; ls $name.tdb; done`,
+    /^1\npassdb.tdb\nsecrets.tdb\n$/,
   ),
   imageSet(
     "nginx-light",
@@ -114,5 +114,20 @@ export const SERVER_SETS: readonly ImageSet[] = [
     `first_start; stat -c %U:%a /var/lib/ldap /etc/ldap/slapd.d; mkdir -p /run/slapd; chown openldap /run/slapd; slapd -h ldap:/// -u openldap -g openldap
      until_works ldapsearch -x -H ldap://127.0.0.1 -b "" -s base; ldapsearch -x -H ldap://127.0.0.1 -b "" -s base namingContexts | grep ^naming`,
     /openldap:755\n.*\nnamingContexts: /,
+  ),
+  imageSet(
+    "dropbear munge nsd open-iscsi",
+    `first_start; ls /etc/dropbear/*_host_key | wc -l; stat -c %U:%a /etc/munge/munge.key /etc/iscsi/initiatorname.iscsi; ls /etc/nsd
+     mkdir -p /run/munge; chown munge /run/munge; setpriv --reuid munge --regid munge --init-groups munged
+     until_works sh -c "munge -n | unmunge"; munge -n | unmunge | grep -c Success; dropbear -p 2222; until_works get 2222
+     nsd-checkconf /etc/nsd/nsd.conf; echo $?; grep -c ^InitiatorName=iqn /etc/iscsi/initiatorname.iscsi`,
+    /^3\nmunge:[46]00\nroot:600\n.*nsd_server.key\n.*1\n0\n1\n$/s,
+  ),
+  imageSet(
+    "freeradius popularity-contest varnish",
+    `first_start; stat -c %U:%a /etc/freeradius/3.0/certs/dh; freeradius -XC 2>&1 | tail -1; test -s /etc/popularity-contest.conf; echo $?
+     grep -c popularity /etc/cron.d/popularity-contest
+     stat -c %U:%a /etc/varnish/secret`,
+    /OK\n0\n1\nroot:600\n$/,
   ),
 ];
