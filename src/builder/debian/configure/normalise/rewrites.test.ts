@@ -7,6 +7,7 @@ import { describeWith } from "../../../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../../../test/support/temporary-folder.ts";
 import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
 import { rewriteDates } from "./dates.ts";
+import { rewriteDocBase } from "./doc-base.ts";
 import { rewriteFontCache } from "./font-cache.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
 import { epochSeconds, type NormaliseContext, type Rewrite } from "./rewrite.ts";
@@ -119,6 +120,15 @@ describe("the accounts' shadow", () => {
   });
 });
 
+describe("a list of registered documents", () => {
+  it("has the image's time in place of those of files", () => {
+    const list = "/usr/share/doc-base/x:\n  CS: 12\n  CT: 1795818033\n";
+    expect(Buffer.from(changed(rewriteDocBase, Buffer.from(list))).toString()).toBe(
+      "/usr/share/doc-base/x:\n  CS: 12\n  CT: 1741064767\n",
+    );
+  });
+});
+
 describe("a file with dates", () => {
   const rewritten = (text: string) =>
     Buffer.from(changed(rewriteDates, Buffer.from(text, "latin1"))).toString("latin1");
@@ -149,6 +159,7 @@ describe("a file of any bytes", () => {
   const rewrites = Object.entries({
     rewriteBerkeleyDatabase,
     rewriteDates,
+    rewriteDocBase,
     rewriteFontCache,
     rewriteJavaKeystore,
     rewriteShadow,
