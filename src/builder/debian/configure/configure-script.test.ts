@@ -82,6 +82,20 @@ echo $DPKG_MAINTSCRIPT_NAME $DPKG_MAINTSCRIPT_PACKAGE $DPKG_MAINTSCRIPT_ARCH $DP
     expect(left).toEqual(["info"]);
   });
 
+  it("runs a preinst without the configuration files of its package that it names", async () => {
+    await using folder = await temporaryFolder("conffiles");
+    const [named, other] = [join(folder.path, "named"), join(folder.path, "other")];
+    for (const path of [named, other]) await writeFile(path, "of aa");
+    const preinst = `file=${named}; [ -e "$file" ] || echo none >>"$LOG"\nls ${folder.path}/oth* >/dev/null && echo >"$file"\n`;
+    const { exitCode, lines } = await runScript("preinst aa aa all\n", {
+      "aa.preinst": preinst,
+      "aa.conffiles": `\n${named}\n${other}\nremove-on-upgrade ${named}\n`,
+    });
+    expect([exitCode, lines]).toEqual([0, ["none", LAST]]);
+    expect((await readdir(folder.path)).toSorted()).toEqual(["named", "other"]);
+    expect(await Bun.file(named).text()).toBe("of aa");
+  });
+
   it("ends with the first failure, and says which preinst failed", async () => {
     const files = { "aa.preinst": "exit 7", "bb.preinst": LOG };
     const { exitCode, lines, stdout } = await runScript("preinst aa aa all\npreinst bb bb all\n", files);

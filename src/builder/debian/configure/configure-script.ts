@@ -35,6 +35,20 @@ stage() { # NAME RECORD ARCHITECTURE
 hide_list() { [ ! -e "$placing/place-$1.list" ] || mv "$database/info/$2.list" "$placing/hidden-list"; }
 show_list() { [ ! -e "$placing/place-$1.list" ] || mv "$placing/hidden-list" "$database/info/$2.list"; }
 
+# A preinst runs before the files of its package are there, and may look for a configuration file.
+hide_conffiles() { # RECORD
+  [ -e "$database/info/$1.conffiles" ] || return 0
+  while read -r path; do
+    if [ -f "$path" ] && grep -qF -- "$path" "$staged/preinst"; then mv "$path" "$path.slipway-hidden" || return; fi
+  done <"$database/info/$1.conffiles"
+}
+show_conffiles() { # RECORD
+  [ -e "$database/info/$1.conffiles" ] || return 0
+  while read -r path; do
+    if [ -f "$path.slipway-hidden" ]; then mv -f "$path.slipway-hidden" "$path" || return; fi
+  done <"$database/info/$1.conffiles"
+}
+
 # As dpkg unpacks them: where a diversion of another package leads, and over another package's file only if it is replaced.
 place() { # NAME
   taken=$placing/placed
@@ -55,11 +69,11 @@ place() { # NAME
 
 run_preinst() { # NAME RECORD ARCHITECTURE
   stage "$1" "$2" "$3" || return
-  hide_list "$1" "$2" || return
+  hide_list "$1" "$2" && hide_conffiles "$2" || return
   DPKG_ADMINDIR=$database DPKG_ROOT= DPKG_RUNNING_VERSION=$running DPKG_MAINTSCRIPT_DEBUG=0 \\
     DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE=$1 DPKG_MAINTSCRIPT_ARCH=$3 \\
     DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 "$staged/preinst" install </dev/null || return
-  show_list "$1" "$2" || return
+  show_conffiles "$2" && show_list "$1" "$2" || return
   rm -rf "$staged"
 }
 
