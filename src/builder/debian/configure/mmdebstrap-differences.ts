@@ -26,6 +26,12 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     "an image with apt has its sources in one file, without what only the host has",
   ),
   difference(
+    "different",
+    "`/var/{cache/apt/archives,lib/apt/lists}/partial`",
+    /^var\/(?:cache\/apt\/archives|lib\/apt\/lists)\/partial$/,
+    "apt makes them private when it first uses them, as mmdebstrap did",
+  ),
+  difference(
     "absent",
     "`/etc/apt/preferences.d`, `/etc/apt/sources.list*`, `/var/{lib,cache,log}/apt`",
     /^(?:etc\/apt\/(?:preferences\.d|sources\.list)|var\/(?:lib|cache|log)\/apt)(?:[./]|$)/,
