@@ -121,8 +121,8 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   difference("empty", "below `/var/log`", /^var\/log\//, "logs have times"),
   difference(
     "absent",
-    "`*-old`, `*.old` of catalogs, `/etc/{passwd,group,shadow,gshadow,subuid,subgid}-`",
-    /-old$|^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$|^(?:etc\/(?:sgml|xml)|var\/lib\/sgml-base)\/[^/]+\.old$/,
+    "`*-old`, `*.old` of catalogs and of Info's directory, `/etc/{passwd,group,shadow,gshadow,subuid,subgid}-`",
+    /-old$|^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$|^(?:etc\/(?:sgml|xml)|var\/lib\/sgml-base)\/[^/]+\.old$|^usr\/share\/info\/dir\.old$/,
     "backups",
   ),
   difference(
@@ -194,6 +194,12 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     "`/var/lib/dpkg/triggers/File`",
     /^var\/lib\/dpkg\/triggers\/File$/,
     "sorted here, in the order of unpacking there",
+  ),
+  difference(
+    "different",
+    "`/usr/share/info/dir`",
+    /^usr\/share\/info\/dir$/,
+    "sorted here, in the order of the disk there",
   ),
   difference(
     "absent",

@@ -9,6 +9,7 @@ import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
 import { rewriteDates } from "./dates.ts";
 import { rewriteDocBase } from "./doc-base.ts";
 import { rewriteFontCache } from "./font-cache.ts";
+import { rewriteInfoDirectory } from "./info-directory.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
 import { epochSeconds, type NormaliseContext, type Rewrite } from "./rewrite.ts";
 import { rewriteShadow } from "./shadow.ts";
@@ -129,6 +130,20 @@ describe("a list of registered documents", () => {
   });
 });
 
+describe("a directory of Info documents", () => {
+  it("has its sections and their entries in order, each with all of its lines", () => {
+    const begin = "File: dir,\tNode: Top\n\n  Type q\n\n* Menu:";
+    const [cat, cp] = ["* cat: (c)cat.   Join.\n    Files.", "* cp: (c)cp.   Copy."];
+    const one = `Individual utilities\n${cp}\n${cat}`;
+    const sorted = `Individual utilities\n${cat}\n${cp}`;
+    const directory = Buffer.from(`${begin}\n\n${one}\n\nBasics\n* C: (c).\n\n`);
+    expect(Buffer.from(changed(rewriteInfoDirectory, directory)).toString()).toBe(
+      `${begin}\n\nBasics\n* C: (c).\n\n${sorted}\n\n`,
+    );
+    expect(rewriteInfoDirectory("x", Buffer.from(`${begin}\n\n`), CONTEXT)).toBe("unchanged");
+  });
+});
+
 describe("a file with dates", () => {
   const rewritten = (text: string) =>
     Buffer.from(changed(rewriteDates, Buffer.from(text, "latin1"))).toString("latin1");
@@ -161,6 +176,7 @@ describe("a file of any bytes", () => {
     rewriteDates,
     rewriteDocBase,
     rewriteFontCache,
+    rewriteInfoDirectory,
     rewriteJavaKeystore,
     rewriteShadow,
   });

@@ -3,6 +3,7 @@ import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
 import { rewriteDates } from "./dates.ts";
 import { rewriteDocBase } from "./doc-base.ts";
 import { rewriteFontCache } from "./font-cache.ts";
+import { rewriteInfoDirectory } from "./info-directory.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
 import type { Rewrite } from "./rewrite.ts";
 import { rewriteShadow } from "./shadow.ts";
@@ -43,6 +44,7 @@ const DROPPED: readonly NormaliseRule[] = [
   drop(/^var\/lib\/dpkg\/tmp\.ci$/, "is dpkg's unfinished work"),
   drop(/^(?:etc|var\/lib|var\/cache)\/(?:.*\/)?[^/]+-old$/, "is a backup"),
   drop(/^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/, "is a backup"),
+  drop(/^usr\/share\/info\/dir\.old$/, "is a backup"),
   drop(/^(?:etc\/(?:sgml|xml)|var\/lib\/sgml-base)\/[^/]+\.old$/, "is a backup"),
   drop(/^etc\/\.pwd\.lock$/, "is a lock"),
   drop(/^var\/(?:lib\/apt\/lists|cache\/apt\/archives)\/lock$/, "is a lock"),
@@ -85,6 +87,7 @@ const REWRITTEN: readonly NormaliseRule[] = [
     "has the time of the folder that it describes",
   ),
   rewrite(/^var\/lib\/doc-base\/info\/files\.yml$/, rewriteDocBase, "has the times of files"),
+  rewrite(/^usr\/share\/info\/dir$/, rewriteInfoDirectory, "has the order of the disk"),
   rewrite(/\.db$/, rewriteBerkeleyDatabase, "may be a Berkeley DB file, which has a random id"),
 ];
 
