@@ -1,4 +1,4 @@
-import type { Rewrite } from "./rewrite.ts";
+import { textRewrite } from "./rewrite.ts";
 
 const DAYS = "Sun|Mon|Tue|Wed|Thu|Fri|Sat";
 const MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec";
@@ -15,16 +15,13 @@ const DATES = [
  * A file whose times of the build are the image's time, in the same notation. A time that a package wrote stays: the image's
  * is that of its newest file.
  */
-export const rewriteDates: Rewrite = (_path, bytes, { createdAt }) => {
-  // Latin-1, so that any bytes come through.
-  const text = Buffer.from(bytes).toString("latin1");
-  const rewritten = DATES.reduce(
+export const rewriteDates = textRewrite((text, { createdAt }) =>
+  DATES.reduce(
     (so, { pattern, format }) =>
       so.replace(pattern, (found) => (isLater(found, createdAt) ? format(createdAt, found) : found)),
     text,
-  );
-  return rewritten === text ? "unchanged" : Buffer.from(rewritten, "latin1");
-};
+  ),
+);
 
 function isLater(text: string, createdAt: Date): boolean {
   const iso = /^[0-9]{4}-/.test(text);

@@ -16,6 +16,19 @@ export type Rewrite = (
   context: NormaliseContext,
 ) => Uint8Array | "unchanged";
 
+/** A text above this size stays as it is: no script makes one, and a hostile one would keep the server busy. */
+const MAX_TEXT_BYTES = 4 << 20;
+
+/** The rewrite of a text in any encoding: `change` gets a character for each byte, and gives the new text. */
+export function textRewrite(change: (text: string, context: NormaliseContext) => string): Rewrite {
+  return (_path, bytes, context) => {
+    if (bytes.byteLength > MAX_TEXT_BYTES) return "unchanged";
+    const text = Buffer.from(bytes).toString("latin1");
+    const changed = change(text, context);
+    return changed === text ? "unchanged" : Buffer.from(changed, "latin1");
+  };
+}
+
 /** A view for reading and writing numbers in `bytes`. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

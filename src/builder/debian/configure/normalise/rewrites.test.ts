@@ -164,9 +164,17 @@ describe("a file with dates", () => {
     "2019-01-01 00:00:00",
     "2026-11-27",
     "2026-11-27 22:15:04+01:00",
-    "Fri, 99 Nov 2026 22:15:04 +0000",
+    "Fri, 39 Nov 2026 22:15:04 +0000",
   ])("keeps what a package may have written: %s", (date) => {
     expect(rewriteDates("etc/x", Buffer.from(`made on ${date}\n`), CONTEXT)).toBe("unchanged");
+  });
+});
+
+describe("a text that no script makes", () => {
+  it("stays as it is, because it is too large", () => {
+    const date = "2026-11-27 22:15:04";
+    expect(rewriteDates("etc/x", Buffer.from(date), CONTEXT)).not.toBe("unchanged");
+    expect(rewriteDates("etc/x", Buffer.from(date.padEnd((4 << 20) + 1)), CONTEXT)).toBe("unchanged");
   });
 });
 
