@@ -54,6 +54,7 @@ export async function buildLayers(
   await using held = missing.length === 0 ? undefined : await resolution.hold(missing, context);
   const made = await buildAll<PlannedLayer, CachedLayer>(
     planned,
+    startOrder(planned),
     context,
     async ({ key, parts, derived }, index, lower, signal) => {
       const known = cached.get(key);
@@ -147,11 +148,30 @@ async function buildOne(
 }
 
 /**
- * Runs all and waits for all; each gets the values of those before it. If one fails, the others are stopped first, so
- * that the caller can release the parts.
+ * The indexes of the layers in the order in which they are begun. Base layers come first, because a derived layer waits
+ * for them that takes long and leaves processors to the other layers. Large layers come first, so that none is left
+ * over in the end. Derived layers come last, as they wait for others.
+ */
+function startOrder(planned: readonly PlannedLayer[]): readonly number[] {
+  const indexes = [...planned.keys()];
+  const rank = (index: number): number => {
+    const { parts } = planned[index] as PlannedLayer;
+    if (parts === undefined) return 2;
+    return parts.every(({ base }) => base) ? 0 : 1;
+  };
+  const sizes = planned.map(({ parts = [] }) => parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
+  return indexes.toSorted(
+    (left, right) => rank(left) - rank(right) || (sizes[right] ?? 0) - (sizes[left] ?? 0) || left - right,
+  );
+}
+
+/**
+ * Runs all and waits for all; each gets the values of those before it, if `order` has them first. If one fails, the
+ * others are stopped first, so that the caller can release the parts.
  */
 async function buildAll<Item, Value>(
   items: readonly Item[],
+  order: readonly number[],
   context: StepContext,
   build: (
     item: Item,
@@ -164,9 +184,9 @@ async function buildAll<Item, Value>(
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const failures: unknown[] = [];
   const running: Promise<Value>[] = [];
-  for (const [index, item] of items.entries()) {
-    const value = build(item, index, running.slice(), signal);
-    running.push(value);
+  for (const index of order) {
+    const value = build(items[index] as Item, index, running.slice(0, index), signal);
+    running[index] = value;
     value.catch((cause: unknown) => {
       failures.push(cause);
       stop.abort(cause);
