@@ -1,8 +1,17 @@
 // A program that runs in namespaces of its own, as their first process: enters a tree and becomes the command.
-import { openSync, writeSync } from "node:fs";
+import { constants, openSync, writeSync } from "node:fs";
 import { dropPrivileges, limitAddressSpace, limitResources, nameHost, resetSignals } from "./confinement.ts";
 import { enterTree } from "./enter-tree.ts";
-import { byteString, call, cString, libc, SystemCallError, stringTable, systemCall } from "./libc.ts";
+import {
+  AT_FDCWD,
+  byteString,
+  call,
+  cString,
+  libc,
+  SystemCallError,
+  stringTable,
+  systemCall,
+} from "./libc.ts";
 import { takeOrder } from "./program-channel.ts";
 import { ENTERED, type StageOrder } from "./stage-order.ts";
 
@@ -30,6 +39,8 @@ function execute({ command, environment, limits }: StageOrder): number {
   const variables = stringTable(environment.map(byteString));
   writeSync(1, Buffer.from([ENTERED]));
   try {
+    // Find out now: under the limit, which is for the command, this program itself may get no memory and crash.
+    call("execute", libc.faccessat(AT_FDCWD, program, constants.X_OK, 0));
     limitAddressSpace(limits);
     return call("execute", libc.execve(program, values.table, variables.table));
   } catch (error) {
