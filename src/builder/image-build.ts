@@ -100,7 +100,7 @@ function planLayers(
         parts: undefined,
         derived,
       }));
-  const baseCount = groups.findLastIndex((group) => group.every(({ base }) => base)) + 1;
+  const baseCount = groups.findLastIndex(isBase) + 1;
   return [...packaged.slice(0, baseCount), ...above("base"), ...packaged.slice(baseCount), ...above("all")];
 }
 
@@ -125,11 +125,14 @@ function groupParts(
 function isSeparate(groups: PartGroups<Part>): boolean {
   let base = true;
   return groups.every((group) => {
-    const isBase = group.every((part) => part.base);
-    const isInOrder = base || !isBase;
-    base = isBase;
-    return isInOrder && (isBase || !group.some((part) => part.base));
+    const isInOrder = base || !isBase(group);
+    base = isBase(group);
+    return isInOrder && (base || !group.some((part) => part.base));
   });
+}
+
+function isBase(group: readonly Part[]): boolean {
+  return group.every(({ base }) => base);
 }
 
 async function buildOne(
@@ -153,14 +156,13 @@ async function buildOne(
  * over in the end. Derived layers come last, as they wait for others.
  */
 function startOrder(planned: readonly PlannedLayer[]): readonly number[] {
-  const indexes = [...planned.keys()];
   const rank = (index: number): number => {
     const { parts } = planned[index] as PlannedLayer;
     if (parts === undefined) return 2;
-    return parts.every(({ base }) => base) ? 0 : 1;
+    return isBase(parts) ? 0 : 1;
   };
   const sizes = planned.map(({ parts = [] }) => parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
-  return indexes.toSorted(
+  return [...planned.keys()].toSorted(
     (left, right) => rank(left) - rank(right) || (sizes[right] ?? 0) - (sizes[left] ?? 0) || left - right,
   );
 }
