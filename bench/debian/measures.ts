@@ -32,7 +32,10 @@ export interface Measurement {
   run(samples: Samples): Promise<void>;
 }
 
-/** What is measured in a round. `folder` is for data that is removed again. */
+/**
+ * What is measured in a round. What it makes stays in `folder` until all rounds are over: ext4 without a journal uses no
+ * inode again for minutes after its file was removed, and a new file takes long while it searches for another one.
+ */
 export function measurements(repository: PackageRepository, folder: string): readonly Measurement[] {
   const start = () => FreshServer.start(folder, repository.sourcesFile);
   const installs = IMAGES.map((image) => ({

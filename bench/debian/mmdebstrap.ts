@@ -1,14 +1,13 @@
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { installReferenceTree, requirePackages } from "../../test/reference/mmdebstrap-tree.ts";
-import { mustRun } from "../../test/support/command.ts";
 import type { PackageRepository } from "./package-repository.ts";
 
 /** The column heading of mmdebstrap. */
 export const MMDEBSTRAP = "mmdebstrap";
 
 /**
- * Has mmdebstrap install the packages of an image into a folder below `folder`, which it removes again; resolves to the
- * seconds that it took.
+ * Has mmdebstrap install the packages of an image into a new folder below `folder`; resolves to the seconds that it took.
  *
  * @throws {Error} if it installed other packages
  */
@@ -18,11 +17,10 @@ export async function installSeconds(
   folder: string,
 ): Promise<number> {
   const packages = closures.get(image) ?? [];
-  const target = join(folder, "tree");
+  const target = join(await mkdtemp(join(folder, "mmdebstrap-")), "tree");
   const startedAt = performance.now();
   await installReferenceTree(packages, target, [sourcesFile]);
   const seconds = (performance.now() - startedAt) / 1000;
   await requirePackages(packages, target);
-  await mustRun(["rm", "-rf", target]);
   return seconds;
 }

@@ -1,24 +1,22 @@
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { mustRun } from "../../test/support/command.ts";
 import { type ServerProcess, startServerProcess } from "../../test/support/server-process.ts";
 import { manifestSeconds } from "../manifest-seconds.ts";
 
 /** The column heading of Slipway. */
 export const SLIPWAY = "Slipway";
 
-/** A server without data, which builds images from a repository. Disposing of it ends it and removes its data. */
+/** A server without data, which builds images from a repository. Disposing of it ends it, and leaves its data. */
 export class FreshServer implements AsyncDisposable {
   readonly #server: ServerProcess;
-  readonly #data: string;
 
-  private constructor(server: ServerProcess, data: string) {
+  private constructor(server: ServerProcess) {
     this.#server = server;
-    this.#data = data;
   }
 
-  /** Starts it with its data below `folder`; `sourcesFile` names the repository. */
+  /** Starts it with its data in a new folder below `folder`; `sourcesFile` names the repository. */
   static async start(folder: string, sourcesFile: string): Promise<FreshServer> {
-    const data = join(folder, "data");
+    const data = await mkdtemp(join(folder, "data-"));
     const server = await startServerProcess(data, {
       SLIPWAY_HTTP_HOST: "127.0.0.1",
       SLIPWAY_BUILDER_SEARCH: "false",
@@ -26,7 +24,7 @@ export class FreshServer implements AsyncDisposable {
       SLIPWAY_BUILDER_APT_SOURCES_FILE: sourcesFile,
       no_proxy: "127.0.0.1",
     });
-    return new FreshServer(server, data);
+    return new FreshServer(server);
   }
 
   /** Builds an image such as `curl/git`; resolves to the seconds from the request until its manifest is there. */
@@ -36,6 +34,5 @@ export class FreshServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server[Symbol.asyncDispose]();
-    await mustRun(["rm", "-rf", this.#data]);
   }
 }
