@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { type ByteSource, bodyChunks } from "../bytes/byte-source.ts";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { SingleFlight } from "../concurrency/single-flight.ts";
@@ -14,11 +15,15 @@ import type { LayerBelow, LayerContent } from "./package-source.ts";
 export interface LayerOrder {
   readonly key: string;
   readonly make: (signal: AbortSignal) => LayerContent;
-  /** A derived layer takes no place of those that are made at once. Each build makes one of them at a time. */
+  /** A derived layer is made at once. Each build makes one of them at a time. */
   readonly isDerived?: boolean;
 }
 
-const LAYERS_AT_ONCE = 4;
+/**
+ * Enough to keep all processors busy: a layer has a program that unpacks, the server's thread, and threads that compress.
+ * With more on two processors, derived layers, for which a build waits in the end, would get too little of them.
+ */
+const LAYERS_AT_ONCE = Math.min(4, Math.max(2, availableParallelism()));
 
 /** The cache key of a layer: a digest over everything its bytes depend on, in the order of `inputs`. */
 export function layerKey(formatVersion: string, inputs: readonly string[]): string {
@@ -59,8 +64,8 @@ export class LayerBuilder {
         onStart();
         return await this.#make(order, shared);
       };
-      // It would wait for all layers above it, whose parts are here already.
-      return order.isDerived === true ? make() : this.#limit.run(make, shared);
+      // A derived layer would wait for all layers above it, whose parts are here already.
+      return order.isDerived === true ? this.#limit.runAtOnce(make) : this.#limit.run(make, shared);
     });
   }
 

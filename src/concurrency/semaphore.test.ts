@@ -55,6 +55,37 @@ describe("a semaphore", () => {
     expect([places.isFull, places.waiting]).toEqual([false, 0]);
   });
 
+  it("runs a task at once, which then has a place of those that wait, but not the last one", async () => {
+    const places = new Semaphore({ places: 2 });
+    const ends = Array.from({ length: 6 }, () => Promise.withResolvers<void>());
+    const started: number[] = [];
+    const task = (number: number) => async () => {
+      started.push(number);
+      await ends[number]?.promise;
+    };
+    const running = [0, 1, 2, 3].map((number) => places.run(task(number)));
+    await settled();
+    const atOnce = [4, 5].map((number) => places.runAtOnce(task(number)));
+    await settled();
+    expect(started).toEqual([0, 1, 4, 5]);
+    ends[0]?.resolve();
+    await running[0];
+    await settled();
+    // The first one that ran at once has its place.
+    expect([places.isFull, started.length]).toEqual([true, 4]);
+    ends[1]?.resolve();
+    await running[1];
+    await settled();
+    expect(started).toEqual([0, 1, 4, 5, 2]);
+    ends[4]?.resolve();
+    await atOnce[0];
+    await settled();
+    expect(started).toEqual([0, 1, 4, 5, 2, 3]);
+    for (const { resolve } of ends) resolve();
+    await Promise.all([...running, ...atOnce]);
+    expect([places.isFull, places.waiting]).toEqual([false, 0]);
+  });
+
   it("keeps its places when a task fails", async () => {
     const places = new Semaphore({ places: 1 });
     await expect(places.run(() => Promise.reject(new Error("failed")))).rejects.toThrow("failed");

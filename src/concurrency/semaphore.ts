@@ -12,18 +12,23 @@ export class TooManyWaiting extends Error {
 
 /** Lets a limited number of tasks run at a time. The others wait: first come, first served. */
 export class Semaphore {
+  readonly #places: number;
   readonly #maxWaiting: number;
+  /** Below 0 while tasks that ran at once have the places of some that are still running. */
   #free: number;
+  /** Places of tasks that ran at once. */
+  #taken = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor({ places, maxWaiting = Number.POSITIVE_INFINITY }: SemaphoreOptions) {
+    this.#places = places;
     this.#free = places;
     this.#maxWaiting = maxWaiting;
   }
 
   /** Whether the next task has to wait. */
   get isFull(): boolean {
-    return this.#free === 0;
+    return this.#free <= 0;
   }
 
   /** Number of waiting tasks. */
@@ -40,6 +45,19 @@ export class Semaphore {
   async run<Value>(task: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
     using _place = await this.enter(signal);
     return await task();
+  }
+
+  /** Runs `task` at once. It takes a place from those that wait, except the last one. */
+  async runAtOnce<Value>(task: () => Promise<Value>): Promise<Value> {
+    if (this.#taken >= this.#places - 1) return await task();
+    this.#taken += 1;
+    this.#free -= 1;
+    try {
+      return await task();
+    } finally {
+      this.#taken -= 1;
+      this.#leave();
+    }
   }
 
   /**
@@ -83,7 +101,7 @@ export class Semaphore {
   }
 
   #leave(): void {
-    const next = this.#waiting.shift();
+    const next = this.#free < 0 ? undefined : this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();
   }
