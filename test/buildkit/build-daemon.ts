@@ -5,14 +5,13 @@ import { eventually } from "../support/eventually.ts";
 import { findProgram } from "../support/find-program.ts";
 import { type TemporaryFolder, temporaryFolder } from "../support/temporary-folder.ts";
 
-/** What it needs. buildkitd starts only where there is a runtime, although no build of these tests runs a program. */
-const PROGRAMS = ["buildkitd", "buildctl"] as const;
+/** buildkitd starts only where there is a runtime, although no build of these tests runs a program. */
 const RUNTIMES = ["runc", "crun"];
 
 /** Whether this machine can run {@link BuildDaemon}. */
 export function canRunBuildKit(): boolean {
-  const programs = PROGRAMS.every((name) => findProgram(name) !== undefined);
-  return programs && RUNTIMES.some((name) => findProgram(name) !== undefined) && process.getuid?.() === 0;
+  const groups = [["buildkitd"], ["buildctl"], RUNTIMES];
+  return process.getuid?.() === 0 && groups.every((names) => findFirst(names) !== undefined);
 }
 
 /** The real BuildKit, with its data in a temporary folder. */
@@ -29,9 +28,8 @@ export class BuildDaemon implements AsyncDisposable {
   static async start(registry: string): Promise<BuildDaemon> {
     const folder = await temporaryFolder("buildkit");
     const { path } = folder;
-    const runtime = RUNTIMES.map(findProgram).find((one) => one !== undefined) as string;
     // It looks for this name.
-    await symlink(runtime, join(path, "buildkit-runc"));
+    await symlink(findFirst(RUNTIMES) as string, join(path, "buildkit-runc"));
     const settings = [
       `[registry."${registry}"]`,
       "http = true",
@@ -43,14 +41,20 @@ export class BuildDaemon implements AsyncDisposable {
     ];
     await writeFile(join(path, "buildkitd.toml"), settings.join("\n"));
     const options = ["--config", join(path, "buildkitd.toml"), "--root", join(path, "root")];
-    const daemon = Bun.spawn([programOf("buildkitd"), ...options, "--addr", addressIn(path)], {
+    const daemon = Bun.spawn([findProgram("buildkitd") as string, ...options, "--addr", addressIn(path)], {
       env: { ...process.env, HOME: path, PATH: `${path}:${process.env.PATH}` },
       stdout: "ignore",
       stderr: Bun.file(join(path, "log")),
     });
     const started = new BuildDaemon(folder, daemon);
-    await eventually(async () => (await started.#control("debug", "workers")).exitCode === 0);
-    return started;
+    try {
+      await eventually(async () => (await started.#control("debug", "workers")).exitCode === 0);
+      return started;
+    } catch (error) {
+      console.error(await Bun.file(join(path, "log")).text());
+      await started[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /**
@@ -82,14 +86,13 @@ export class BuildDaemon implements AsyncDisposable {
   }
 
   #command(...parameters: readonly string[]): readonly string[] {
-    return [programOf("buildctl"), "--addr", addressIn(this.#folder.path), ...parameters];
+    return [findProgram("buildctl") as string, "--addr", addressIn(this.#folder.path), ...parameters];
   }
 }
 
-function programOf(name: (typeof PROGRAMS)[number]): string {
-  const path = findProgram(name);
-  if (path === undefined) throw new Error(`${name} is not installed`);
-  return path;
+/** The path of the first of these programs that is installed. */
+function findFirst(names: readonly string[]): string | undefined {
+  return names.map(findProgram).find((path) => path !== undefined);
 }
 
 function addressIn(folder: string): string {

@@ -17,9 +17,7 @@ COPY --from=first /small /small
 COPY large /large
 `;
 
-const NEEDED = "root, buildkitd, buildctl, and runc or crun";
-
-describeWith("BuildKit", canRunBuildKit(), `needs ${NEEDED}`, () => {
+describeWith("BuildKit", canRunBuildKit(), "needs root, buildkitd, buildctl, and runc or crun", () => {
   let folder: TemporaryFolder;
   let server: ServerProcess;
   let daemon: BuildDaemon;
