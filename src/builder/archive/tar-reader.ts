@@ -1,6 +1,6 @@
 import type { ByteSource } from "../../bytes/byte-source.ts";
 import { type TarEntry, UNMODIFIED } from "./tar-entry.ts";
-import { type EntryType, TYPE_BYTES, tarPadding } from "./tar-header.ts";
+import { CHECKSUM_OFFSET, type EntryType, headerChecksum, TYPE_BYTES, tarPadding } from "./tar-header.ts";
 
 /** Bytes of an archive. */
 export interface TarInput {
@@ -217,6 +217,5 @@ function* paxRecords(content: Buffer): Generator<readonly [string, Uint8Array]> 
 }
 
 function checkSum(header: Buffer): void {
-  const sum = header.reduce((total, byte, index) => total + (index >= 148 && index < 156 ? 32 : byte), 0);
-  if (numberAt(header, 148, 8) !== sum) throw new Error("a header is damaged");
+  if (numberAt(header, CHECKSUM_OFFSET, 8) !== headerChecksum(header)) throw new Error("a header is damaged");
 }

@@ -24,7 +24,7 @@ export interface UnpackHost {
 }
 
 /** A program opens its folders before it becomes the sandbox's root, who may not enter the server's folders. */
-const FOLDERS_EACH = 16;
+const FOLDERS_EACH = 64;
 /** A program that had nothing to do for this long ends. */
 const IDLE_MS = 2_000;
 const TEMPORARY = "new-";
