@@ -87,7 +87,7 @@ export class AptResolution implements Resolution {
     const packages = names.map((name) => this.#packages.get(name) as DebianPackage);
     await using fetched = await this.#fetch(packages, context);
     for (const one of packages)
-      await visit(one.name, packageContent(fetched.file(one), this.#runner, context.signal));
+      await visit(one.name, packageContent(await fetched.file(one), this.#runner, context.signal));
   }
 
   #packagesOf(parts: readonly Part[]): readonly DebianPackage[] {
@@ -114,7 +114,11 @@ class HeldFiles implements HeldParts {
   }
 
   layer(parts: readonly Part[], signal: AbortSignal): LayerContent {
-    const files = parts.map(({ id }) => this.#fetched.file(this.#packages.get(id) as DebianPackage));
+    const files = parts.map(
+      ({ id }) =>
+        () =>
+          this.#fetched.file(this.#packages.get(id) as DebianPackage),
+    );
     const content = createPackageLayer(files, this.#runner, signal);
     return this.#finish.watch?.(content, signal) ?? content;
   }

@@ -47,23 +47,36 @@ describe("the package pool", () => {
     expect(asked.toSorted()).toEqual(["a", "b", "c"]);
     await one[Symbol.asyncDispose]();
     await one[Symbol.asyncDispose]();
-    expect(await Bun.file(other.file(resolved("b"))).text()).toBe("b");
+    expect(await Bun.file(await other.file(resolved("b"))).text()).toBe("b");
     await other[Symbol.asyncDispose]();
     const files = await Array.fromAsync(new Bun.Glob("**/*").scan({ cwd: folder.path, onlyFiles: true }));
     expect(files).toEqual([]);
   });
 
-  it("refuses a file with the wrong digest or size", async () => {
+  it("refuses a file with the wrong digest when it is needed, and downloads it again for the next user", async () => {
     await using folder = await temporaryFolder("pool");
     const pool = new PackagePool(folder.path);
     const wrong = async (_: readonly DebianPackage[], target: string): Promise<void> => {
-      await Bun.write(join(target, "a_1_all.deb"), "something else");
+      await Bun.write(join(target, "a_1_all.deb"), "A");
     };
-    await expect(pool.fetch([resolved("a")], wrong)).rejects.toThrow(
-      "missing or damaged after the download: a",
-    );
+    await using damaged = await pool.fetch([resolved("a")], wrong);
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      await expect(damaged.file(resolved("a"))).rejects.toThrow("damaged after the download: a");
     await using again = await pool.fetch([resolved("a")], downloader([]));
-    expect(await Bun.file(again.file(resolved("a"))).text()).toBe("a");
+    expect(await Bun.file(await again.file(resolved("a"))).text()).toBe("a");
+    await expect(damaged.file(resolved("a"))).rejects.toThrow("damaged after the download: a");
+  });
+
+  it("names the files that a download lacks, and keeps none of the others", async () => {
+    await using folder = await temporaryFolder("pool");
+    const pool = new PackagePool(folder.path);
+    const packages = ["a", "b", "c"].map(resolved);
+    const oneOfThree = (wanted: readonly DebianPackage[], target: string): Promise<void> =>
+      downloader([])(wanted.slice(1, 2), target);
+    await expect(pool.fetch(packages, oneOfThree)).rejects.toThrow("missing after the download: a, c");
+    expect(await Array.fromAsync(new Bun.Glob("**/*.deb").scan({ cwd: folder.path }))).toEqual([]);
+    await using again = await pool.fetch(packages, downloader([]));
+    expect(await Bun.file(await again.file(resolved("c"))).text()).toBe("c");
   });
 
   it("takes over a download that another caller gave up", async () => {
@@ -83,7 +96,7 @@ describe("the package pool", () => {
     end.reject(new Error("gave up"));
     await expect(givingUp).rejects.toThrow("gave up");
     await using held = await patient;
-    expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
+    expect(await Bun.file(await held.file(resolved("a"))).text()).toBe("a");
   });
 
   it("opens its folder again after it could not", async () => {
@@ -94,7 +107,7 @@ describe("the package pool", () => {
     await expect(pool.fetch([resolved("a")], downloader([]))).rejects.toThrow("EEXIST");
     await rm(root);
     await using held = await pool.fetch([resolved("a")], downloader([]));
-    expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
+    expect(await Bun.file(await held.file(resolved("a"))).text()).toBe("a");
   });
 
   it("opens its folder although an old one in it vanishes meanwhile", async () => {
@@ -102,7 +115,7 @@ describe("the package pool", () => {
     // A dangling link: `readdir` lists it, but `stat` finds nothing.
     await symlink(join(folder.path, "gone"), join(folder.path, "999999991-gone"));
     await using held = await new PackagePool(folder.path).fetch([resolved("a")], downloader([]));
-    expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
+    expect(await Bun.file(await held.file(resolved("a"))).text()).toBe("a");
   });
 
   it("removes what dead processes left behind, and nothing of running ones", async () => {
@@ -112,6 +125,7 @@ describe("the package pool", () => {
     // In a restarted container, the next process has the same id.
     await using second = await new PackagePool(folder.path).fetch([resolved("a")], downloader([]));
     expect(await readdir(folder.path)).not.toContain("pool-dead");
-    for (const held of [first, second]) expect(await Bun.file(held.file(resolved("a"))).text()).toBe("a");
+    for (const held of [first, second])
+      expect(await Bun.file(await held.file(resolved("a"))).text()).toBe("a");
   });
 });

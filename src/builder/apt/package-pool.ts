@@ -3,22 +3,30 @@ import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { FolderLock } from "../../files/file-lock.ts";
-import type { DebianPackage } from "./debian-package.ts";
+import { absent } from "../../files/system-error.ts";
+import { type DebianPackage, downloadedName } from "./debian-package.ts";
 
 interface PooledFile {
-  readonly sha256: string;
+  readonly wanted: DebianPackage;
   readonly path: string;
+  /** Resolves when it has been downloaded. */
   readonly ready: Promise<void>;
+  /** Rejects if its bytes are not those of the package. Runs once, when a layer needs them. */
+  readonly verify: () => Promise<void>;
   holders: number;
 }
 
-/** Verified package files on this host; dispose to remove them. */
+/** Package files on this host; dispose to remove them. */
 export interface FetchedPackages extends AsyncDisposable {
-  /** The path of a fetched package. */
-  file(wanted: DebianPackage): string;
+  /**
+   * The path of a fetched package, once its digest has been verified.
+   *
+   * @throws {Error} if it has another digest
+   */
+  file(wanted: DebianPackage): Promise<string>;
 }
 
-/** Downloads the given packages into a folder. File names do not matter. */
+/** Downloads the given packages into a folder, where each has its {@link downloadedName}. */
 export type Download = (packages: readonly DebianPackage[], folder: string) => Promise<void>;
 
 /** Downloaded package files, by SHA-256. Builds share a file; it is removed when the last of them releases it. */
@@ -36,7 +44,7 @@ export class PackagePool {
   /**
    * Holds the files of `packages`. Downloads those that nobody holds yet.
    *
-   * @throws whatever `download` throws, and an error when a file is missing or has the wrong digest
+   * @throws whatever `download` throws, and an error when a file is missing
    */
   async fetch(packages: readonly DebianPackage[], download: Download): Promise<FetchedPackages> {
     const folder = await this.#folder();
@@ -48,8 +56,7 @@ export class PackagePool {
         await own;
         // If a download that another fetch started has failed, download its files here.
         const others = await Promise.allSettled(held.map((file) => file.ready));
-        if (others.every((outcome) => outcome.status === "fulfilled"))
-          return new HeldPackages(this, packages, held);
+        if (others.every((outcome) => outcome.status === "fulfilled")) return new HeldPackages(this, held);
         await this.release(held);
       } catch (cause) {
         await this.release(held);
@@ -71,12 +78,9 @@ export class PackagePool {
   #start(folder: string, wanted: readonly DebianPackage[], download: Download): Promise<void> {
     if (wanted.length === 0) return Promise.resolve();
     const begun = Promise.withResolvers<void>();
-    const files = wanted.map(({ sha256 }) => {
-      this.#sequence += 1;
-      return { sha256, path: join(folder, `${this.#sequence}.deb`), ready: begun.promise, holders: 0 };
-    });
-    for (const file of files) this.#files.set(file.sha256, file);
-    const ready = this.#download(folder, files, wanted, download).catch((cause: unknown) => {
+    const files = wanted.map((one) => this.#pooled(folder, one, begun.promise));
+    for (const file of files) this.#files.set(file.wanted.sha256, file);
+    const ready = this.#download(folder, files, download).catch((cause: unknown) => {
       for (const file of files) this.#forget(file);
       throw cause;
     });
@@ -84,6 +88,20 @@ export class PackagePool {
     // Avoids an unhandled rejection: the fetch that started the download gets the failure from `ready` anyway.
     begun.promise.catch(() => {});
     return ready;
+  }
+
+  #pooled(folder: string, wanted: DebianPackage, ready: Promise<void>): PooledFile {
+    this.#sequence += 1;
+    const path = join(folder, `${this.#sequence}.deb`);
+    let verified: Promise<void> | undefined;
+    const verify = async (): Promise<void> => {
+      if ((await sha256Of(path)) === wanted.sha256) return;
+      // The next build downloads it again.
+      this.#forget(file);
+      throw new Error(`damaged after the download: ${wanted.name}`);
+    };
+    const file: PooledFile = { wanted, path, ready, verify: () => (verified ??= verify()), holders: 0 };
+    return file;
   }
 
   #hold(wanted: DebianPackage): PooledFile {
@@ -94,7 +112,7 @@ export class PackagePool {
   }
 
   #forget(file: PooledFile): void {
-    if (this.#files.get(file.sha256) === file) this.#files.delete(file.sha256);
+    if (this.#files.get(file.wanted.sha256) === file) this.#files.delete(file.wanted.sha256);
   }
 
   async #open(): Promise<string> {
@@ -107,24 +125,22 @@ export class PackagePool {
     }
   }
 
-  async #download(
-    folder: string,
-    files: readonly PooledFile[],
-    wanted: readonly DebianPackage[],
-    download: Download,
-  ): Promise<void> {
+  async #download(folder: string, files: readonly PooledFile[], download: Download): Promise<void> {
     const incoming = await mkdtemp(join(folder, "incoming-"));
     try {
-      await download(wanted, incoming);
-      const missing = new Map(files.map((file) => [file.sha256, file.path]));
-      for (const name of await readdir(incoming)) {
-        const sha256 = await sha256Of(join(incoming, name));
-        const path = missing.get(sha256);
-        if (path !== undefined) await rename(join(incoming, name), path);
-        missing.delete(sha256);
+      await download(
+        files.map(({ wanted }) => wanted),
+        incoming,
+      );
+      const lost: string[] = [];
+      for (const { wanted, path } of files) {
+        const isThere = await rename(join(incoming, downloadedName(wanted)), path).then(() => true, absent);
+        if (isThere === undefined) lost.push(wanted.name);
       }
-      const lost = wanted.filter((one) => missing.has(one.sha256)).map((one) => one.name);
-      if (lost.length > 0) throw new Error(`missing or damaged after the download: ${lost.join(", ")}`);
+      if (lost.length > 0) throw new Error(`missing after the download: ${lost.join(", ")}`);
+    } catch (cause) {
+      for (const { path } of files) await rm(path, { force: true });
+      throw cause;
     } finally {
       await rm(incoming, { recursive: true, force: true });
     }
@@ -134,19 +150,20 @@ export class PackagePool {
 /** The files that one fetch holds. */
 class HeldPackages implements FetchedPackages {
   readonly #pool: PackagePool;
-  readonly #paths: ReadonlyMap<string, string>;
+  readonly #files: ReadonlyMap<string, PooledFile>;
   #held: readonly PooledFile[];
 
-  constructor(pool: PackagePool, packages: readonly DebianPackage[], held: readonly PooledFile[]) {
+  constructor(pool: PackagePool, held: readonly PooledFile[]) {
     this.#pool = pool;
+    this.#files = new Map(held.map((file) => [file.wanted.sha256, file]));
     this.#held = held;
-    this.#paths = new Map(packages.map((one, index) => [one.sha256, held[index]?.path ?? ""]));
   }
 
-  file(wanted: DebianPackage): string {
-    const path = this.#paths.get(wanted.sha256);
-    if (path === undefined) throw new Error(`${wanted.name} was not fetched`);
-    return path;
+  async file({ sha256, name }: DebianPackage): Promise<string> {
+    const found = this.#files.get(sha256);
+    if (found === undefined) throw new Error(`${name} was not fetched`);
+    await found.verify();
+    return found.path;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

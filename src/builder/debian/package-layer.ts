@@ -14,13 +14,16 @@ const MAX_CONTROL_FILE_BYTES = 16 << 20;
 /** Names of control files; others could lead out of dpkg's folder. */
 const CONTROL_FILE = /^[a-z0-9][a-z0-9+.-]*$/;
 
+/** Resolves to the path of a .deb file, whose bytes have been verified. */
+export type PackageFile = () => Promise<string>;
+
 /**
  * The layer with the content of .deb files, in order, and dpkg's records of them.
  *
  * Streams the content: only a few chunks and the names of the layer's files are in memory.
  */
 export function createPackageLayer(
-  files: readonly string[],
+  files: readonly PackageFile[],
   runner: CommandRunner,
   signal: AbortSignal,
 ): LayerContent {
@@ -28,7 +31,7 @@ export function createPackageLayer(
   return {
     archive: archiveOf(async (archive) => {
       const layer = new LayerTree(archive);
-      for (const file of files) facts.push(await addPackage(file, layer, runner, signal));
+      for (const file of files) facts.push(await addPackage(await file(), layer, runner, signal));
     }),
     facts: () => formatFacts(facts),
   };
