@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { AptArchive, type Closure } from "../../src/builder/apt/apt-archive.ts";
 import { ESSENTIAL_PATTERN } from "../../src/builder/apt/apt-source.ts";
 import type { DebianPackage } from "../../src/builder/apt/debian-package.ts";
+import { downloadListed } from "../../src/builder/apt/listed-packages.ts";
 import { parseStanzas } from "../../src/builder/debian/control-stanza.ts";
 import { HOST_PLATFORM } from "../../src/builder/host-platform.ts";
 import { CommandRunner } from "../../src/builder/process/command-runner.ts";
@@ -51,9 +52,7 @@ export async function packageRepository(
   const root = join(folder, "repository");
   const incoming = join(folder, "incoming");
   for (const path of [root, incoming]) await mkdir(path);
-  const pins = [...packages.values()].map(({ name, version }) => `${name}=${version}`);
-  const { exitCode, stderr } = await archive.workspace.download(pins, incoming, () => {}, signal);
-  if (exitCode !== 0) throw new Error(`the packages cannot be downloaded: ${stderr}`);
+  await downloadListed(archive.workspace, [...packages.values()], incoming, () => {}, signal);
   const stanzas = await allStanzas(archive, signal);
   await placeFiles(incoming, root, stanzas);
   await rm(incoming, { recursive: true });

@@ -21,6 +21,7 @@ import { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, pinOf } from "./debian-package.ts";
 import { sourceFiles } from "./index-targets.ts";
+import type { ListedPlaces } from "./listed-packages.ts";
 import { type KnownPackages, PackageLists } from "./package-lists.ts";
 import { type BuildSources, readBuildSources } from "./sources/build-sources.ts";
 
@@ -45,10 +46,8 @@ export interface Closure {
   readonly selected: ReadonlyMap<string, string>;
 }
 
-/** A closure that apt chose from lists of one revision. */
-export interface ChosenClosure extends Closure {
-  readonly revision: number;
-}
+/** A closure that apt chose, and where its packages are. */
+export interface ChosenClosure extends Closure, ListedPlaces {}
 
 /** The packages of one architecture, as apt resolves them. */
 export class AptArchive {
@@ -121,7 +120,10 @@ export class AptArchive {
     const unknown = requested.map(({ name }) => name).filter((name) => !present.has(name));
     if (unknown.length > 0) throw unknownPackagesError(unknown);
     const closure = records.map(({ provides: _, ...record }) => ({ ...record, base: base.has(record.name) }));
-    return { packages: closure, selected: providersOf(requested, records), revision };
+    const addresses = new Map(
+      chosen.flatMap(({ sha256, address }) => (sha256 === undefined ? [] : [[sha256, address] as const])),
+    );
+    return { packages: closure, selected: providersOf(requested, records), revision, addresses };
   }
 
   /** The sources that lists of this revision are from; reads them once. */

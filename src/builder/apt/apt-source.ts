@@ -106,15 +106,13 @@ export class AptSource implements PackageSource {
     context.progress({ kind: "resolve-started", packages: request.packages });
     const archive = this.#archive(request.platform);
     const closure = await archive.resolve(request, context.signal);
-    const { packages, selected, revision } = closure;
+    const { packages, selected } = closure;
     for (const [virtual, name] of selected)
       this.#log.info({ requested: virtual, selected: name }, "a virtual package was replaced");
     const sizeBytes = totalSizeOf(packages);
     context.progress({ kind: "resolve-done", packageCount: packages.length, sizeBytes });
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
-      this.#fetch(some, (wanted, folder) =>
-        downloadChosen(archive.workspace, revision, wanted, folder, step),
-      );
+      this.#fetch(some, (wanted, folder) => downloadChosen(archive.workspace, closure, wanted, folder, step));
     const sources = await this.#sourcesFor(archive, closure, request.platform, context.signal);
     const parts = { fetch, runner: this.#runner, finisher: this.#finisher, sources };
     const resolution = new AptResolution(request, closure, parts);

@@ -1,14 +1,13 @@
 import { chmod, mkdir, stat, utimes, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { onceSuccessful } from "../../concurrency/once-successful.ts";
 import { absent } from "../../files/system-error.ts";
 import type { Logger } from "../../log.ts";
-import { RegistryError } from "../../oci/registry-error.ts";
+import type { RegistryError } from "../../oci/registry-error.ts";
 import { CommandError, type CommandResult, type CommandRunner } from "../process/command-runner.ts";
 import { atLowPriority } from "../process/low-priority.ts";
 import { aptConfiguration } from "./apt-configuration.ts";
-import { aptFailure, fileProblem, loggedOutput } from "./apt-output.ts";
-import type { DebianPackage } from "./debian-package.ts";
+import { aptFailure, loggedOutput } from "./apt-output.ts";
 import { copyLinkedLists } from "./linked-lists.ts";
 import { listsDigest, suitesOfLists } from "./list-files.ts";
 import { downloadCommand, findMethodUser, type MethodUser, openDownloadPlace } from "./method-user.ts";
@@ -39,13 +38,21 @@ const DOWNLOAD_TIMEOUT_MS = 60 * 60_000;
  * is relative. Other commands have the whole path, with which they make their cache.
  */
 const BY_METHODS = ["-o", "Dir::State::lists=./lists", "-o", "pkgCacheFile::Generate=false"];
-/** apt's program that downloads a single file. It is in no search path, and no setting of apt names it. */
-const APT_HELPER = "/usr/lib/apt/apt-helper";
+/** An empty folder in the working folder of queries, for those that need no lists. */
+export const NO_LISTS = "no-lists";
 /**
  * How long to keep using the lists after a failed refresh, in milliseconds. A failed download expires only lists older
  * than this.
  */
 const RETRY_REFRESH_MS = 5 * 60_000;
+
+/** How a program of apt downloads. */
+export interface DownloadOptions {
+  /** Whether it takes the absolute path of its working folder, which the user of apt's methods may not be able to enter. */
+  readonly isByPath: boolean;
+  /** Called with the progress. */
+  readonly onPercent?: ((percent: number) => void) | undefined;
+}
 
 /** apt with separate state: it uses the host's sources, keys, proxies and credentials, and an empty package status. */
 export class AptWorkspace {
@@ -154,71 +161,39 @@ export class AptWorkspace {
     return suitesOfLists(join(this.#options.folder, "lists"));
   }
 
+  /** The path of one of this host's programs; `undefined` if it is not installed. */
+  find(program: string): string | undefined {
+    return this.#runner.find(program);
+  }
+
   /**
-   * Downloads packages given as `NAME=VERSION` into `folder`, and reports the progress to `onPercent`.
-   *
-   * If a download fails, the next build refreshes the lists, unless they were refreshed a few minutes ago.
+   * Runs one of apt's programs, which downloads files into its working folder, as the user of apt's methods where that is
+   * possible. They are in `folder` afterwards.
    */
   async download(
-    pins: readonly string[],
+    [program = "", ...parameters]: readonly string[],
     folder: string,
-    onPercent: (percent: number) => void,
+    { isByPath, onPercent }: DownloadOptions,
     signal: AbortSignal,
   ): Promise<CommandResult> {
     const user = await this.#ready();
-    const options = ["-qq", "-o", "APT::Status-Fd=1"];
-    const command = ["apt-get", this.#configOption, "download", ...options, "--", ...pins];
+    const progress = ["-o", "APT::Status-Fd=1"];
+    const command = [program, this.#configOption, "-qq", ...progress, ...parameters];
     await using place = await openDownloadPlace(folder, user);
-    const result = await this.#runner.run(downloadCommand(command, user, true), {
+    return await this.#runner.run(downloadCommand(command, user, isByPath), {
       folder: place.path,
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
       signal,
       onLine: (line) => {
         const percent = /^dlstatus:\d+:([\d.]+):/.exec(line)?.[1];
-        if (percent !== undefined) onPercent(Number(percent));
+        if (percent !== undefined) onPercent?.(Number(percent));
       },
     });
-    // A mirror drops versions that newer ones replaced, so the lists may name files that are gone.
-    if (result.exitCode !== 0) {
-      this.#log.warn({ reason: loggedOutput(result.stderr) }, "downloading packages failed");
-      await this.expireLists();
-    }
-    return result;
   }
 
-  /**
-   * Downloads one package's file from an address, whatever the lists say, to `path`. apt makes a link there to a file
-   * of this host. Fails if the file has another digest or size.
-   *
-   * @param settings more settings of apt, as `NAME=VALUE`
-   * @throws {RegistryError} `build-unavailable` if this host cannot do that
-   */
-  async downloadFile(
-    address: string,
-    path: string,
-    { sha256, sizeBytes }: Pick<DebianPackage, "sha256" | "sizeBytes">,
-    settings: readonly string[],
-    signal: AbortSignal,
-  ): Promise<CommandResult> {
-    const user = await this.#ready();
-    if (this.#runner.find(APT_HELPER) === undefined) {
-      const message = "the package lists do not have all packages, and apt-helper is not installed";
-      throw new RegistryError("build-unavailable", message);
-    }
-    const options = settings.flatMap((setting) => ["-o", setting]);
-    // With its size, apt does not download more than that.
-    const expected = [`SHA256:${sha256}`, `Checksum-FileSize:${sizeBytes}`];
-    const file = `./${basename(path)}`;
-    const command = [APT_HELPER, this.#configOption, ...options, "download-file", address, file, ...expected];
-    await using place = await openDownloadPlace(dirname(path), user);
-    const result = await this.#runner.run(downloadCommand(command, user, false), {
-      folder: place.path,
-      timeoutMs: DOWNLOAD_TIMEOUT_MS,
-      signal,
-    });
-    if (result.exitCode !== 0 && fileProblem(result.stderr) === undefined)
-      this.#log.warn({ reason: loggedOutput(result.stderr) }, "downloading a package failed");
-    return result;
+  /** Logs what apt wrote when a download failed. */
+  logFailedDownload(stderr: string): void {
+    this.#log.warn({ reason: loggedOutput(stderr) }, "downloading packages failed");
   }
 
   /**
@@ -266,7 +241,7 @@ export class AptWorkspace {
   /** Resolves to the user that apt's methods become. */
   async #prepare(): Promise<MethodUser | undefined> {
     const { folder } = this.#options;
-    for (const name of ["lists/partial", "cache/archives/partial", "log"]) {
+    for (const name of ["lists/partial", NO_LISTS, "cache/archives/partial", "log"]) {
       await mkdir(join(folder, name), { recursive: true });
     }
     const user = await findMethodUser(this.#runner, folder);
@@ -276,7 +251,7 @@ export class AptWorkspace {
       if (!user.hasNamespaces)
         this.#log.warn(
           { user: user.name },
-          "apt downloads packages as root, because commands can have no namespaces here; it downloads lists as its own user",
+          "apt downloads some packages as root, because commands can have no namespaces here: those that need its lists",
         );
     }
     await writeFile(join(folder, "status"), "");

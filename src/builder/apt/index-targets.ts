@@ -1,5 +1,11 @@
 import { aptFailure } from "./apt-output.ts";
-import type { AptWorkspace } from "./apt-workspace.ts";
+import { type AptWorkspace, NO_LISTS } from "./apt-workspace.ts";
+
+/** Settings with which apt reads only the sources: reading all packages would take a second. */
+const WITHOUT_LISTS = [
+  `Dir::State::lists=./${NO_LISTS}`,
+  ...["pkgcache", "srcpkgcache"].map((cache) => `Dir::Cache::${cache}=`),
+].flatMap((setting) => ["-o", setting]);
 
 /** The addresses of the repositories, to which the paths of their files are added. In the order of the sources. */
 export async function repositoryAddresses(
@@ -26,7 +32,15 @@ async function indexTargets(
 ): Promise<readonly string[]> {
   // Without this option, apt leaves out repositories whose lists are empty.
   const all = "--no-release-info";
-  const command = ["apt-get", "indextargets", all, "--format", format, "Created-By: Packages"];
+  const command = [
+    "apt-get",
+    ...WITHOUT_LISTS,
+    "indextargets",
+    all,
+    "--format",
+    format,
+    "Created-By: Packages",
+  ];
   const { exitCode, stdout, stderr } = await workspace.query(command, signal);
   if (exitCode !== 0) throw aptFailure("reading the sources failed", stderr);
   return stdout.split("\n").filter((line) => line !== "");

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import pino from "pino";
 import { createDebianRepository, type DebianRepository } from "../../../test/support/debian-repository.ts";
+import { servePackages } from "../../../test/support/package-mirror.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import { HAS_APT } from "../../../test/support/small-distribution.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
@@ -30,20 +31,6 @@ function packages(version: string) {
     { name: "program", version, fields: { Depends: "lib++x" }, hasFile: true },
     { name: "lib++x", version: `1:${version}~x+b`, hasFile: true },
   ];
-}
-
-/** Answers like a mirror whose files are in `folder`, unless `answer` does it. */
-function serve(folder: string, answer: (request: Request) => Response | undefined) {
-  return Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    async fetch(request) {
-      const other = answer(request);
-      if (other !== undefined) return other;
-      const file = Bun.file(join(folder, decodeURIComponent(new URL(request.url).pathname)));
-      return (await file.exists()) ? new Response(file) : new Response(null, { status: 404 });
-    },
-  });
 }
 
 describeWith("the packages of a lock", HAS_APT, "no apt", () => {
@@ -120,7 +107,7 @@ describeWith("the packages of a lock", HAS_APT, "no apt", () => {
     await repository.publish(packages("2"));
     const credentials = `Basic ${btoa("some one:p@ss")}`;
     const asked: string[] = [];
-    await using server = serve(repository.folder, (request) => {
+    await using server = servePackages(repository.folder, (request) => {
       asked.push(new URL(request.url).pathname);
       const isAllowed = request.headers.get("authorization") === credentials;
       return isAllowed ? undefined : new Response(null, { status: 401 });
@@ -148,7 +135,7 @@ describeWith("the packages of a lock", HAS_APT, "no apt", () => {
   it("are not called lost while a repository cannot be asked, which happens once", async () => {
     await repository.publish(packages("2"));
     const asked: string[] = [];
-    await using server = serve(repository.folder, (request) => {
+    await using server = servePackages(repository.folder, (request) => {
       if (!request.url.endsWith(".deb")) return undefined;
       asked.push(request.url);
       return new Response(null, { status: 403 });
@@ -169,7 +156,7 @@ describeWith("the packages of a lock", HAS_APT, "no apt", () => {
   });
 
   it("are asked for elsewhere if their listed files are broken or gone", async () => {
-    await using server = serve(repository.folder, (request) => {
+    await using server = servePackages(repository.folder, (request) => {
       if (!request.url.endsWith(".deb")) return undefined;
       return request.url.includes("program") ? new Response("broken") : new Response(null, { status: 404 });
     });
@@ -223,7 +210,7 @@ describeWith("the packages of a lock", HAS_APT, "no apt", () => {
   it("are no longer downloaded once nobody wants them", async () => {
     await repository.publish(packages("2"));
     const stop = new AbortController();
-    await using server = serve(repository.folder, (request) => {
+    await using server = servePackages(repository.folder, (request) => {
       if (!request.url.endsWith(".deb")) return undefined;
       stop.abort(new Error("nobody waits"));
       return new Response(new ReadableStream({ start: () => {} }));

@@ -5,7 +5,7 @@ import { aptFailure, parseDigests } from "./apt-output.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, pinOf, totalSizeOf } from "./debian-package.ts";
-import { downloadListed, notDownloaded } from "./listed-packages.ts";
+import { downloadListed, downloadReport, notDownloaded, type OnBytes } from "./listed-packages.ts";
 import { openRepositories } from "./repository-files.ts";
 
 type Archive = Pick<AptArchive, "workspace" | "lists">;
@@ -24,24 +24,16 @@ export async function downloadLocked(
   archive: Archive,
   packages: readonly DebianPackage[],
   folder: string,
-  { progress, signal }: StepContext,
+  context: StepContext,
 ): Promise<void> {
+  const { signal } = context;
   const totalBytes = totalSizeOf(packages);
-  let mostBytes = 0;
-  // Never goes back: what could not be downloaded as the lists say is downloaded again.
-  const report = (doneBytes: number): void => {
-    mostBytes = Math.max(mostBytes, doneBytes);
-    progress({ kind: "download", doneBytes: mostBytes, totalBytes });
-  };
+  const report = downloadReport(packages, context);
   let missing = packages;
   for (let round = 1; round <= MAX_ROUNDS && missing.length > 0; round += 1) {
     const doneBytes = totalBytes - totalSizeOf(missing);
-    const own: StepContext = {
-      progress: (event) =>
-        event.kind === "download" ? report(doneBytes + event.doneBytes) : progress(event),
-      signal,
-    };
-    missing = await downloadThoseListed(archive, missing, folder, own);
+    const onBytes = (more: number): void => report(doneBytes + more);
+    missing = await downloadThoseListed(archive, missing, folder, onBytes, signal);
     if (missing.length === 0) return;
     await archive.workspace.expireLists();
     if ((await archive.workspace.freshRevision()) !== undefined) break;
@@ -58,12 +50,13 @@ async function downloadThoseListed(
   archive: Archive,
   packages: readonly DebianPackage[],
   folder: string,
-  context: StepContext,
+  onBytes: OnBytes,
+  signal: AbortSignal,
 ): Promise<readonly DebianPackage[]> {
-  const listed = await findListed(archive, packages, context.signal);
+  const listed = await findListed(archive, packages, signal);
   if (listed.length === 0) return packages;
   try {
-    await downloadListed(archive.workspace, listed, folder, context);
+    await downloadListed(archive.workspace, listed, folder, onBytes, signal);
   } catch (failure) {
     // The mirror may have dropped packages that are still in the lists, and another repository may have them.
     if (!(failure instanceof RegistryError) || failure.fault !== "build-failed") throw failure;

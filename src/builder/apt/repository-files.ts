@@ -1,5 +1,6 @@
 import { copyFile, lstat, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { downloadAddressed } from "./apt-downloads.ts";
 import { type FileProblem, fileProblem } from "./apt-output.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
 import { type DebianPackage, downloadedName, encodePath } from "./debian-package.ts";
@@ -68,9 +69,18 @@ export class RepositoryFiles {
     const path = join(this.#folder, downloadedName(wanted));
     // apt would go on with a part that another repository gave.
     await rm(path, { force: true });
-    const from = `${address}${encodePath(wanted.file)}`;
-    const { exitCode, stderr } = await this.#workspace.downloadFile(from, path, wanted, settings, signal);
-    if (exitCode !== 0) return stderr;
+    const addressed = { ...wanted, address: `${address}${encodePath(wanted.file)}` };
+    const { exitCode, stderr } = await downloadAddressed(
+      this.#workspace,
+      [addressed],
+      this.#folder,
+      { settings },
+      signal,
+    );
+    if (exitCode !== 0) {
+      if (fileProblem(stderr) === undefined) this.#workspace.logFailedDownload(stderr);
+      return stderr;
+    }
     if ((await lstat(path)).isSymbolicLink()) await replaceByCopy(path);
     return undefined;
   }
