@@ -10,7 +10,9 @@ const FILE: TreeEntry = {
   mode: 0o644,
   userId: 0,
   groupId: 0,
+  owner: "root:root",
   content: "one",
+  contentWithoutNumbers: "one",
   size: 3,
   capability: "",
 };
@@ -18,7 +20,11 @@ const FILE: TreeEntry = {
 /** The differences between two entries called `a`. */
 function differences(image: Partial<TreeEntry> | undefined, reference: Partial<TreeEntry> | undefined) {
   const listing = (entry: Partial<TreeEntry> | undefined) =>
-    new Map(entry === undefined ? [] : [["a", { ...FILE, ...entry }]]);
+    new Map(
+      entry === undefined
+        ? []
+        : [["a", { ...FILE, ...entry, contentWithoutNumbers: entry.content ?? FILE.content }]],
+    );
   return compareTrees(listing(image), listing(reference), []).map(formatDifference);
 }
 
@@ -32,7 +38,9 @@ describe("differences between two trees", () => {
     expect(differences({}, undefined)).toEqual(["added a"]);
     expect(differences({}, { type: "symlink" })).toEqual(["different a: file in place of symlink"]);
     expect(differences({ mode: 0o755 }, {})).toEqual(["different a: mode 755, not 644"]);
-    expect(differences({ userId: 7 }, { groupId: 8 })).toEqual(["different a: owner 7:0, not 0:8"]);
+    expect(differences({ userId: 7, owner: "7:root" }, { groupId: 8, owner: "root:8" })).toEqual([
+      "different a: owner 7:0, not 0:8",
+    ]);
     expect(differences({ capability: "01" }, {})).toEqual(["different a: capability 01, not "]);
     expect(differences({ content: "two" }, {})).toEqual(["different a: content"]);
     expect(differences({ content: "", size: 0 }, {})).toEqual(["empty a: content"]);
@@ -77,5 +85,37 @@ describe("differences between two trees", () => {
     expect([...one.keys()].toSorted()).toEqual(["inner", "inner/file", "inner/link"]);
     expect(compareTrees(one, same, [])).toEqual([]);
     expect(compareTrees(one, other, []).map(formatDifference)).toEqual(["different inner/file: content"]);
+  });
+
+  it("are only in numbers if the accounts have other numbers and the same names", async () => {
+    await using folder = await temporaryFolder("trees");
+    const make = async (name: string, numbers: Readonly<Record<"one" | "two", number>>, more = "") => {
+      const tree = join(folder.path, name);
+      await mkdir(join(tree, "etc"), { recursive: true });
+      const groups = Object.entries(numbers).toSorted(([, left], [, right]) => left - right);
+      const group = groups.map(([own, id]) => `${own}:x:${id}:\n`).join("");
+      await writeFile(join(tree, "etc/group"), `root:x:0:\n${group}`);
+      await writeFile(
+        join(tree, "etc/passwd"),
+        `root:x:0:0::/:/bin/sh\nuser:x:${numbers.two}:${numbers.one}:${more}\n`,
+      );
+      return await listTree(tree);
+    };
+    const own = await make("own", { one: 101, two: 102 });
+    const reference = await make("reference", { one: 102, two: 101 });
+    const found = compareTrees(own, reference, []);
+    expect(found.map(formatDifference)).toEqual([
+      "renumbered etc/group: content",
+      "renumbered etc/passwd: content",
+    ]);
+    const other = compareTrees(own, await make("other", { one: 102, two: 101 }, "/home"), []);
+    expect(other.map(({ here }) => here)).toEqual(["renumbered", "different"]);
+    // Fixed numbers have a meaning of their own.
+    const fixed = compareTrees(own, await make("fixed", { one: 101, two: 12 }), []);
+    expect(fixed.map(({ here }) => here)).toEqual(["different", "different"]);
+    const entry = (userId: number, owner: string) => new Map([["a", { ...FILE, userId, owner }]]);
+    const owners = compareTrees(entry(101, "user:root"), entry(102, "user:root"), []);
+    expect(owners.map(formatDifference)).toEqual(["renumbered a: owner 101:0, not 102:0"]);
+    expect(compareTrees(entry(101, "user:root"), entry(102, "other:root"), [])[0]?.here).toBe("different");
   });
 });

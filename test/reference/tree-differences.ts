@@ -40,8 +40,18 @@ function compareEntries(
   if (reference === undefined) return { here: "added", what: "" };
   const what = differingFacts(image, reference);
   if (what.length === 0) return undefined;
+  if (isRenumbered(image, reference)) return { here: "renumbered", what: what.join(", ") };
   const isEmptied = image.type === "file" && image.size === 0 && reference.size > 0;
   return { here: isEmptied ? "empty" : "different", what: what.join(", ") };
+}
+
+/** Whether only the numbers of accounts differ: owners, and files of accounts, are the same by name. */
+function isRenumbered(image: TreeEntry, reference: TreeEntry): boolean {
+  const named = (entry: TreeEntry): TreeEntry => {
+    const { contentWithoutNumbers: content } = entry;
+    return { ...entry, userId: 0, groupId: 0, content };
+  };
+  return image.owner === reference.owner && differingFacts(named(image), named(reference)).length === 0;
 }
 
 function differingFacts(image: TreeEntry, reference: TreeEntry): readonly string[] {

@@ -74,12 +74,15 @@ export function stageLayer(
   return {
     archive: archiveOf(async (archive) => {
       await using held = await holdAll(below, parts.trees, context.signal);
-      await using records = await parts.trees.unpack(recordsArchive(stage), context.signal);
-      const shared = await findSharedFiles(
-        stage.packages,
-        held.trees.map(({ path }) => path),
+      const paths = held.trees.map(({ path }) => path);
+      const unpacking = parts.trees.unpack(recordsArchive(stage), context.signal);
+      const finding = findSharedFiles(stage.packages, paths).then((shared) =>
+        withSharedFiles(stage, shared, context),
       );
-      const steps = await withSharedFiles(stage, shared, context);
+      // If one fails, the other must have ended too.
+      await Promise.allSettled([unpacking, finding]);
+      await using records = await unpacking;
+      const steps = await finding;
       await using run = await runStage(steps, [records, ...held.trees.toReversed()], parts, context);
       const found = await readOutcome(run).catch((error: unknown) => {
         throw error instanceof SandboxError ? unreadableChanges(error, run) : error;
