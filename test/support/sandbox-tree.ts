@@ -82,6 +82,7 @@ export interface TestStage {
   /** Folders above the tree of programs, the top one first. */
   readonly above?: readonly string[];
   readonly files?: Stage["files"];
+  readonly moves?: Stage["moves"];
   readonly environment?: Readonly<Record<string, string>>;
   readonly limits?: Partial<SandboxLimits>;
   readonly onLine?: (line: string) => void;
@@ -123,6 +124,7 @@ export async function openSandbox(given?: string, programsTar?: Uint8Array): Pro
       {
         lowers: [...(stage.above ?? []), programs],
         files: stage.files ?? [],
+        moves: stage.moves ?? [],
         command,
         environment: stage.environment ?? { PATH: "/bin" },
         limits: { ...DEFAULT_LIMITS, timeoutMs: 60_000, ...stage.limits },

@@ -68,6 +68,7 @@ export function enterTree(order: StageOrder): void {
   enterFolder("/");
   fillTree(order, proc, devices);
   for (const [path, file] of files) placeFile(path, file);
+  for (const { from, to } of order.moves) move(byteString(from), byteString(to));
 }
 
 /** The lowest folder of the tree: where something is mounted that the tree may not have. */
@@ -129,6 +130,11 @@ function placeFile(path: string, file: number): void {
   place(file, path);
   const flags = REMOUNT | BIND | READ_ONLY | NO_SUID | NO_DEV;
   call(`protect ${path}`, libc.mount(EMPTY, cString(name), EMPTY, flags, EMPTY));
+}
+
+function move(from: string, to: string): void {
+  if (factsOf(AT_FDCWD, from)?.type !== "file") return;
+  call(`rename ${from}`, libc.renameat(AT_FDCWD, cString(from), AT_FDCWD, cString(to)));
 }
 
 /** What is at a path, as a mount that is nowhere yet. */

@@ -204,6 +204,14 @@ describeWith("a sandbox", PROBLEM === undefined, PROBLEM ?? "", () => {
       expect((await opened.shell("cat /etc/hosts")).output).toBe("hosts\n");
     });
 
+    it("gives files another name before it starts, and nothing else", async () => {
+      const moves = ["/etc/hosts", "/etc", "/none", "/none/x"].map((from) => ({ from, to: `${from}.new` }));
+      const { output, changes } = await opened.shell("cat /etc/hosts.new; echo /etc /etc/h*", { moves });
+      expect(output).toBe("hosts\n/etc /etc/hosts.new\n");
+      expect(changes.map(({ path }) => path)).toEqual(["etc/", "etc/.wh.hosts", "etc/hosts.new"]);
+      expect((await opened.shell("mv /etc/hosts.new /etc/hosts", { moves })).changes).toEqual([]);
+    });
+
     it("runs several at once, each with its own changes", async () => {
       const runs = await Promise.all(
         ["a", "b", "c"].map((name) => opened.shell(`echo >/data/${name}; ls /data`)),

@@ -93,6 +93,7 @@ export class NamespaceSandbox implements Sandbox, AsyncDisposable {
         mode,
         base64: Buffer.from(bytes).toString("base64"),
       })),
+      moves: stage.moves ?? [],
       command: stage.command,
       environment: Object.entries(stage.environment).map(([name, value]) => `${name}=${value}`),
       limits: stage.limits,

@@ -40,6 +40,8 @@ export interface Stage {
   readonly lowers: readonly string[];
   /** Files that the command can read but not change; none of them is among the changes. */
   readonly files: readonly StageFile[];
+  /** Files that get another name before the command runs. Those that are not there, or are no files, keep theirs. */
+  readonly moves?: readonly FileMove[];
   /** The program's absolute path in the tree, and its arguments. */
   readonly command: readonly [string, ...string[]];
   /** All variables that the command gets. */
@@ -56,6 +58,12 @@ export interface StageFile {
   readonly bytes: Uint8Array;
   /** Permission bits. The owner is 0:0. */
   readonly mode: number;
+}
+
+/** Absolute paths in the tree. */
+export interface FileMove {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Why a command ended. Like a shell, 126 and 127 also mean that it could not be executed. */

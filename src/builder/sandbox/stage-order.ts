@@ -1,9 +1,11 @@
 import type { SandboxLimits } from "./limits.ts";
+import type { FileMove } from "./sandbox.ts";
 
 /** What the program that runs a stage gets. Paths are the host's. */
 export interface StageOrder {
   readonly lowers: readonly string[];
   readonly files: readonly { readonly path: string; readonly base64: string; readonly mode: number }[];
+  readonly moves: readonly FileMove[];
   readonly command: readonly string[];
   readonly environment: readonly string[];
   readonly limits: SandboxLimits;

@@ -41,6 +41,42 @@ const SHARING: readonly TestPackage[] = [
   { name: "sharing-overwrites", hasFile: true, files: { "usr/bin/shared": "overwrites\n" } },
 ];
 
+/** One runs a configuration file of the other when it is configured, which is first. */
+const HOOKS: readonly TestPackage[] = [
+  {
+    name: "hooks-first",
+    hasFile: true,
+    scripts: { postinst: "#!/bin/sh\nhook=/etc/hooks.d/second\n[ ! -e $hook ] || sh $hook\n" },
+  },
+  {
+    name: "hooks-second",
+    hasFile: true,
+    fields: { Depends: "hooks-first" },
+    files: { "etc/hooks.d/second": "[ -e /var/lib/hooks-second ]\n" },
+    scripts: {
+      conffiles: "/etc/hooks.d/second\n",
+      preinst: "#!/bin/sh\n[ ! -e /etc/hooks.d/second ]\n",
+      postinst: "#!/bin/sh\ncp /etc/hooks.d/second /var/lib/hooks-second\n",
+    },
+  },
+];
+
+/** Two packages with one configuration file, which the second one diverts. */
+const SHARED_CONFFILE: readonly TestPackage[] = ["first", "diverts"].map((name) => ({
+  name: `conffile-${name}`,
+  hasFile: true,
+  files: { "etc/shared.conf": `${name}\n` },
+  scripts: {
+    conffiles: "/etc/shared.conf\n",
+    ...(name === "first"
+      ? {}
+      : {
+          preinst:
+            "#!/bin/sh\nexec dpkg-divert --package conffile-diverts --add --rename --divert /etc/shared.conf.first /etc/shared.conf\n",
+        }),
+  },
+}));
+
 setDefaultTimeout(900_000);
 
 describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PROBLEM ?? "no apt", () => {
@@ -56,7 +92,13 @@ describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PR
     await writeFile(secret, "secret\n");
     tries = attempts(secret, host.port as number);
     const repository = await createDebianRepository(folder.path);
-    await repository.publish([...tries, ...FAILING.map(([one]) => one), ...SHARING]);
+    await repository.publish([
+      ...tries,
+      ...FAILING.map(([one]) => one),
+      ...SHARING,
+      ...HOOKS,
+      ...SHARED_CONFFILE,
+    ]);
     const sourcesFile = join(folder.path, "all.list");
     await writeSourcesWithHost(sourcesFile, repository);
     server = await startServerProcess(join(folder.path, "data"), {
@@ -146,5 +188,19 @@ describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PR
     expect(replaced.get("usr/bin/taken") ?? "replaces\n").toBe("replaces\n");
     const { message } = await pullFailure(server.url, "apt/sharing-first/sharing-overwrites");
     expect(message).toContain("sharing-overwrites could not be configured");
+  });
+
+  it("see configuration files only once their packages are configured, as with dpkg", async () => {
+    const hooks = await lastLayer("apt/hooks-second");
+    expect(hooks.get("var/lib/hooks-second")).toBe("[ -e /var/lib/hooks-second ]\n");
+    // It is as its package has it.
+    expect([...hooks.keys()].filter((path) => path.startsWith("etc/hooks.d"))).toEqual([]);
+    expect(hooks.get("var/lib/dpkg/status")).toMatch(/^ \/etc\/hooks\.d\/second [0-9a-f]{32}$/m);
+    const shared = await lastLayer("apt/conffile-diverts/conffile-first");
+    expect(shared.get("etc/shared.conf") ?? "diverts\n").toBe("diverts\n");
+    expect(shared.get("etc/shared.conf.first")).toBe("first\n");
+    for (const status of [hooks, shared].map((layer) => layer.get("var/lib/dpkg/status")))
+      expect(status).not.toContain("newconffile");
+    expect([...hooks.keys(), ...shared.keys()].filter((path) => path.endsWith(".dpkg-new"))).toEqual([]);
   });
 });

@@ -35,45 +35,37 @@ stage() { # NAME RECORD ARCHITECTURE
 hide_list() { [ ! -e "$placing/place-$1.list" ] || mv "$database/info/$2.list" "$placing/hidden-list"; }
 show_list() { [ ! -e "$placing/place-$1.list" ] || mv "$placing/hidden-list" "$database/info/$2.list"; }
 
-# A preinst runs before the files of its package are there, and may look for a configuration file.
-hide_conffiles() { # RECORD
-  [ -e "$database/info/$1.conffiles" ] || return 0
-  while read -r path; do
-    if [ -f "$path" ] && grep -qF -- "$path" "$staged/preinst"; then mv "$path" "$path.slipway-hidden" || return; fi
-  done <"$database/info/$1.conffiles"
-}
-show_conffiles() { # RECORD
-  [ -e "$database/info/$1.conffiles" ] || return 0
-  while read -r path; do
-    if [ -f "$path.slipway-hidden" ]; then mv -f "$path.slipway-hidden" "$path" || return; fi
-  done <"$database/info/$1.conffiles"
-}
-
 # As dpkg unpacks them: where a diversion of another package leads, and over another package's file only if it is replaced.
+# Configuring the package puts a configuration file from its new name in its place.
 place() { # NAME
   taken=$placing/placed
   rm -rf "$taken"
   mkdir "$taken" && tar -xf "$placing/place-$1.tar" --numeric-owner -p -C "$taken" || return
-  while read -r index role path; do
+  while read -r index role ending path; do
     target=$path
-    [ "$(dpkg-divert --listpackage "$path")" = "$1" ] || target=$(dpkg-divert --truename "$path")
-    if [ -e "$target" ] || [ -L "$target" ]; then
+    diverted=$(dpkg-divert --truename "$path")
+    if [ "$(dpkg-divert --listpackage "$path")" != "$1" ]; then target=$diverted
+    # dpkg-divert moves no file that has a new name.
+    elif [ -e "$path.dpkg-new" ]; then mv "$path.dpkg-new" "$diverted.dpkg-new" || return
+    fi
+    [ "$ending" != now ] || ending=
+    if [ -e "$target" ] || [ -L "$target" ] || [ -e "$target.dpkg-new" ]; then
       case $role in
         replaced) continue ;;
         refuses) echo "slipway: $1 cannot be unpacked: it would overwrite $target"; exit 1 ;;
       esac
     fi
-    mkdir -p "\${target%/*}" && mv -f "$taken/$index" "$target" || return
+    mkdir -p "\${target%/*}" && mv -f "$taken/$index" "$target$ending" || return
   done <"$placing/place-$1.list"
 }
 
 run_preinst() { # NAME RECORD ARCHITECTURE
   stage "$1" "$2" "$3" || return
-  hide_list "$1" "$2" && hide_conffiles "$2" || return
+  hide_list "$1" "$2" || return
   DPKG_ADMINDIR=$database DPKG_ROOT= DPKG_RUNNING_VERSION=$running DPKG_MAINTSCRIPT_DEBUG=0 \\
     DPKG_MAINTSCRIPT_NAME=preinst DPKG_MAINTSCRIPT_PACKAGE=$1 DPKG_MAINTSCRIPT_ARCH=$3 \\
     DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 "$staged/preinst" install </dev/null || return
-  show_conffiles "$2" && show_list "$1" "$2" || return
+  show_list "$1" "$2" || return
   rm -rf "$staged"
 }
 

@@ -11,7 +11,7 @@ import { type ConfigureParts, type ConfigureStage, parseStageFacts, stageLayer }
 import { treeSkeleton } from "./tree-skeleton.ts";
 
 /** Change this when the same packages would give different layers: plan, environment, normalising, sandbox. */
-const FORMAT_VERSION = 9;
+const FORMAT_VERSION = 10;
 
 /** A name for the machine, so that scripts that ask for it get an answer. The image's own file stays. */
 const HOSTS: StageFile = {
@@ -100,6 +100,8 @@ export class ConfiguringFinisher implements ImageFinisher {
         plan: planBase(packages),
         database: [...skeleton, ...database],
         files: [],
+        // They are in place, as in any tree in which dpkg has to work before it is configured.
+        conffiles: [],
         packageFiles,
         startPrograms: isLast ? startPrograms(facts) : undefined,
         createdAt: newestModification(facts),
@@ -124,6 +126,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         plan: planAddition(...packages, paths),
         database: additionDatabase(...packages, this.#architecture, status),
         files: [HOSTS],
+        conffiles: packages[1].flatMap(({ conffiles }) => conffiles.map(({ path }) => path)),
         packageFiles,
         startPrograms: startPrograms([...base, ...added]),
         createdAt: newestModification([...base, ...added]),

@@ -79,13 +79,15 @@ Multi-Arch: same
 describe("dpkg's database of an addition", () => {
   const status =
     "Package: adduser\nStatus: install ok installed\n\nPackage: zz\nStatus: install ok installed\n\n";
-  const added = [dpkgPackage("man-db", { triggers: "interest /usr/share/man\n" })];
+  const conffiles = [{ path: "/etc/man.conf", md5: "c".repeat(32) }];
+  const added = [dpkgPackage("man-db", { triggers: "interest /usr/share/man\n", conffiles })];
   const entries = additionDatabase(BASE, added, "amd64", status);
 
-  it("keeps the stanzas of the base as they are, and sorts the new ones in", () => {
+  it("keeps the stanzas of the base as they are, and sorts the new ones in, whose conffiles are new", () => {
     expect(textOf(entries, STATUS_PATH)).toBe(
       "Package: adduser\nStatus: install ok installed\n\n" +
-        "Package: man-db\nStatus: install ok unpacked\nVersion: 1\nArchitecture: amd64\n\n" +
+        "Package: man-db\nStatus: install ok unpacked\nVersion: 1\nArchitecture: amd64\n" +
+        "Conffiles:\n /etc/man.conf newconffile\n\n" +
         "Package: zz\nStatus: install ok installed\n\n",
     );
   });

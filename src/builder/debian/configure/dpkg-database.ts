@@ -42,7 +42,8 @@ export function baseDatabase(
 /**
  * The same for packages that are added to a configured base, whose status is `baseStatus`.
  *
- * Holds the interests in triggers of both.
+ * Holds the interests in triggers of both. dpkg takes the added packages' configuration files from their new names
+ * (`NEW_CONFFILE`) when it configures them.
  */
 export function additionDatabase(
   base: readonly DpkgPackage[],
@@ -55,7 +56,7 @@ export function additionDatabase(
     .map((text) => text.replace(/^\n+|\n+$/g, ""))
     .filter((text) => text !== "")
     .map((text) => ({ name: /^Package: *(\S+)/m.exec(text)?.[1] ?? "", text }));
-  const status = statusText([...stanzas, ...added.map(unpackedStanza)]);
+  const status = statusText([...stanzas, ...added.map(withNewConffiles).map(unpackedStanza)]);
   return database([...base, ...added], architecture, status);
 }
 
@@ -109,6 +110,11 @@ function triggerFiles(packages: readonly DpkgPackage[]): Readonly<Record<string,
         .join(""),
     ]),
   );
+}
+
+/** With dpkg's word for configuration files that are not in their place yet. */
+function withNewConffiles(one: DpkgPackage): DpkgPackage {
+  return { ...one, conffiles: one.conffiles.map(({ path }) => ({ path, md5: "newconffile" })) };
 }
 
 function unpackedStanza(one: DpkgPackage): NamedStanza {

@@ -48,11 +48,11 @@ describe("placing shared files", () => {
       bb: [{ path: "./bin/x", content: "bx", userId: 7 }],
       cc: [{ path: "./usr/bin/y", content: "cy" }],
     });
-    const made = await placingFiles(shared, files, stepContext());
+    const made = await placingFiles(shared, new Set(["/usr/bin/y"]), files, stepContext());
     const texts = Object.fromEntries(made.map(({ path, bytes }) => [path, Buffer.from(bytes).toString()]));
     expect(texts["/tmp/place-shared"]).toBe("/usr/bin/x\n/bin/x\n/usr/bin/y\n/usr/bin/y\n");
-    expect(texts["/tmp/place-aa.list"]).toBe("0 refuses /usr/bin/x\n1 refuses /usr/bin/y\n");
-    expect(texts["/tmp/place-bb.list"]).toBe("0 replaces /bin/x\n");
+    expect(texts["/tmp/place-aa.list"]).toBe("0 refuses now /usr/bin/x\n1 refuses .dpkg-new /usr/bin/y\n");
+    expect(texts["/tmp/place-bb.list"]).toBe("0 replaces now /bin/x\n");
     const entries: string[] = [];
     for (const { path, bytes } of made.filter((one) => one.path.endsWith(".tar")))
       for await (const entry of streamedEntries(
@@ -75,7 +75,7 @@ describe("placing shared files", () => {
 
   it("refuses a hard link, whose other name may lead elsewhere", async () => {
     const files = filesOf({ aa: [{ path: "./usr/bin/x", type: "link", linkTarget: "./usr/bin/z" }] });
-    const made = placingFiles([[owner("aa", "/usr/bin/x")]], files, stepContext());
+    const made = placingFiles([[owner("aa", "/usr/bin/x")]], new Set(), files, stepContext());
     await expect(made).rejects.toThrow("hard link");
   });
 

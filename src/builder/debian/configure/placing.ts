@@ -10,15 +10,20 @@ import type { FileOwner, SharedFile } from "./shared-files.ts";
 
 /** The folder of the tree with what {@link placingFiles} gives. */
 export const PLACING_FOLDER = "/tmp";
+/** The ending of a configuration file's name before its package is configured, as dpkg has it. */
+export const NEW_CONFFILE = ".dpkg-new";
 const MAX_BYTES = 256 << 20;
 
 /**
  * The files with which the configure script puts each package's shared files in their place, as dpkg does when it unpacks
- * the package: `place-NAME.list` with a line `INDEX ROLE PATH` for each, `place-NAME.tar` with their content by index, and
- * `place-shared` with all paths.
+ * the package: `place-NAME.list` with a line `INDEX ROLE ENDING PATH` for each, `place-NAME.tar` with their content by index, and
+ * `place-shared` with all paths. The ending of a name is `now` if there is none.
+ *
+ * @param delayed the configuration files that configuring their packages puts in place
  */
 export async function placingFiles(
   shared: readonly SharedFile[],
+  delayed: ReadonlySet<string>,
   files: PackageFiles,
   context: StepContext,
 ): Promise<readonly StageFile[]> {
@@ -32,7 +37,10 @@ export async function placingFiles(
   const visit = async (name: string, entries: AsyncIterable<StreamedEntry>) => {
     const own = owned.get(name) ?? [];
     const tar = await collect(archiveOf(async (archive) => copyOwned(archive, name, own, entries)));
-    const lines = own.map(({ role, packagedPath }, index) => `${index} ${role} ${packagedPath}`);
+    const endingOf = (path: string) => (delayed.has(path) ? NEW_CONFFILE : "now");
+    const lines = own.map(
+      ({ role, packagedPath: path }, index) => `${index} ${role} ${endingOf(path)} ${path}`,
+    );
     made.push(textFile(`place-${name}.list`, lines), stageFile(`place-${name}.tar`, tar));
   };
   await files.read([...owned.keys()].toSorted(), visit, context);

@@ -17,7 +17,7 @@ import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
 import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
 import { ChangesWriter } from "./normalise/changes-writer.ts";
 import { KeySearch } from "./normalise/key-search.ts";
-import { PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
+import { NEW_CONFFILE, PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
 import { readableTail } from "./readable-tail.ts";
 import { findSharedFiles, type SharedFile } from "./shared-files.ts";
 
@@ -32,6 +32,8 @@ export interface ConfigureStage {
   readonly database: readonly DatabaseEntry[];
   /** Read-only files of the tree besides the plan. */
   readonly files: readonly StageFile[];
+  /** Absolute paths of configuration files that dpkg puts in place when it configures their packages. */
+  readonly conffiles: readonly string[];
   /** Gives the files of the packages again, if several have a file at one path. */
   readonly packageFiles: PackageFiles;
   /** For the last stage of an image: the programs that its first start may use. */
@@ -124,19 +126,26 @@ function addRecord(
   return type === "symlink" ? tree.addLink(path, text, modifiedAt) : tree.addFolder(path, mode, modifiedAt);
 }
 
+type StageSteps = Pick<ConfigureStage, "plan" | "files" | "conffiles">;
+
 /** The stage's plan and files, with what puts shared files in their place. */
 async function withSharedFiles(
-  { plan, files, packageFiles }: ConfigureStage,
+  { plan, files, conffiles, packageFiles }: ConfigureStage,
   shared: readonly SharedFile[],
   context: StepContext,
-): Promise<Pick<ConfigureStage, "plan" | "files">> {
-  if (shared.length === 0) return { plan, files };
-  const placing = await placingFiles(shared, packageFiles, context);
-  return { plan: withPlacing(plan, shared), files: [...files, ...placing] };
+): Promise<StageSteps> {
+  if (shared.length === 0) return { plan, files, conffiles };
+  const placing = await placingFiles(shared, new Set(conffiles), packageFiles, context);
+  const placed = new Set(shared.flat().map(({ packagedPath }) => packagedPath));
+  return {
+    plan: withPlacing(plan, shared),
+    files: [...files, ...placing],
+    conffiles: conffiles.filter((path) => !placed.has(path)),
+  };
 }
 
 function runStage(
-  { plan, files }: Pick<ConfigureStage, "plan" | "files">,
+  { plan, files, conffiles }: StageSteps,
   trees: readonly HeldTree[],
   { sandbox, limits }: ConfigureParts,
   { progress, signal }: StepContext,
@@ -147,6 +156,7 @@ function runStage(
     {
       lowers: trees.map(({ path }) => path),
       files: [planFile, ...files],
+      moves: conffiles.map((path) => ({ from: path, to: `${path}${NEW_CONFFILE}` })),
       command: [program, ...parameters],
       environment: CONFIGURE_ENVIRONMENT,
       limits,
