@@ -1,43 +1,57 @@
-/** The accounts of a tree. */
-export interface TreeAccounts {
-  /** The names of a user and a group, or their numbers. */
-  owner(userId: number, groupId: number): string;
-  /** A file of accounts with names in place of numbers that scripts ask for, its lines sorted. */
-  withoutNumbers(path: AccountFile, text: string): string;
-}
-
 /** The files of accounts that can differ in numbers, or in order. */
-const ACCOUNT_FILES = ["etc/passwd", "etc/group", "etc/gshadow"] as const;
+export const ACCOUNT_FILES = ["etc/passwd", "etc/group", "etc/gshadow"] as const;
 export type AccountFile = (typeof ACCOUNT_FILES)[number];
 
 /** Lower numbers are fixed (Debian Policy, 9.2.2). */
 const FIRST_DYNAMIC = 100;
 
-/** Whether a path without a leading slash is one of {@link AccountFile}. */
-export function isAccountFile(path: string): path is AccountFile {
-  return (ACCOUNT_FILES as readonly string[]).includes(path);
+/** The accounts of a tree. */
+export class TreeAccounts {
+  readonly #texts: ReadonlyMap<string, string>;
+  readonly #users: ReadonlyMap<number, string>;
+  readonly #groups: ReadonlyMap<number, string>;
+
+  /** @param texts the files of accounts that there are */
+  constructor(texts: ReadonlyMap<AccountFile, string>) {
+    this.#texts = texts;
+    this.#users = namesIn(texts.get("etc/passwd"));
+    this.#groups = namesIn(texts.get("etc/group"));
+  }
+
+  /** The names of a user and a group, or their numbers. */
+  owner(userId: number, groupId: number): string {
+    return `${this.#users.get(userId) ?? userId}:${this.#groups.get(groupId) ?? groupId}`;
+  }
+
+  /** A file of accounts with names in place of numbers that scripts ask for, its lines sorted; `undefined` for others. */
+  withoutNumbers(path: string): string | undefined {
+    const text = this.#texts.get(path);
+    return (
+      text &&
+      linesOf(text)
+        .map((line) => this.#lineWithoutNumbers(path, line))
+        .toSorted()
+        .join("\n")
+    );
+  }
+
+  #lineWithoutNumbers(path: string, line: string): string {
+    const fields = line.split(":");
+    if (path === "etc/gshadow" || Number(fields[2]) < FIRST_DYNAMIC) return line;
+    fields[2] = "dynamic";
+    const group = Number(fields[3]);
+    if (path === "etc/passwd" && group >= FIRST_DYNAMIC) fields[3] = this.#groups.get(group) ?? `${group}`;
+    return fields.join(":");
+  }
 }
 
-/** Reads a tree's accounts from its files, which may be missing. */
-export function readAccounts(files: ReadonlyMap<string, string>): TreeAccounts {
-  const [users, groups] = ["etc/passwd", "etc/group"].map((path) => {
-    const rows = linesOf(files.get(path) ?? "").map((line) => line.split(":"));
-    return new Map(rows.map(([name = "", , id]) => [Number(id), name]));
-  }) as [Map<number, string>, Map<number, string>];
-  const group = (id: string) => (Number(id) < FIRST_DYNAMIC ? id : (groups.get(Number(id)) ?? id));
-  return {
-    owner: (userId, groupId) => `${users.get(userId) ?? userId}:${groups.get(groupId) ?? groupId}`,
-    withoutNumbers: (path, text) => {
-      const lines = linesOf(text).map((line) => {
-        const fields = line.split(":");
-        if (path === "etc/gshadow" || Number(fields[2]) < FIRST_DYNAMIC) return line;
-        fields[2] = "dynamic";
-        if (path === "etc/passwd") fields[3] = group(fields[3] ?? "");
-        return fields.join(":");
-      });
-      return lines.toSorted().join("\n");
-    },
-  };
+/** The names of accounts by their numbers. */
+function namesIn(text = ""): ReadonlyMap<number, string> {
+  return new Map(
+    linesOf(text)
+      .map((line) => line.split(":"))
+      .map(([name = "", , id]) => [Number(id), name]),
+  );
 }
 
 function linesOf(text: string): readonly string[] {

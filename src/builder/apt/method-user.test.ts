@@ -3,6 +3,7 @@ import { chmod, chown, mkdir, readdir, readFile, stat, symlink, writeFile } from
 import { join } from "node:path";
 import { installed, mustRun, run } from "../../../test/support/command.ts";
 import { createDebianRepository, type DebianRepository } from "../../../test/support/debian-repository.ts";
+import { servePackages } from "../../../test/support/package-mirror.ts";
 import { describeWith } from "../../../test/support/requirements.ts";
 import { HAS_APT } from "../../../test/support/small-distribution.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../test/support/temporary-folder.ts";
@@ -43,16 +44,10 @@ async function methodUsers(): Promise<readonly number[]> {
 /** A mirror of the files in `folder`, which notes who asks for them. */
 function serve(folder: string) {
   const users = { lists: new Set<number>(), packages: new Set<number>() };
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    async fetch({ url }) {
-      // The method waits for this answer.
-      const found = await methodUsers();
-      for (const user of found) users[url.endsWith(".deb") ? "packages" : "lists"].add(user);
-      const file = Bun.file(join(folder, decodeURIComponent(new URL(url).pathname)));
-      return (await file.exists()) ? new Response(file) : new Response(null, { status: 404 });
-    },
+  const server = servePackages(folder, async ({ url }) => {
+    // The method waits for this answer.
+    for (const user of await methodUsers()) users[url.endsWith(".deb") ? "packages" : "lists"].add(user);
+    return undefined;
   });
   return { server, users };
 }

@@ -11,7 +11,7 @@ interface PooledFile {
   readonly path: string;
   /** Resolves when it has been downloaded. */
   readonly ready: Promise<void>;
-  /** Rejects if its bytes are not those of the package. Runs once, when a layer needs them. */
+  /** Rejects if its bytes are not those of the package. Hashes them once, when a layer needs them. */
   readonly verify: () => Promise<void>;
   holders: number;
 }
@@ -93,14 +93,13 @@ export class PackagePool {
   #pooled(folder: string, wanted: DebianPackage, ready: Promise<void>): PooledFile {
     this.#sequence += 1;
     const path = join(folder, `${this.#sequence}.deb`);
-    let verified: Promise<void> | undefined;
-    const verify = async (): Promise<void> => {
+    const verify = onceSuccessful(async () => {
       if ((await sha256Of(path)) === wanted.sha256) return;
       // The next build downloads it again.
       this.#forget(file);
       throw new Error(`damaged after the download: ${wanted.name}`);
-    };
-    const file: PooledFile = { wanted, path, ready, verify: () => (verified ??= verify()), holders: 0 };
+    });
+    const file: PooledFile = { wanted, path, ready, verify, holders: 0 };
     return file;
   }
 

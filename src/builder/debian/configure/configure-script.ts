@@ -1,3 +1,5 @@
+import { NEW_CONFFILE } from "./dpkg-package.ts";
+
 /**
  * Everything that runs in the sandbox to configure packages: reads the plan, its first argument, then lets dpkg
  * configure the rest. For any POSIX shell.
@@ -46,10 +48,10 @@ place() { # NAME
     diverted=$(dpkg-divert --truename "$path")
     if [ "$(dpkg-divert --listpackage "$path")" != "$1" ]; then target=$diverted
     # dpkg-divert moves no file that has a new name.
-    elif [ -e "$path.dpkg-new" ]; then mv "$path.dpkg-new" "$diverted.dpkg-new" || return
+    elif [ -e "$path${NEW_CONFFILE}" ]; then mv "$path${NEW_CONFFILE}" "$diverted${NEW_CONFFILE}" || return
     fi
     [ "$ending" != now ] || ending=
-    if [ -e "$target" ] || [ -L "$target" ] || [ -e "$target.dpkg-new" ]; then
+    if [ -e "$target" ] || [ -L "$target" ] || [ -e "$target${NEW_CONFFILE}" ]; then
       case $role in
         replaced) continue ;;
         refuses) echo "slipway: $1 cannot be unpacked: it would overwrite $target"; exit 1 ;;

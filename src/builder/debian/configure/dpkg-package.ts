@@ -10,6 +10,9 @@ export interface Conffile {
   readonly md5: string;
 }
 
+/** The ending of a configuration file's name before its package is configured, as dpkg has it. */
+export const NEW_CONFFILE = ".dpkg-new";
+
 /** What a package has beside its control stanza. */
 export interface DpkgPackageFacts {
   readonly hasPreinst: boolean;

@@ -5,13 +5,12 @@ import type { StepContext } from "../../package-source.ts";
 import type { StageFile } from "../../sandbox/sandbox.ts";
 import type { PackageFiles } from "../package-files.ts";
 import { cleanTreePath } from "../tree-path.ts";
+import { NEW_CONFFILE } from "./dpkg-package.ts";
 import type { PlanStep } from "./dpkg-plan.ts";
 import type { FileOwner, SharedFile } from "./shared-files.ts";
 
 /** The folder of the tree with what {@link placingFiles} gives. */
 export const PLACING_FOLDER = "/tmp";
-/** The ending of a configuration file's name before its package is configured, as dpkg has it. */
-export const NEW_CONFFILE = ".dpkg-new";
 const MAX_BYTES = 256 << 20;
 
 /**

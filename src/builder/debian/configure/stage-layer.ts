@@ -12,12 +12,12 @@ import type { PackageFiles } from "../package-files.ts";
 import { CONFIGURE_ENVIRONMENT, configureCommand } from "./configure-script.ts";
 import { type DatabaseEntry, STATUS_PATH } from "./dpkg-database.ts";
 import { type ConfigureFailure, configureFailure } from "./dpkg-outcome.ts";
-import type { DpkgPackage } from "./dpkg-package.ts";
+import { type DpkgPackage, NEW_CONFFILE } from "./dpkg-package.ts";
 import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
 import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
 import { ChangesWriter } from "./normalise/changes-writer.ts";
 import { KeySearch } from "./normalise/key-search.ts";
-import { NEW_CONFFILE, PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
+import { PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
 import { readableTail } from "./readable-tail.ts";
 import { findSharedFiles, type SharedFile } from "./shared-files.ts";
 
