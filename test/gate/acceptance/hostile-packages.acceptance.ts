@@ -11,7 +11,7 @@ import { describeWith } from "../../support/requirements.ts";
 import { sandboxProblem } from "../../support/sandbox-tree.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
-import { attempts, FAILING, OUTCOMES } from "./hostile-packages.ts";
+import { attempts, FAILING, NEEDS_FAILING, OUTCOMES } from "./hostile-packages.ts";
 
 const HAS_APT = installed("apt-get", "apt-cache", "dpkg-deb", "flock");
 const PROBLEM = await sandboxProblem();
@@ -95,6 +95,7 @@ describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PR
     await repository.publish([
       ...tries,
       ...FAILING.map(([one]) => one),
+      NEEDS_FAILING,
       ...SHARING,
       ...HOOKS,
       ...SHARED_CONFFILE,
@@ -176,6 +177,17 @@ describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PR
       expect((await fetch(`${server.url}/v2/apt/${name}/tags/list`)).status).toBe(404);
     },
   );
+
+  it("tell what failed, not what cannot be configured without it", async () => {
+    const failure = await pullFailure(server.url, `apt/${NEEDS_FAILING.name}`);
+    expect(failure.message).toContain("hostile-fails could not be configured: its postinst failed");
+    const { output } = failure.detail as { output: string };
+    expect(output.split("\n").slice(-3)).toEqual([
+      "it cannot be done",
+      "dpkg: error processing package hostile-fails (--configure):",
+      " installed hostile-fails package post-installation script subprocess returned error exit status 3",
+    ]);
+  });
 
   it("have files at one path as dpkg would have them: diverted or replaced, but not overwritten", async () => {
     const diverted = await lastLayer("apt/sharing-diverts/sharing-first");

@@ -97,3 +97,6 @@ export const FAILING: readonly (readonly [TestPackage, RegExp])[] = [
     /could not be configured: its postinst failed/,
   ],
 ];
+
+/** Needs the first of {@link FAILING}. */
+export const NEEDS_FAILING = hostile("needs", "", { fields: { Depends: "hostile-fails" } });

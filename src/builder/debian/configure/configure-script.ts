@@ -78,14 +78,14 @@ while read -r kind words; do
     place)
       place "$words" || { echo "slipway: $words cannot be unpacked: $?"; exit 1; } ;;
     configure)
-      dpkg --force-unsafe-io --configure $words </dev/null || exit ;;
+      dpkg --force-unsafe-io --abort-after=1 --configure $words </dev/null || exit ;;
     trigger)
       dpkg-trigger --no-await --by-package=dpkg "$words" </dev/null || exit ;;
     *)
       echo "slipway: unknown step: $kind"; exit 1 ;;
   esac
 done <"$1" || exit
-exec dpkg --force-unsafe-io --configure --pending </dev/null
+exec dpkg --force-unsafe-io --abort-after=1 --configure --pending </dev/null
 `;
 
 /** All environment variables of the scripts. The locale is the only one that every Debian image has. */

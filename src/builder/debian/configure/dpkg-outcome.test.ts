@@ -42,22 +42,37 @@ describe("a run of the configure script", () => {
     expect(failure(status)).toMatchObject({ package: name, reason: expect.stringContaining(reason) });
   });
 
-  it("names the first package that failed, and its script", () => {
+  it("names the first package that failed and its script, and shows nothing that follows from it", () => {
     const output = `Setting up other (1) ...
 Setting up apt:amd64 (2.6) ...
 no such user
 dpkg: error processing package apt:amd64 (--configure):
  installed apt package post-installation script subprocess returned error exit status 3
-dpkg: error processing package libc6 (--configure):
+`;
+    const later = `dpkg: error processing package libc6 (--configure):
  dependency problems - leaving unconfigured
 Errors were encountered while processing:
  apt
 `;
-    expect(failure(INSTALLED, 1, output)).toEqual({
+    expect(failure(INSTALLED, 1, output + later)).toEqual({
       package: "apt",
       script: "postinst",
       exitCode: 1,
       reason: undefined,
+      output: output.trimEnd(),
+    });
+  });
+
+  it("names no script if the first error is of another kind", () => {
+    const output = `dpkg: error processing package apt (--configure):
+ dependency problems - leaving unconfigured
+`;
+    const later = `dpkg: error processing package libc6:amd64 (--configure):
+ installed libc6:amd64 package post-installation script subprocess returned error exit status 3
+`;
+    expect(failure(INSTALLED, 1, output + later)).toMatchObject({
+      package: "apt",
+      script: undefined,
       output: output.trimEnd(),
     });
   });

@@ -21,7 +21,7 @@ export interface ConfigureFailure {
   readonly exitCode: number;
   /** What is wrong with the status, if the scripts themselves succeeded. */
   readonly reason: string | undefined;
-  /** The end of the output: at most 20 lines and 4 KiB, without control characters. */
+  /** The end of the output, up to the first error: at most 20 lines and 4 KiB, without control characters. */
   readonly output: string;
 }
 
@@ -54,12 +54,16 @@ export function configureFailure(
 ): ConfigureFailure | undefined {
   const problem = run.exitCode === 0 ? statusProblem(run.status, packages) : undefined;
   if (run.exitCode === 0 && problem === undefined) return undefined;
-  const blamed = problem === undefined ? blame(run.output) : { package: problem.package, script: undefined };
+  const { culprit, script, output } =
+    problem === undefined
+      ? blame(run.output)
+      : { culprit: problem.package, script: undefined, output: run.output };
   return {
-    ...blamed,
+    package: culprit,
+    script,
     exitCode: run.exitCode,
     reason: problem?.reason,
-    output: readableTail(run.output),
+    output: readableTail(output),
   };
 }
 
@@ -122,24 +126,33 @@ function* stanzasOf(status: string): Generator<{ readonly name: string; readonly
   }
 }
 
+interface Blame {
+  readonly culprit: string | undefined;
+  readonly script: string | undefined;
+  /** The output up to what it says about the culprit. */
+  readonly output: string;
+}
+
 /** The package and script that the output names: the first error, because later ones follow from it. */
-function blame(output: string): Pick<ConfigureFailure, "package" | "script"> {
+function blame(output: string): Blame {
   let settingUp: string | undefined;
-  let failed: string | undefined;
-  const searched = output.length > 2 * SEARCHED_LENGTH ? ends(output) : output;
-  for (const line of searched.split("\n")) {
+  const lines = (output.length > 2 * SEARCHED_LENGTH ? ends(output) : output).split("\n");
+  const upTo = (end: number) => lines.slice(0, end).join("\n");
+  for (const [index, line] of lines.entries()) {
+    const after = index + 1;
     const prepared = PREINST_LINE.exec(line)?.[1];
-    if (prepared !== undefined) return { package: checkedName(prepared), script: "preinst" };
+    if (prepared !== undefined)
+      return { culprit: checkedName(prepared), script: "preinst", output: upTo(after) };
     const placed = PLACE_LINE.exec(line)?.[1];
-    if (placed !== undefined) return { package: checkedName(placed), script: undefined };
-    const script = SCRIPT_LINE.exec(line)?.[1];
-    if (failed !== undefined && script !== undefined) {
-      return { package: checkedName(failed), script: SCRIPTS[script] };
+    if (placed !== undefined) return { culprit: checkedName(placed), script: undefined, output: upTo(after) };
+    const failed = ERROR_LINE.exec(line)?.[1];
+    if (failed !== undefined) {
+      const script = SCRIPTS[SCRIPT_LINE.exec(lines[after] ?? "")?.[1] ?? ""];
+      return { culprit: checkedName(failed), script, output: upTo(after + 1) };
     }
-    failed ??= ERROR_LINE.exec(line)?.[1];
     settingUp = SETTING_UP.exec(line)?.[1] ?? settingUp;
   }
-  return { package: checkedName(failed ?? settingUp), script: undefined };
+  return { culprit: checkedName(settingUp), script: undefined, output };
 }
 
 function ends(text: string): string {
