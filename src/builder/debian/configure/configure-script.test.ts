@@ -44,7 +44,7 @@ async function program(path: string, text: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-const LAST = "dpkg --force-unsafe-io --configure --pending";
+const LAST = "dpkg --force-unsafe-io --abort-after=1 --configure --pending";
 
 describe("the configure script", () => {
   it("lets dpkg configure everything if there is no plan", async () => {
@@ -55,7 +55,7 @@ describe("the configure script", () => {
     const { exitCode, lines } = await runScript("configure aa bb cc\ntrigger /usr/share/man\n");
     expect(exitCode).toBe(0);
     expect(lines).toEqual([
-      "dpkg --force-unsafe-io --configure aa bb cc",
+      "dpkg --force-unsafe-io --abort-after=1 --configure aa bb cc",
       "dpkg-trigger --no-await --by-package=dpkg /usr/share/man",
       LAST,
     ]);
@@ -92,7 +92,7 @@ echo $DPKG_MAINTSCRIPT_NAME $DPKG_MAINTSCRIPT_PACKAGE $DPKG_MAINTSCRIPT_ARCH $DP
     const dpkg = `${LOG}exit 2\n`;
     const steps = await runScript("configure aa\nconfigure bb\n", {}, dpkg);
     expect(steps.exitCode).toBe(2);
-    expect(steps.lines).toEqual(["dpkg --version", "dpkg --force-unsafe-io --configure aa"]);
+    expect(steps.lines).toEqual(["dpkg --version", "dpkg --force-unsafe-io --abort-after=1 --configure aa"]);
     expect((await runScript("", {}, dpkg)).exitCode).toBe(2);
   });
 

@@ -46,7 +46,15 @@ exit $status
       ],
       sbin: ["make-ssl-cert", "named", "rndc-confgen", "slapd", "nvme", "nsd-control-setup", "dropbear"],
     };
-    const more = ["mungekey", "varnishd", "mkdhparams", "freeradius", "popularity-contest", "iscsi-iname"];
+    const more = [
+      "mungekey",
+      "varnishd",
+      "mkdhparams",
+      "freeradius",
+      "ejabberdctl",
+      "popularity-contest",
+      "iscsi-iname",
+    ];
     const paths = [
       ...programs.bin.map((name) => `usr/bin/${name}`),
       ...[...programs.sbin, ...more].map((name) => `usr/sbin/${name}`),

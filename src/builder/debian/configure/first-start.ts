@@ -73,6 +73,13 @@ const STEPS: readonly Step[] = [
       "done",
   },
   {
+    programs: ["usr/sbin/ejabberdctl", "usr/bin/openssl"],
+    line:
+      "[ -e /etc/ejabberd/ejabberd.pem ] ||\n" +
+      '  (umask 077; cd /etc/ejabberd && openssl req -new -x509 -days 365 -nodes -subj "/CN=$(uname -n)" \\\n' +
+      "    -out ejabberd.pem -keyout ejabberd.pem && chmod 0640 ejabberd.pem && chown root:ejabberd ejabberd.pem)",
+  },
+  {
     programs: ["usr/sbin/popularity-contest"],
     line:
       "[ -e /etc/popularity-contest.conf ] ||\n" +

@@ -71,6 +71,12 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "absent",
+    "`/etc/ejabberd/ejabberd.pem`",
+    /^etc\/ejabberd\/ejabberd\.pem$/,
+    "keys and their certificates are never shipped",
+  ),
+  difference(
+    "absent",
     "`/etc/courier/dhparams.pem`, `/etc/freeradius/N/certs/dh`",
     /^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh)$/,
     "random numbers: `slipway-first-start` makes them",
