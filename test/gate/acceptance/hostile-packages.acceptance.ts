@@ -11,7 +11,7 @@ import { describeWith } from "../../support/requirements.ts";
 import { sandboxProblem } from "../../support/sandbox-tree.ts";
 import { type ServerProcess, startServerProcess } from "../../support/server-process.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../support/temporary-folder.ts";
-import { attempts, FAILING, NEEDS_FAILING, OUTCOMES } from "./hostile-packages.ts";
+import { attempts, FAILING, MAKES_PASSWORD, NEEDS_FAILING, OUTCOMES } from "./hostile-packages.ts";
 
 const HAS_APT = installed("apt-get", "apt-cache", "dpkg-deb", "flock");
 const PROBLEM = await sandboxProblem();
@@ -96,6 +96,7 @@ describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PR
       ...tries,
       ...FAILING.map(([one]) => one),
       NEEDS_FAILING,
+      MAKES_PASSWORD,
       ...SHARING,
       ...HOOKS,
       ...SHARED_CONFFILE,
@@ -187,6 +188,17 @@ describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PR
       "dpkg: error processing package hostile-fails (--configure):",
       " installed hostile-fails package post-installation script subprocess returned error exit status 3",
     ]);
+  });
+
+  it("ship no password that their scripts make up", async () => {
+    const entries = await lastLayer(`apt/${MAKES_PASSWORD.name}`);
+    expect(entries.get("etc/dbconfig-common/hostile.conf")).toBe("dbc_dbpass=''\n");
+    const text = "password is  here\n";
+    expect(entries.get("etc/hostile-password")).toBe(text);
+    const md5 = new Bun.CryptoHasher("md5").update(text).digest("hex");
+    expect(entries.get("var/lib/ucf/hashfile")).toBe(`${md5}  /etc/hostile-password\n`);
+    const script = entries.get("usr/sbin/slipway-first-start");
+    expect(script).toContain(`fill '/etc/hostile-password' ${md5} \\\n  1 'password is  here' `);
   });
 
   it("have files at one path as dpkg would have them: diverted or replaced, but not overwritten", async () => {

@@ -100,3 +100,13 @@ export const FAILING: readonly (readonly [TestPackage, RegExp])[] = [
 
 /** Needs the first of {@link FAILING}. */
 export const NEEDS_FAILING = hostile("needs", "", { fields: { Depends: "hostile-fails" } });
+
+/** Makes up a password, writes it into two files, and has ucf know one of them. */
+export const MAKES_PASSWORD = hostile(
+  "password",
+  `password=$(tr -dc A-Za-z0-9 </dev/urandom | head -c 16)
+   mkdir -p /etc/dbconfig-common /var/lib/ucf
+   echo "dbc_dbpass='$password'" >/etc/dbconfig-common/hostile.conf
+   echo "password is $password here" >/etc/hostile-password
+   echo "$(md5sum </etc/hostile-password | cut -c 1-32)  /etc/hostile-password" >>/var/lib/ucf/hashfile`,
+);

@@ -88,12 +88,18 @@ done <"$1" || exit
 exec dpkg --force-unsafe-io --abort-after=1 --configure --pending </dev/null
 `;
 
-/** All environment variables of the scripts. The locale is the only one that every Debian image has. */
+/**
+ * All environment variables of the scripts. The locale is the only one that every Debian image has. Perl and Python have their
+ * hashes in the same order each time, as scripts write lists in that order.
+ */
 export const CONFIGURE_ENVIRONMENT: Readonly<Record<string, string>> = {
   DEBCONF_NONINTERACTIVE_SEEN: "true",
   DEBIAN_FRONTEND: "noninteractive",
   HOME: "/root",
   LC_ALL: "C.UTF-8",
+  PERL_HASH_SEED: "0",
+  PERL_PERTURB_KEYS: "0",
+  PYTHONHASHSEED: "0",
   PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
   TERM: "dumb",
   TZ: "UTC",

@@ -7,11 +7,12 @@ import type { PackageFiles } from "../package-files.ts";
 import { additionDatabase, baseDatabase } from "./dpkg-database.ts";
 import { type DpkgPackage, parseDpkgPackage } from "./dpkg-package.ts";
 import { planAddition, planBase } from "./dpkg-plan.ts";
+import { replacedPrograms } from "./replaced-programs.ts";
 import { type ConfigureParts, type ConfigureStage, parseStageFacts, stageLayer } from "./stage-layer.ts";
 import { treeSkeleton } from "./tree-skeleton.ts";
 
 /** Change this when the same packages would give different layers: plan, environment, normalising, sandbox. */
-const FORMAT_VERSION = 10;
+const FORMAT_VERSION = 11;
 
 /** A name for the machine, so that scripts that ask for it get an answer. The image's own file stays. */
 const HOSTS: StageFile = {
@@ -119,17 +120,19 @@ export class ConfiguringFinisher implements ImageFinisher {
     const added = parseFacts(below.slice(place + 1).map((layer) => layer.facts));
     const packages = [base, added].map((some) => some.map(dpkgPackage)) as [DpkgPackage[], DpkgPackage[]];
     const paths = added.flatMap(({ parentFolders }) => parentFolders);
+    const programs = startPrograms([...base, ...added]);
+    const createdAt = newestModification([...base, ...added]);
     return this.#layer(
       {
         name: "added",
         packages: packages.flat(),
         plan: planAddition(...packages, paths),
         database: additionDatabase(...packages, this.#architecture, status),
-        files: [HOSTS],
+        files: [HOSTS, ...replacedPrograms(programs, createdAt)],
         conffiles: packages[1].flatMap(({ conffiles }) => conffiles.map(({ path }) => path)),
         packageFiles,
-        startPrograms: startPrograms([...base, ...added]),
-        createdAt: newestModification([...base, ...added]),
+        startPrograms: programs,
+        createdAt,
       },
       below,
       context,

@@ -19,13 +19,15 @@ describe("the first start", () => {
       ]),
     );
     expect(script).toBe(`#!/bin/sh
-# Makes the keys, identities and databases that must differ between machines, if they are absent.
+# Makes the keys, identities, databases and passwords that must differ between machines, if they are absent.
 status=0
 { ls /etc/ssh/ssh_host_*_key >/dev/null 2>&1 || ssh-keygen -A; } || status=1
 { [ -e /etc/ssl/private/ssl-cert-snakeoil.key ] ||
   DEBIAN_FRONTEND=noninteractive make-ssl-cert generate-default-snakeoil --force-overwrite; } || status=1
-{ [ -e /etc/postgresql/9.6/main/postgresql.conf ] || pg_createcluster 9.6 main; } || status=1
-{ [ -e /etc/postgresql/15/main/postgresql.conf ] || pg_createcluster 15 main; } || status=1
+{ [ -e /etc/postgresql/9.6/main/postgresql.conf ] ||
+  { pg_createcluster 9.6 main && /usr/share/postgresql-common/pg_updateaptconfig; }; } || status=1
+{ [ -e /etc/postgresql/15/main/postgresql.conf ] ||
+  { pg_createcluster 15 main && /usr/share/postgresql-common/pg_updateaptconfig; }; } || status=1
 exit $status
 `);
   });
@@ -43,6 +45,9 @@ exit $status
         "dropbearkey",
         "openssl",
         "xrdp-keygen",
+        "ovs-pki",
+        "cf-key",
+        "fmtutil",
       ],
       sbin: ["make-ssl-cert", "named", "rndc-confgen", "slapd", "nvme", "nsd-control-setup", "dropbear"],
     };
@@ -58,6 +63,7 @@ exit $status
     const paths = [
       ...programs.bin.map((name) => `usr/bin/${name}`),
       ...[...programs.sbin, ...more].map((name) => `usr/sbin/${name}`),
+      "usr/lib/heimdal-servers/kdc",
     ];
     expect(paths.filter((path) => !mattersToFirstStart(path))).toEqual([]);
     const script = firstStartScript(new Set(paths)) ?? "";

@@ -1,3 +1,7 @@
+import { fillingLines } from "./filling.ts";
+import type { EmptiedFile } from "./normalise/secret-values.ts";
+import { REPLACED_PROGRAMS } from "./replaced-programs.ts";
+
 /** The place of the script that makes what no two machines may share. */
 export const FIRST_START_PATH = "usr/sbin/slipway-first-start";
 
@@ -80,6 +84,20 @@ const STEPS: readonly Step[] = [
       "    -out ejabberd.pem -keyout ejabberd.pem && chmod 0640 ejabberd.pem && chown root:ejabberd ejabberd.pem)",
   },
   {
+    programs: ["usr/bin/ovs-pki"],
+    line: "[ ! -d /var/lib/openvswitch/pki ] || [ -e /var/lib/openvswitch/pki/switchca ] || ovs-pki --force init",
+  },
+  {
+    programs: ["usr/bin/cf-key"],
+    line: "[ -e /var/lib/cfengine3/ppkeys/localhost.priv ] || cf-key",
+  },
+  {
+    programs: ["usr/lib/heimdal-servers/kdc"],
+    line:
+      "[ -e /etc/heimdal-kdc/.configured ] ||\n" +
+      "  DEBIAN_FRONTEND=noninteractive dpkg-reconfigure heimdal-kdc",
+  },
+  {
     programs: ["usr/sbin/popularity-contest"],
     line:
       "[ -e /etc/popularity-contest.conf ] ||\n" +
@@ -106,6 +124,10 @@ const STEPS: readonly Step[] = [
       "  DEBIAN_FRONTEND=noninteractive dpkg-reconfigure slapd",
   },
   {
+    programs: ["usr/bin/fmtutil"],
+    line: "fmtutil-sys --missing >/dev/null 2>&1",
+  },
+  {
     programs: ["usr/bin/mariadb-install-db"],
     line: "[ -d /var/lib/mysql/mysql ] || mariadb-install-db --user=mysql --skip-test-db",
   },
@@ -113,7 +135,7 @@ const STEPS: readonly Step[] = [
 
 const POSTGRESQL = /^usr\/lib\/postgresql\/([0-9]+(?:\.[0-9]+)?)\/bin\/initdb$/;
 const PROGRAMS: ReadonlySet<string> = new Set([
-  "usr/bin/pg_createcluster",
+  ...REPLACED_PROGRAMS,
   ...STEPS.flatMap(({ programs }) => programs),
 ]);
 
@@ -123,22 +145,28 @@ export function mattersToFirstStart(path: string): boolean {
 }
 
 /**
- * The script that makes keys, identities and databases which the image does not ship, for a tree with these paths
+ * The script that makes keys, identities, databases and passwords which the image does not ship, for a tree with these paths
  * (without a leading slash, in the merged `/usr`); `undefined` if there is nothing to make.
  *
  * Each line does nothing if what it makes is there. The script ends with 1 if any line failed, and runs the others.
+ *
+ * @param emptied files in which secret values have to be filled in
  */
-export function firstStartScript(paths: ReadonlySet<string>): string | undefined {
+export function firstStartScript(
+  paths: ReadonlySet<string>,
+  emptied: readonly EmptiedFile[] = [],
+): string | undefined {
   const lines = STEPS.filter(({ programs }) => programs.every((path) => paths.has(path))).map(
     ({ line }) => line,
   );
   if (paths.has("usr/bin/pg_createcluster")) lines.push(...postgresqlLines(paths));
-  if (lines.length === 0) return undefined;
+  if (lines.length === 0 && emptied.length === 0) return undefined;
   return [
     "#!/bin/sh",
-    "# Makes the keys, identities and databases that must differ between machines, if they are absent.",
+    "# Makes the keys, identities, databases and passwords that must differ between machines, if they are absent.",
     "status=0",
     ...lines.map((line) => `{ ${line}; } || status=1`),
+    ...fillingLines(emptied),
     "exit $status",
     "",
   ].join("\n");
@@ -150,6 +178,7 @@ function postgresqlLines(paths: ReadonlySet<string>): readonly string[] {
     .toSorted((left, right) => Number(left) - Number(right))
     .map(
       (version) =>
-        `[ -e /etc/postgresql/${version}/main/postgresql.conf ] || pg_createcluster ${version} main`,
+        `[ -e /etc/postgresql/${version}/main/postgresql.conf ] ||\n` +
+        `  { pg_createcluster ${version} main && /usr/share/postgresql-common/pg_updateaptconfig; }`,
     );
 }

@@ -77,6 +77,43 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "absent",
+    "below `/var/lib/openvswitch/pki`, `/var/lib/cfengine3/{ppkeys,state}`; `/var/lib/cfengine3/randseed`, `.rnd`",
+    /^var\/lib\/(?:openvswitch\/pki\/.|cfengine3\/(?:ppkeys\/.|state\/.|randseed$))|(?:^|\/)\.rnd$/,
+    "keys and random numbers: `slipway-first-start` makes them",
+  ),
+  difference(
+    "absent",
+    "`/var/lib/heimdal-kdc/{m-key,heimdal.db,log}`, `/etc/heimdal-kdc/.configured`",
+    /^(?:var\/lib\/heimdal-kdc\/(?:m-key|heimdal\.db|log)|etc\/heimdal-kdc\/\.configured)$/,
+    "databases have an identity: `slipway-first-start` makes them",
+  ),
+  difference(
+    "different",
+    "`/etc/apt/apt.conf.d/02autoremove-postgresql`",
+    /^etc\/apt\/apt\.conf\.d\/02autoremove-postgresql$/,
+    "lists database clusters, which `slipway-first-start` makes",
+  ),
+  difference(
+    "different",
+    "`/etc/bacula/*`, `/etc/dbconfig-common/*.conf` and what has their passwords, `/etc/mailman3/*`, `/etc/redmine/*/secret_key.txt`, `/etc/roundcube/config.inc.php`, " +
+      "`/var/lib/phpmyadmin/blowfish_secret.inc.php`, `/var/lib/ucf/**`",
+    /^(?:etc\/(?:bacula\/[^/]+|dbconfig-common\/[^/]+\.conf|mailman3\/[^/]+|redmine\/[^/]+\/secret_key\.txt|roundcube\/config\.inc\.php|cacti\/debian\.php|phpmyadmin\/config-db\.php)|var\/lib\/(?:phpmyadmin\/blowfish_secret\.inc\.php|ucf\/.+))$/,
+    "passwords that scripts make up are not shipped: `slipway-first-start` makes others",
+  ),
+  difference(
+    "absent",
+    "`/var/lib/texmf/web2c/**/*.log`, and the formats of all programs but pdftex, xetex and metafont",
+    /^var\/lib\/texmf\/web2c\/(?:(?:.+\/)?[^/]+\.log|(?!(?:pdftex|xetex|metafont)\/)[^/]+\/[^/]+\.(?:fmt|base))$/,
+    "TeX writes times or random numbers into them, and makes formats when they are first used",
+  ),
+  difference(
+    "different",
+    "`/var/lib/texmf/web2c/**/*.{fmt,base}`, `/var/lib/texmf/{ls-R,fmtutil.cnf-TEXLIVEDIST}`",
+    /^var\/lib\/texmf\/(?:web2c\/.+\.(?:fmt|base)|ls-R[^/]*|fmtutil\.cnf-TEXLIVEDIST)$/,
+    "the image's time, and names in an order that is the same each time",
+  ),
+  difference(
+    "absent",
     "`/etc/courier/dhparams.pem`, `/etc/freeradius/N/certs/dh`",
     /^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh)$/,
     "random numbers: `slipway-first-start` makes them",
@@ -108,8 +145,8 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "absent",
-    "below `/var/lib/{mysql,ldap}`, `/var/lib/postgresql/N`, `/etc/postgresql/N`, `/etc/ldap/slapd.d`",
-    /^(?:var\/lib\/(?:mysql|ldap|postgresql\/[^/]+)|etc\/(?:postgresql\/[^/]+|ldap\/slapd\.d))\/./,
+    "below `/var/lib/{mysql,ldap,postgresql}`, `/etc/postgresql`, `/etc/ldap/slapd.d`, `/var/log/postgresql`",
+    /^(?:var\/lib\/(?:mysql|ldap|postgresql)|etc\/(?:postgresql|ldap\/slapd\.d)|var\/log\/postgresql)\/./,
     "databases have an identity: `slipway-first-start` makes them",
   ),
   difference(

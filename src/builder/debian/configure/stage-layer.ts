@@ -15,8 +15,9 @@ import { type ConfigureFailure, configureFailure } from "./dpkg-outcome.ts";
 import { type DpkgPackage, NEW_CONFFILE } from "./dpkg-package.ts";
 import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
 import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
-import { ChangesWriter } from "./normalise/changes-writer.ts";
+import { ChangesWriter, type FoundSecrets } from "./normalise/changes-writer.ts";
 import { KeySearch } from "./normalise/key-search.ts";
+import { SecretValues } from "./normalise/secret-values.ts";
 import { PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
 import { readableTail } from "./readable-tail.ts";
 import { findSharedFiles, type SharedFile } from "./shared-files.ts";
@@ -166,32 +167,34 @@ function runStage(
   );
 }
 
-/** What the run left: dpkg's status, the paths that it changed, and those of keys among them. */
+/** What the run left: dpkg's status, the paths that it changed, and the secrets among them. */
 async function readOutcome(run: StageRun) {
   const exitCode = run.end.how === "exited" ? run.end.exitCode : 128;
   const changed = new Set<string>();
   const search = new KeySearch();
+  const values = new SecretValues();
   let status: string | undefined;
   // A run that was stopped leaves nothing to read.
   if (exitCode === 0) {
     for await (const entry of streamedEntries(run.changes())) {
       const path = entry.path.replace(/\/$/, "");
       changed.add(path);
-      await search.look(entry);
+      await (values.concerns(entry) ? values.find(entry) : search.look(entry));
       if (path !== STATUS_PATH || entry.size > MAX_STATUS_BYTES) continue;
       const chunks: Uint8Array[] = [];
       for await (const chunk of entry.content) chunks.push(chunk.slice());
       status = Buffer.concat(chunks).toString("utf8");
     }
   }
-  return { exitCode, output: run.output, status, changed, keys: search.found() };
+  const secrets: FoundSecrets = { keys: search.found(), values };
+  return { exitCode, output: run.output, status, changed, secrets };
 }
 
 /** What {@link writeLayer} needs besides the stage and its run. */
 interface LayerSources {
   readonly trees: readonly HeldTree[];
   readonly changed: ReadonlySet<string>;
-  readonly keys: ReadonlySet<string>;
+  readonly secrets: FoundSecrets;
   readonly log: Logger;
 }
 
@@ -199,27 +202,34 @@ async function writeLayer(
   archive: ArchiveWriter,
   stage: ConfigureStage,
   run: StageRun,
-  { trees, changed, keys, log }: LayerSources,
+  { trees, changed, secrets, log }: LayerSources,
 ): Promise<void> {
-  const writer = new ChangesWriter(archive, stage.createdAt, trees, keys);
+  const writer = new ChangesWriter(archive, stage.createdAt, trees, secrets);
   for await (const entry of streamedEntries(run.changes())) await writer.write(entry);
   const tree = new LayerTree(archive, changed);
   for (const entry of stage.database) if (entry.shipped) await addRecord(tree, entry, stage.createdAt);
-  if (stage.startPrograms !== undefined) await writeLast(archive, stage.createdAt, stage.startPrograms);
+  const { keys, values } = secrets;
+  if (stage.startPrograms !== undefined)
+    await writeLast(archive, stage.createdAt, firstStartScript(stage.startPrograms, values.emptied));
   if (keys.size > 0) log.info({ stage: stage.name, paths: [...keys] }, "keys were left out of an image");
+  if (values.emptied.length > 0)
+    log.info(
+      { stage: stage.name, paths: values.emptied.map(({ path }) => path) },
+      "secrets were left out of files of an image",
+    );
 }
 
 /** What belongs to the whole image: devices, and the script for the first start. */
 async function writeLast(
   archive: ArchiveWriter,
   modifiedAt: Date,
-  startPrograms: ReadonlySet<string>,
+  script: string | undefined,
 ): Promise<void> {
   await addDevices(new LayerTree(archive), modifiedAt);
-  const script = firstStartScript(startPrograms);
   if (script === undefined) return;
   const entry = { path: FIRST_START_PATH, type: "file", mode: 0o755, userId: 0, groupId: 0 } as const;
-  await archive.writeBytes({ ...entry, modifiedAt }, Buffer.from(script));
+  // Lines of files are in it, in any encoding.
+  await archive.writeBytes({ ...entry, modifiedAt }, Buffer.from(script, "latin1"));
 }
 
 function configureError(failure: ConfigureFailure, { end }: StageRun): RegistryError {

@@ -7,8 +7,16 @@ import type { HeldTree } from "../../../trees/tree-cache.ts";
 import { entryTime } from "./entry-time.ts";
 import { normalisedAttribute } from "./extended-attributes.ts";
 import type { NormaliseContext } from "./rewrite.ts";
+import type { SecretValues } from "./secret-values.ts";
 import { linkedCertificate } from "./table.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
+
+/** What must not be shipped. */
+export interface FoundSecrets {
+  /** Paths of keys, as `KeySearch` found them. */
+  readonly keys: ReadonlySet<string>;
+  readonly values: SecretValues;
+}
 
 /** Writes what a stage changed, so that it depends on the packages alone. */
 export class ChangesWriter {
@@ -16,21 +24,22 @@ export class ChangesWriter {
   readonly #createdAt: Date;
   readonly #trees: readonly HeldTree[];
   readonly #dropped: Set<string>;
+  readonly #secrets: SecretValues;
 
   /**
    * @param trees the layers below, lowest first
-   * @param keys the paths of keys, as {@link KeySearch} found them
    */
   constructor(
     archive: ArchiveWriter,
     createdAt: Date,
     trees: readonly HeldTree[],
-    keys: ReadonlySet<string>,
+    { keys, values }: FoundSecrets,
   ) {
     this.#archive = archive;
     this.#createdAt = createdAt;
     this.#trees = trees;
     this.#dropped = new Set(keys);
+    this.#secrets = values;
   }
 
   /** Writes an entry, or leaves it out. */
@@ -77,8 +86,10 @@ export class ChangesWriter {
         return;
       case "keep":
       case "search":
-        if (entry.type === "file") await this.#archive.writeStream(entry, size, content);
-        else await this.#archive.writeEmpty(entry);
+        if (entry.type !== "file") await this.#archive.writeEmpty(entry);
+        else if (this.#secrets.mayBeIn(streamed))
+          await this.#writeWithoutSecrets(entry, streamed, await readBegin(content, size));
+        else await this.#archive.writeStream(entry, size, content);
         return;
       case "empty":
         await this.#archive.writeEmpty({
@@ -90,9 +101,14 @@ export class ChangesWriter {
       case "rewrite": {
         const bytes = await readBegin(content, size);
         const made = treatment.rewrite(streamed.path, bytes, this.#context);
-        await this.#archive.writeBytes(entry, made === "unchanged" ? bytes : made);
+        await this.#writeWithoutSecrets(entry, streamed, made === "unchanged" ? bytes : made);
       }
     }
+  }
+
+  async #writeWithoutSecrets(entry: ArchiveEntry, streamed: StreamedEntry, bytes: Uint8Array): Promise<void> {
+    const made = this.#secrets.mayBeIn(streamed) ? this.#secrets.empty(streamed.path, bytes) : bytes;
+    await this.#archive.writeBytes(entry, made);
   }
 
   get #context(): NormaliseContext {

@@ -8,6 +8,7 @@ import { type TemporaryFolder, temporaryFolder } from "../../../../../test/suppo
 import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
 import { rewriteDates } from "./dates.ts";
 import { rewriteDocBase } from "./doc-base.ts";
+import { rewriteFileDatabase } from "./file-database.ts";
 import { rewriteFontCache } from "./font-cache.ts";
 import { rewriteInfoDirectory } from "./info-directory.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
@@ -127,6 +128,18 @@ describe("a list of registered documents", () => {
     expect(Buffer.from(changed(rewriteDocBase, Buffer.from(list))).toString()).toBe(
       "/usr/share/doc-base/x:\n  CS: 12\n  CT: 1741064767\n",
     );
+  });
+});
+
+describe("a database of TeX's files", () => {
+  it("has its folders, and the names in each, in order", () => {
+    const begin = "% ls-R -- filename database for kpathsea; do not change this line.";
+    const [b, a] = ["./b:\n.:\nz.tex\ny.tex", "./a:\nx.tex"];
+    const database = Buffer.from(`${begin}\n\n./:\nls-R\nb\na\n\n${b}\n\n${a}\n`);
+    expect(Buffer.from(changed(rewriteFileDatabase, database)).toString()).toBe(
+      `${begin}\n\n./:\na\nb\nls-R\n\n${a}\n\n./b:\n.:\ny.tex\nz.tex\n`,
+    );
+    expect(rewriteFileDatabase("ls-R", Buffer.from("b\n\na\n"), CONTEXT)).toBe("unchanged");
   });
 });
 

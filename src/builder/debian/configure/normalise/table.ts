@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
 import { rewriteDates } from "./dates.ts";
 import { rewriteDocBase } from "./doc-base.ts";
+import { rewriteFileDatabase } from "./file-database.ts";
 import { rewriteFontCache } from "./font-cache.ts";
 import { rewriteInfoDirectory } from "./info-directory.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
@@ -61,6 +62,19 @@ const DROPPED: readonly NormaliseRule[] = [
   drop(/^etc\/munge\/munge\.key$/, "is a secret"),
   drop(/^etc\/varnish\/secret$/, "is a secret"),
   drop(/^etc\/xrdp\/rsakeys\.ini$/, "is a secret"),
+  drop(/^var\/lib\/texmf\/web2c\/(?:.+\/)?[^/]+\.log$/, "is a log of the configuration"),
+  drop(
+    // These programs take the time from a variable.
+    /^var\/lib\/texmf\/web2c\/(?!(?:pdftex|xetex|metafont)\/)[^/]+\/[^/]+\.(?:fmt|base)$/,
+    "has a time, or random numbers; TeX makes it when it is first used",
+  ),
+  drop(/(?:^|\/)\.rnd$/, "is made of random numbers"),
+  drop(/^var\/lib\/openvswitch\/pki\/./, "are the certificates of a machine"),
+  drop(/^var\/lib\/cfengine3\/(?:randseed$|ppkeys\/.|state\/.)/, "identifies a machine"),
+  drop(
+    /^(?:var\/lib\/heimdal-kdc\/(?:m-key|heimdal\.db|log)|etc\/heimdal-kdc\/\.configured)$/,
+    "is a database with its own key",
+  ),
   drop(/^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh)$/, "is made of random numbers"),
   drop(/(?:^|\/)(?:\.gnupg|private-keys-v1\.d)\/(?:random_seed|[^/]+\.key)$/, "is a secret"),
   drop(/^var\/lib\/systemd\/(?:random-seed|credential\.secret)$/, "is a secret"),
@@ -88,6 +102,7 @@ const REWRITTEN: readonly NormaliseRule[] = [
   ),
   rewrite(/^var\/lib\/doc-base\/info\/files\.yml$/, rewriteDocBase, "has the times of files"),
   rewrite(/^usr\/share\/info\/dir$/, rewriteInfoDirectory, "has the order of the disk"),
+  rewrite(/^var\/lib\/texmf\/ls-R[^/]*$/, rewriteFileDatabase, "has the order of the disk"),
   rewrite(/\.db$/, rewriteBerkeleyDatabase, "may be a Berkeley DB file, which has a random id"),
 ];
 

@@ -1,0 +1,134 @@
+import { describe, expect, it } from "bun:test";
+import { createHash } from "node:crypto";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { mustRun } from "../../../../../test/support/command.ts";
+import { temporaryFolder } from "../../../../../test/support/temporary-folder.ts";
+import type { StreamedEntry } from "../../../archive/tar-reader.ts";
+import { fillingLines } from "../filling.ts";
+import { SecretValues } from "./secret-values.ts";
+
+const CONF = "etc/dbconfig-common/shop.conf";
+// Digits that all of the places take.
+const PASSWORD = "b240cfed7c34";
+
+function entry(path: string, text: string, isUnmodified = false): StreamedEntry {
+  const content = (async function* () {
+    yield Buffer.from(text, "latin1");
+  })();
+  return {
+    path,
+    type: "file",
+    mode: 0o600,
+    userId: 0,
+    groupId: 0,
+    modifiedAt: 0,
+    size: text.length,
+    linkTarget: "",
+    isUnmodified,
+    content,
+  } as StreamedEntry;
+}
+
+async function found(path: string, text: string): Promise<SecretValues> {
+  const secrets = new SecretValues();
+  const searched = entry(path, text);
+  if (secrets.concerns(searched)) await secrets.find(searched);
+  return secrets;
+}
+
+const textOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
+const md5Of = (text: string) => createHash("md5").update(text, "latin1").digest("hex");
+
+describe("values that scripts made up", () => {
+  it.each([
+    [CONF, `dbc_dbuser='shop'\ndbc_dbpass='${PASSWORD}'\n`],
+    ["etc/mailman3/mailman.cfg", `[webservice]\nadmin_user: restadmin\nadmin_pass: ${PASSWORD}\n`],
+    ["etc/bacula/common_default_passwords", `# passwords\nDIRPASSWD=${PASSWORD}\n`],
+    ["etc/mailman3/mailman-web.py", `SECRET_KEY = '${PASSWORD}'\n`],
+    ["etc/roundcube/config.inc.php", `$config['des_key'] = '${PASSWORD}';\n`],
+    ["etc/redmine/default/secret_key.txt", `${PASSWORD}\n`],
+    ["var/lib/phpmyadmin/blowfish_secret.inc.php", `<?php\n$cfg['blowfish_secret'] = '${PASSWORD}';\n`],
+  ])("are emptied where they are made, and everywhere else: %s", async (path, text) => {
+    const secrets = await found(path, text);
+    const other = `first\n$password = "${PASSWORD}"; // ${PASSWORD}\n`;
+    expect(textOf(secrets.empty(path, Buffer.from(text)))).toBe(text.replace(PASSWORD, ""));
+    expect(textOf(secrets.empty("etc/other.php", Buffer.from(other)))).toBe(other.replaceAll(PASSWORD, ""));
+    expect(secrets.emptied.map((file) => file.path)).toEqual([path, "etc/other.php"]);
+  });
+
+  it("are not looked for in what packages have, in large files, or elsewhere", () => {
+    const secrets = new SecretValues();
+    expect(secrets.concerns(entry(CONF, "x", true))).toBe(false);
+    expect(secrets.concerns({ ...entry(CONF, "x"), size: (1 << 20) + 1 })).toBe(false);
+    expect(secrets.concerns(entry("etc/shop.conf", "x"))).toBe(false);
+    expect(secrets.concerns({ ...entry(CONF, ""), type: "symlink" })).toBe(false);
+  });
+
+  it("are no words, and not changed in programs' own formats", async () => {
+    expect((await found(CONF, "dbc_dbpass='secret'\n")).mayBeIn(entry("etc/x", "secret"))).toBe(false);
+    const secrets = await found(CONF, `dbc_dbpass='${PASSWORD}'\n`);
+    const database = Buffer.from(`\0${PASSWORD}\0`);
+    expect(secrets.empty("var/lib/shop/db", database)).toBe(database);
+  });
+
+  it("leave ucf with the digests of what is shipped", async () => {
+    const text = `dbc_dbpass='${PASSWORD}'\n`;
+    const secrets = await found(CONF, text);
+    secrets.empty(CONF, Buffer.from(text));
+    const list = `${md5Of(text)}  /${CONF}\n${md5Of("other")}  /etc/other\n`;
+    expect(textOf(secrets.empty("var/lib/ucf/hashfile", Buffer.from(list)))).toBe(
+      list.replace(md5Of(text), md5Of("dbc_dbpass=''\n")),
+    );
+  });
+});
+
+describe("the first start", () => {
+  it("fills in new values, the same in all files, and leaves lines that somebody changed", async () => {
+    await using folder = await temporaryFolder("filling");
+    const paths = ["conf", "other"].map((name) => join(folder.path, name)) as [string, string];
+    const [conf, other] = paths;
+    const secrets = await found(CONF, `dbc_dbpass='${PASSWORD}'\n`);
+    const texts = [`a='\\n$x\xe9' ${PASSWORD}.\n`, `${PASSWORD}\nb ${PASSWORD}\n`];
+    for (const [index, path] of paths.entries()) {
+      const bytes = secrets.empty(path.slice(1), Buffer.from(texts[index] ?? "", "latin1"));
+      await writeFile(path, bytes, { mode: 0o640 });
+    }
+    await writeFile(other, "mine\nb \n");
+    const script = join(folder.path, "script");
+    const lines = ["status=0", ...fillingLines(secrets.emptied), "exit $status"].join("\n");
+    await writeFile(script, lines, "latin1");
+    await mustRun(["/bin/sh", script]);
+    const filled = await readFile(conf, "latin1");
+    const made = /^a='\\n\$x\xe9' ([A-Za-z0-9]{32})\.\n$/.exec(filled)?.[1] ?? "";
+    expect(made).toHaveLength(32);
+    expect(await readFile(other, "latin1")).toBe(`mine\nb ${made}\n`);
+    expect((await stat(conf)).mode & 0o777).toBe(0o640);
+    // A second start changes nothing.
+    await mustRun(["/bin/sh", script]);
+    expect(await readFile(conf, "latin1")).toBe(filled);
+  });
+
+  it("gives back any text", async () => {
+    await using folder = await temporaryFolder("filling");
+    const path = join(folder.path, "file");
+    const line = fc.stringMatching(/^[ -~\xa1-\xff]{0,20}$/);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(line, line)), async (around) => {
+        const secrets = await found(CONF, `dbc_dbpass='${PASSWORD}'\n`);
+        const text = around.map(([before, after]) => `${before}${PASSWORD}${after}\n`).join("");
+        await writeFile(path, secrets.empty(path.slice(1), Buffer.from(text, "latin1")));
+        const script = join(folder.path, "script");
+        await writeFile(script, fillingLines(secrets.emptied).join("\n"), "latin1");
+        await mustRun(["/bin/sh", script]);
+        const filled = await readFile(path, "latin1");
+        const start = around[0]?.[0].length ?? 0;
+        const made = filled.slice(start, start + 32);
+        if (around.length > 0) expect(made).toMatch(/^[A-Za-z0-9]{32}$/);
+        expect(around.map(([before, after]) => `${before}${made}${after}\n`).join("")).toBe(filled);
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
