@@ -107,6 +107,6 @@ export const MAKES_PASSWORD = hostile(
   `password=$(tr -dc A-Za-z0-9 </dev/urandom | head -c 16)
    mkdir -p /etc/dbconfig-common /var/lib/ucf
    echo "dbc_dbpass='$password'" >/etc/dbconfig-common/hostile.conf
-   echo "password is $password here" >/etc/hostile-password
+   { date -R; echo "password is $password here"; } >/etc/hostile-password
    echo "$(md5sum </etc/hostile-password | cut -c 1-32)  /etc/hostile-password" >>/var/lib/ucf/hashfile`,
 );

@@ -125,7 +125,7 @@ const STEPS: readonly Step[] = [
   },
   {
     programs: ["usr/bin/fmtutil"],
-    line: "fmtutil-sys --missing >/dev/null 2>&1",
+    line: "fmtutil-sys --missing --no-error-if-no-engine=luajittex,mfluajit,luajithbtex >/dev/null 2>&1",
   },
   {
     programs: ["usr/bin/mariadb-install-db"],

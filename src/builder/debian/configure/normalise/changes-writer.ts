@@ -10,6 +10,10 @@ import type { NormaliseContext } from "./rewrite.ts";
 import type { SecretValues } from "./secret-values.ts";
 import { linkedCertificate } from "./table.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
+import { UcfDigests } from "./ucf-digests.ts";
+
+/** A list of all files in `/etc` is far smaller. */
+const MAX_UCF_LIST_BYTES = 1 << 20;
 
 /** What must not be shipped. */
 export interface FoundSecrets {
@@ -25,6 +29,7 @@ export class ChangesWriter {
   readonly #trees: readonly HeldTree[];
   readonly #dropped: Set<string>;
   readonly #secrets: SecretValues;
+  readonly #ucf = new UcfDigests();
 
   /**
    * @param trees the layers below, lowest first
@@ -87,9 +92,10 @@ export class ChangesWriter {
       case "keep":
       case "search":
         if (entry.type !== "file") await this.#archive.writeEmpty(entry);
-        else if (this.#secrets.mayBeIn(streamed))
-          await this.#writeWithoutSecrets(entry, streamed, await readBegin(content, size));
-        else await this.#archive.writeStream(entry, size, content);
+        else if (this.#secrets.mayBeIn(streamed) || isUcfList(streamed)) {
+          const bytes = await readBegin(content, size);
+          await this.#writeChanged(entry, streamed, bytes, bytes);
+        } else await this.#archive.writeStream(entry, size, content);
         return;
       case "empty":
         await this.#archive.writeEmpty({
@@ -101,13 +107,21 @@ export class ChangesWriter {
       case "rewrite": {
         const bytes = await readBegin(content, size);
         const made = treatment.rewrite(streamed.path, bytes, this.#context);
-        await this.#writeWithoutSecrets(entry, streamed, made === "unchanged" ? bytes : made);
+        await this.#writeChanged(entry, streamed, bytes, made === "unchanged" ? bytes : made);
       }
     }
   }
 
-  async #writeWithoutSecrets(entry: ArchiveEntry, streamed: StreamedEntry, bytes: Uint8Array): Promise<void> {
-    const made = this.#secrets.mayBeIn(streamed) ? this.#secrets.empty(streamed.path, bytes) : bytes;
+  /** Writes a file without secrets, and has ucf know it. */
+  async #writeChanged(
+    entry: ArchiveEntry,
+    streamed: StreamedEntry,
+    left: Uint8Array,
+    rewritten: Uint8Array,
+  ): Promise<void> {
+    if (isUcfList(streamed)) return await this.#archive.writeBytes(entry, this.#ucf.updated(rewritten));
+    const made = this.#secrets.mayBeIn(streamed) ? this.#secrets.empty(streamed.path, rewritten) : rewritten;
+    if (made !== left) this.#ucf.note(left, made);
     await this.#archive.writeBytes(entry, made);
   }
 
@@ -123,6 +137,10 @@ export class ChangesWriter {
       },
     };
   }
+}
+
+function isUcfList({ path, type, size }: StreamedEntry): boolean {
+  return type === "file" && size <= MAX_UCF_LIST_BYTES && UcfDigests.isList(path);
 }
 
 /** When a folder of a tree was modified. A package may have made up its path, so links on the way are not followed. */

@@ -1,5 +1,6 @@
 import { readBegin } from "../../../archive/read-begin.ts";
 import type { StreamedEntry } from "../../../archive/tar-reader.ts";
+import { md5Of } from "./ucf-digests.ts";
 
 /** A place where maintainer scripts write a value that they make up. */
 interface SecretPlace {
@@ -32,11 +33,10 @@ const SECRET_PLACES: readonly SecretPlace[] = [
 
 /** Shorter values may also be words. */
 const MIN_VALUE_LENGTH = 8;
+/** More are no passwords. */
+const MAX_VALUES = 32;
 /** A larger file is no configuration. */
 const MAX_FILE_BYTES = 1 << 20;
-/** ucf's digests of what packages wrote, so that it knows files that somebody changed. */
-const UCF_DIGESTS = /^var\/lib\/ucf\/hashfile(?:\.[0-9]+)?$/;
-
 /** A value that was left out. */
 export interface LeftOut {
   /** Equal for equal values. */
@@ -64,11 +64,10 @@ export interface EmptiedFile {
 
 /** Passwords and the like that scripts made up. They are emptied wherever they are, and the first start makes others. */
 export class SecretValues {
-  /** The values, with the lengths of those that take their place. */
-  readonly #values = new Map<string, number>();
+  /** The values, with what takes their place. */
+  readonly #values = new Map<string, LeftOut>();
   readonly #emptied: EmptiedFile[] = [];
-  /** Digests of the emptied files, by those of the files before. */
-  readonly #digests = new Map<string, string>();
+  #pattern: RegExp | undefined;
 
   /** The files that were emptied so far. */
   get emptied(): readonly EmptiedFile[] {
@@ -76,65 +75,58 @@ export class SecretValues {
   }
 
   /** Whether {@link find} has to read an entry. */
-  concerns({ path, type, size, isUnmodified }: StreamedEntry): boolean {
-    return type === "file" && isUnmodified !== true && size <= MAX_FILE_BYTES && placesOf(path).length > 0;
+  concerns(entry: StreamedEntry): boolean {
+    return isSmallFile(entry) && placesOf(entry.path).length > 0;
   }
 
   /** Finds the values in an entry, whose content it reads. */
   async find({ path, size, content }: StreamedEntry): Promise<void> {
     const text = Buffer.from(await readBegin(content, size)).toString("latin1");
     for (const { value, length } of placesOf(path))
-      for (const [, found = ""] of text.matchAll(value))
-        if (found.length >= MIN_VALUE_LENGTH) this.#values.set(found, length);
+      for (const [, found = ""] of text.matchAll(value)) this.#add(found, length);
   }
 
   /** Whether {@link empty} has to see an entry's content. */
-  mayBeIn({ type, size, isUnmodified }: StreamedEntry): boolean {
-    return this.#values.size > 0 && type === "file" && isUnmodified !== true && size <= MAX_FILE_BYTES;
+  mayBeIn(entry: StreamedEntry): boolean {
+    return this.#values.size > 0 && isSmallFile(entry);
   }
 
-  /** A text's content without the values that were found. Call it in the order of the archive. */
+  /** A text's content without the values that were found. */
   empty(path: string, bytes: Uint8Array): Uint8Array {
     const text = Buffer.from(bytes).toString("latin1");
-    if (UCF_DIGESTS.test(path)) return this.#withNewDigests(text);
+    const pattern = this.#pattern;
     // A program's own format would break.
-    if (text.includes("\0") || ![...this.#values.keys()].some((value) => text.includes(value))) return bytes;
+    if (pattern === undefined || text.includes("\0") || !pattern.test(text)) return bytes;
     const lines: EmptiedLine[] = [];
     const emptied = text.split("\n").map((line, index) => {
-      const parts = this.#partsOf(line);
-      if (parts.length === 1) return line;
+      // Every other piece is one of the values.
+      const pieces = line.split(pattern);
+      if (pieces.length === 1) return line;
+      const parts = pieces.map(
+        (piece, place) => (place % 2 === 0 ? piece : this.#values.get(piece)) ?? piece,
+      );
       lines.push({ number: index + 1, parts });
-      return parts.filter((part) => typeof part === "string").join("");
+      return pieces.filter((_, place) => place % 2 === 0).join("");
     });
     const made = Buffer.from(emptied.join("\n"), "latin1");
-    const md5 = md5Of(made);
-    this.#digests.set(md5Of(bytes), md5);
-    this.#emptied.push({ path, md5, lines });
+    this.#emptied.push({ path, md5: md5Of(made), lines });
     return made;
   }
 
-  #partsOf(line: string): EmptiedLine["parts"] {
-    return [...this.#values].reduce<EmptiedLine["parts"]>(
-      (parts, [value, length], number) =>
-        parts.flatMap((part) =>
-          typeof part === "string"
-            ? part.split(value).flatMap((text, index) => (index === 0 ? [text] : [{ number, length }, text]))
-            : [part],
-        ),
-      [line],
-    );
+  #add(value: string, length: number): void {
+    if (value.length < MIN_VALUE_LENGTH || this.#values.has(value) || this.#values.size >= MAX_VALUES) return;
+    this.#values.set(value, { number: this.#values.size, length });
+    // The longest first, as one may begin with another.
+    const longestFirst = [...this.#values.keys()].toSorted((left, right) => right.length - left.length);
+    const escaped = longestFirst.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
+    this.#pattern = new RegExp(`(${escaped.join("|")})`);
   }
+}
 
-  #withNewDigests(text: string): Uint8Array {
-    const made = text.replace(/^[0-9a-f]{32}/gm, (digest) => this.#digests.get(digest) ?? digest);
-    return Buffer.from(made, "latin1");
-  }
+function isSmallFile({ type, size, isUnmodified }: StreamedEntry): boolean {
+  return type === "file" && isUnmodified !== true && size <= MAX_FILE_BYTES;
 }
 
 function placesOf(path: string): readonly SecretPlace[] {
   return SECRET_PLACES.filter((place) => place.path.test(path));
-}
-
-function md5Of(bytes: Uint8Array): string {
-  return new Bun.CryptoHasher("md5").update(bytes).digest("hex");
 }

@@ -115,8 +115,10 @@ const KEPT: readonly NormaliseRule[] = [
   },
 ];
 
-/** Scripts say in a comment when they made a file. */
-const DATED: readonly NormaliseRule[] = [rewrite(/^etc\/./, rewriteDates, "may have the time of its making")];
+/** Scripts say in a comment when they made a file. ucf keeps a copy of it. */
+const DATED: readonly NormaliseRule[] = [
+  rewrite(/^(?:etc|var\/lib\/ucf\/cache)\/./, rewriteDates, "may have the time of its making"),
+];
 
 /** The rules, in order: the first that matches an entry's path decides. A file that none matches may be a private key. */
 export const NORMALISE_RULES: readonly NormaliseRule[] = [...DROPPED, ...REWRITTEN, ...KEPT, ...DATED];
