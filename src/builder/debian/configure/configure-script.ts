@@ -97,10 +97,10 @@ export const CONFIGURE_ENVIRONMENT: Readonly<Record<string, string>> = {
   DEBIAN_FRONTEND: "noninteractive",
   HOME: "/root",
   LC_ALL: "C.UTF-8",
+  PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
   PERL_HASH_SEED: "0",
   PERL_PERTURB_KEYS: "0",
   PYTHONHASHSEED: "0",
-  PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
   TERM: "dumb",
   TZ: "UTC",
 };

@@ -6,7 +6,7 @@ import { readableTail } from "./readable-tail.ts";
 export interface ConfigureRun {
   /** 128 and more: it was ended by a signal. */
   readonly exitCode: number;
-  /** What it printed; the middle may be missing. */
+  /** What it printed last: at most 64 KiB, as a stage keeps it. */
   readonly output: string;
   /** The text of dpkg's status afterwards; `undefined` if there is none. */
   readonly status: string | undefined;
@@ -26,8 +26,6 @@ export interface ConfigureFailure {
 }
 
 const MAX_STATUS_LENGTH = 32 << 20;
-/** Only this much of the output is searched for what failed: its begin and its end. */
-const SEARCHED_LENGTH = 1 << 20;
 
 const PREINST_LINE = /^slipway: preinst of ([^ ]+) failed: \d+$/;
 const PLACE_LINE = /^slipway: ([^ ]+) cannot be unpacked: /;
@@ -136,7 +134,7 @@ interface Blame {
 /** The package and script that the output names: the first error, because later ones follow from it. */
 function blame(output: string): Blame {
   let settingUp: string | undefined;
-  const lines = (output.length > 2 * SEARCHED_LENGTH ? ends(output) : output).split("\n");
+  const lines = output.split("\n");
   const upTo = (end: number) => lines.slice(0, end).join("\n");
   for (const [index, line] of lines.entries()) {
     const after = index + 1;
@@ -153,10 +151,6 @@ function blame(output: string): Blame {
     settingUp = SETTING_UP.exec(line)?.[1] ?? settingUp;
   }
   return { culprit: checkedName(settingUp), script: undefined, output };
-}
-
-function ends(text: string): string {
-  return `${text.slice(0, SEARCHED_LENGTH)}\n${text.slice(-SEARCHED_LENGTH)}`;
 }
 
 /** A name without its architecture; `undefined` if a script made it up. */

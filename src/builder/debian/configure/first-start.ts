@@ -1,4 +1,4 @@
-import { fillingLines } from "./filling.ts";
+import { fillingLines } from "./first-start-values.ts";
 import type { EmptiedFile } from "./normalise/secret-values.ts";
 import { REPLACED_PROGRAMS } from "./replaced-programs.ts";
 

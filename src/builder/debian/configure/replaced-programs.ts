@@ -1,4 +1,5 @@
 import type { StageFile } from "../../sandbox/sandbox.ts";
+import { epochSeconds } from "./normalise/rewrite.ts";
 
 /** A program that maintainer scripts start, and what runs instead. */
 interface Replacement {
@@ -20,7 +21,7 @@ const REPLACEMENTS: readonly Replacement[] = [
     program: "usr/bin/fmtutil",
     path: "/usr/sbin/fmtutil",
     script: (createdAt) =>
-      `exec env SOURCE_DATE_EPOCH=${Math.floor(createdAt.getTime() / 1000)} FORCE_SOURCE_DATE=1 /usr/bin/fmtutil "$@"`,
+      `exec env SOURCE_DATE_EPOCH=${epochSeconds(createdAt)} FORCE_SOURCE_DATE=1 /usr/bin/fmtutil "$@"`,
   },
 ];
 

@@ -2,6 +2,7 @@ import { devNull } from "node:os";
 import { resolve } from "node:path";
 import { RegistryError } from "../../../oci/registry-error.ts";
 import { CommandError, type CommandResult, type CommandRunner } from "../../process/command-runner.ts";
+import { shellQuoted } from "../../process/shell-quoted.ts";
 import { gitReason } from "./git-failure.ts";
 import { publicAddress } from "./public-address.ts";
 
@@ -177,11 +178,6 @@ function sshCommand({ sshKeyFile, knownHostsFile }: GitAccess): string {
     settings.push("IdentitiesOnly=yes", `IdentityFile=${sshQuoted(resolve(sshKeyFile))}`);
   if (knownHostsFile !== undefined) settings.push(`UserKnownHostsFile=${sshQuoted(resolve(knownHostsFile))}`);
   return ["ssh", "-F", devNull, ...settings.flatMap((setting) => ["-o", shellQuoted(setting)])].join(" ");
-}
-
-/** The text as one word of a shell command. */
-function shellQuoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** The path as a value of ssh's configuration, where `%` begins a token. */

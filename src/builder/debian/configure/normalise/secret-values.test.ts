@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { mustRun } from "../../../../../test/support/command.ts";
 import { temporaryFolder } from "../../../../../test/support/temporary-folder.ts";
 import type { StreamedEntry } from "../../../archive/tar-reader.ts";
-import { fillingLines } from "../filling.ts";
+import { fillingLines } from "../first-start-values.ts";
 import { SecretValues } from "./secret-values.ts";
 
 const CONF = "etc/dbconfig-common/shop.conf";

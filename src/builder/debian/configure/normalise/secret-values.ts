@@ -102,9 +102,7 @@ export class SecretValues {
       // Every other piece is one of the values.
       const pieces = line.split(pattern);
       if (pieces.length === 1) return line;
-      const parts = pieces.map(
-        (piece, place) => (place % 2 === 0 ? piece : this.#values.get(piece)) ?? piece,
-      );
+      const parts = pieces.map((piece) => this.#values.get(piece) ?? piece);
       lines.push({ number: index + 1, parts });
       return pieces.filter((_, place) => place % 2 === 0).join("");
     });

@@ -1,3 +1,4 @@
+import { shellQuoted } from "../../process/shell-quoted.ts";
 import type { EmptiedFile, EmptiedLine } from "./normalise/secret-values.ts";
 
 /**
@@ -36,17 +37,15 @@ export function fillingLines(emptied: readonly EmptiedFile[]): readonly string[]
     ...new Set(values),
     ...emptied.map(({ path, md5, lines }) => {
       const words = lines.map((line) => `  ${lineWords(line)}`);
-      return [`fill ${quoted(`/${path}`)} ${md5}`, ...words].join(" \\\n").concat(" || status=1");
+      return [`fill ${shellQuoted(`/${path}`)} ${md5}`, ...words].join(" \\\n").concat(" || status=1");
     }),
   ];
 }
 
 function lineWords({ number, parts }: EmptiedLine): string {
   const texts = parts.filter((part) => typeof part === "string");
-  const filled = parts.map((part) => (typeof part === "string" ? quoted(part) : `"$secret_${part.number}"`));
-  return `${number} ${quoted(texts.join(""))} ${filled.join("")}`;
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+  const filled = parts.map((part) =>
+    typeof part === "string" ? shellQuoted(part) : `"$secret_${part.number}"`,
+  );
+  return `${number} ${shellQuoted(texts.join(""))} ${filled.join("")}`;
 }
