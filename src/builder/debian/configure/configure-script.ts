@@ -1,4 +1,5 @@
 import { NEW_CONFFILE } from "./dpkg-package.ts";
+import { FIRST_IN_PATH } from "./replaced-programs.ts";
 
 /**
  * Everything that runs in the sandbox to configure packages: reads the plan, its first argument, then lets dpkg
@@ -97,7 +98,7 @@ export const CONFIGURE_ENVIRONMENT: Readonly<Record<string, string>> = {
   DEBIAN_FRONTEND: "noninteractive",
   HOME: "/root",
   LC_ALL: "C.UTF-8",
-  PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+  PATH: `${FIRST_IN_PATH}:/usr/sbin:/usr/bin:/sbin:/bin`,
   PERL_HASH_SEED: "0",
   PERL_PERTURB_KEYS: "0",
   PYTHONHASHSEED: "0",

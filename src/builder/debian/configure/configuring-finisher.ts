@@ -7,12 +7,12 @@ import type { PackageFiles } from "../package-files.ts";
 import { additionDatabase, baseDatabase } from "./dpkg-database.ts";
 import { type DpkgPackage, parseDpkgPackage } from "./dpkg-package.ts";
 import { planAddition, planBase } from "./dpkg-plan.ts";
-import { replacedPrograms } from "./replaced-programs.ts";
+import { replacedInAddition, replacedInBase } from "./replaced-programs.ts";
 import { type ConfigureParts, type ConfigureStage, parseStageFacts, stageLayer } from "./stage-layer.ts";
 import { treeSkeleton } from "./tree-skeleton.ts";
 
 /** Change this when the same packages would give different layers: plan, environment, normalising, sandbox. */
-const FORMAT_VERSION = 12;
+const FORMAT_VERSION = 13;
 
 /** A name for the machine, so that scripts that ask for it get an answer. The image's own file stays. */
 const HOSTS: StageFile = {
@@ -100,7 +100,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         packages,
         plan: planBase(packages),
         database: [...skeleton, ...database],
-        files: [],
+        files: replacedInBase(),
         // They are in place, as in any tree in which dpkg has to work before it is configured.
         conffiles: [],
         packageFiles,
@@ -128,7 +128,7 @@ export class ConfiguringFinisher implements ImageFinisher {
         packages: packages.flat(),
         plan: planAddition(...packages, paths),
         database: additionDatabase(...packages, this.#architecture, status),
-        files: [HOSTS, ...replacedPrograms(programs, createdAt)],
+        files: [HOSTS, ...replacedInAddition(programs, createdAt)],
         conffiles: packages[1].flatMap(({ conffiles }) => conffiles.map(({ path }) => path)),
         packageFiles,
         startPrograms: programs,

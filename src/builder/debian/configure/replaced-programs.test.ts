@@ -1,6 +1,6 @@
 import { describe, expect, it } from "bun:test";
 import { mattersToFirstStart } from "./first-start.ts";
-import { REPLACED_PROGRAMS, replacedPrograms } from "./replaced-programs.ts";
+import { REPLACED_PROGRAMS, replacedInAddition, replacedInBase } from "./replaced-programs.ts";
 
 const CREATED_AT = new Date("2025-03-04T05:06:07.891Z");
 
@@ -10,21 +10,32 @@ describe("programs that maintainer scripts do not get", () => {
   });
 
   it("are replaced only where they are", () => {
-    const files = replacedPrograms(new Set(["usr/bin/pg_createcluster", "usr/bin/ssh-keygen"]), CREATED_AT);
-    expect(files.map(({ path, mode }) => [path, mode])).toEqual([["/usr/bin/pg_createcluster", 0o755]]);
+    const files = replacedInAddition(new Set(["usr/bin/pg_createcluster", "usr/bin/ssh-keygen"]), CREATED_AT);
+    expect(files.map(({ path, mode }) => [path, mode])).toEqual([
+      ["/usr/bin/ischroot", 0o755],
+      ["/usr/bin/pg_createcluster", 0o755],
+    ]);
   });
 
   it("do nothing, but succeed, if what they make is left out", () => {
-    const [file] = replacedPrograms(new Set(["usr/bin/mariadb-install-db"]), CREATED_AT);
+    const file = replacedInAddition(new Set(["usr/bin/mariadb-install-db"]), CREATED_AT).at(-1);
     const { exitCode, stdout } = Bun.spawnSync(["/bin/sh", "-c", String(file?.bytes), "x", "--user=mysql"]);
     expect([exitCode, String(stdout)]).toEqual([0, ""]);
   });
 
   it("write the image's time if they write one", () => {
-    const [file] = replacedPrograms(new Set(["usr/bin/fmtutil"]), CREATED_AT);
+    const file = replacedInAddition(new Set(["usr/bin/fmtutil"]), CREATED_AT).at(-1);
     const script = String(file?.bytes).replace("/usr/bin/fmtutil", "env");
     const { stdout } = Bun.spawnSync(["/bin/sh", "-c", script]);
     expect(String(stdout)).toContain("SOURCE_DATE_EPOCH=1741064767\n");
     expect(String(stdout)).toContain("FORCE_SOURCE_DATE=1\n");
+  });
+
+  it("make the certificate store once in the base, with hooks", () => {
+    const file = replacedInBase().find(({ path }) => path.endsWith("/update-ca-certificates"));
+    const script = String(file?.bytes).replace("/usr/sbin/update-ca-certificates", "echo made");
+    const made = (...options: string[]) =>
+      String(Bun.spawnSync(["/bin/sh", "-c", script, "x", ...options]).stdout).trim();
+    expect([made("--hooksdir", ""), made(), made("--fresh")]).toEqual(["", "made", "made --fresh"]);
   });
 });
