@@ -5,7 +5,7 @@ import type { EmptiedFile, EmptiedLine } from "./normalise/secret-values.ts";
  * Fills in lines that are as they were shipped; others were changed by somebody. If nothing else was changed in a file of
  * ucf's, ucf takes the result for the package's own, as it did when the values were made.
  */
-const FILL = `random() { tr -dc A-Za-z0-9 </dev/urandom | head -c "$1"; }
+const FILL = `random() { tr -dc "$2" </dev/urandom | head -c "$1"; } # LENGTH ALPHABET
 fill() { # FILE MD5 [LINE OLD NEW]...
   file=$1 shipped=$2
   shift 2
@@ -31,7 +31,7 @@ export function fillingLines(emptied: readonly EmptiedFile[]): readonly string[]
   if (emptied.length === 0) return [];
   const values = emptied
     .flatMap(({ lines }) => lines.flatMap(({ parts }) => parts.filter((part) => typeof part !== "string")))
-    .map(({ number, length }) => `secret_${number}=$(random ${length})`);
+    .map(({ number, length, alphabet }) => `secret_${number}=$(random ${length} ${alphabet})`);
   return [
     FILL,
     ...new Set(values),

@@ -84,6 +84,16 @@ const STEPS: readonly Step[] = [
       "    -out ejabberd.pem -keyout ejabberd.pem && chmod 0640 ejabberd.pem && chown root:ejabberd ejabberd.pem)",
   },
   {
+    programs: ["usr/sbin/pacemakerd"],
+    line:
+      "[ -e /etc/pacemaker/authkey ] ||\n" +
+      "  (umask 037; head -c 4096 /dev/urandom >/etc/pacemaker/authkey && chgrp haclient /etc/pacemaker/authkey)",
+  },
+  {
+    programs: ["usr/libexec/sendmail/sendmail", "usr/share/sendmail/update_tls"],
+    line: "[ -e /etc/mail/tls/sendmail-common.key ] || /usr/share/sendmail/update_tls </dev/null >/dev/null 2>&1",
+  },
+  {
     programs: ["usr/bin/ovs-pki"],
     line: "[ ! -d /var/lib/openvswitch/pki ] || [ -e /var/lib/openvswitch/pki/switchca ] || ovs-pki --force init",
   },

@@ -59,8 +59,8 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   difference("absent", "`.erlang.cookie`", /(?:^|\/)\.erlang\.cookie$/, "secrets are never shipped"),
   difference(
     "absent",
-    "`/etc/bind/rndc.key`, `/etc/munge/munge.key`, `/etc/varnish/secret`, `/etc/xrdp/rsakeys.ini`",
-    /^etc\/(?:bind\/rndc\.key|munge\/munge\.key|varnish\/secret|xrdp\/rsakeys\.ini)$/,
+    "`/etc/bind/rndc.key`, `/etc/munge/munge.key`, `/etc/pacemaker/authkey`, `/etc/varnish/secret`, `/etc/xrdp/rsakeys.ini`",
+    /^etc\/(?:bind\/rndc\.key|munge\/munge\.key|pacemaker\/authkey|varnish\/secret|xrdp\/rsakeys\.ini)$/,
     "secrets are never shipped",
   ),
   difference(
@@ -77,10 +77,11 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "absent",
-    "below `/var/lib/openvswitch/pki`, `/var/lib/cfengine3/{ppkeys,state}`; `/var/lib/cfengine3/randseed`, `.rnd`",
-    /^var\/lib\/(?:openvswitch\/pki\/.|cfengine3\/(?:ppkeys\/.|state\/.|randseed$))|(?:^|\/)\.rnd$/,
+    "below `/var/lib/openvswitch/pki`, `/var/lib/cfengine3/{ppkeys,state}`; `/var/lib/cfengine3/randseed`",
+    /^var\/lib\/(?:openvswitch\/pki\/.|cfengine3\/(?:ppkeys\/.|state\/.|randseed$))/,
     "keys and random numbers: `slipway-first-start` makes them",
   ),
+  difference("absent", "`.rnd`", /(?:^|\/)\.rnd$/, "holds random numbers: OpenSSL makes it when it needs it"),
   difference(
     "absent",
     "`/var/lib/heimdal-kdc/{m-key,heimdal.db,log}`, `/etc/heimdal-kdc/.configured`",
@@ -95,9 +96,9 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "different",
-    "`/etc/bacula/*`, `/etc/dbconfig-common/*.conf` and what has their passwords, `/etc/mailman3/*`, `/etc/redmine/*/secret_key.txt`, `/etc/roundcube/config.inc.php`, " +
+    "`/etc/backuppc/htpasswd`, `/etc/bacula/*`, `/etc/dbconfig-common/*.conf` and what has their passwords, `/etc/mailman3/*`, `/etc/redmine/*/secret_key.txt`, `/etc/roundcube/config.inc.php`, `/etc/zm/core.php`, " +
       "`/var/lib/phpmyadmin/blowfish_secret.inc.php`, `/var/lib/ucf/**`",
-    /^(?:etc\/(?:bacula\/[^/]+|dbconfig-common\/[^/]+\.conf|mailman3\/[^/]+|redmine\/[^/]+\/secret_key\.txt|roundcube\/config\.inc\.php|cacti\/debian\.php|phpmyadmin\/config-db\.php)|var\/lib\/(?:phpmyadmin\/blowfish_secret\.inc\.php|ucf\/.+))$/,
+    /^(?:etc\/(?:backuppc\/htpasswd|bacula\/[^/]+|dbconfig-common\/[^/]+\.conf|mailman3\/[^/]+|redmine\/[^/]+\/secret_key\.txt|roundcube\/config\.inc\.php|cacti\/debian\.php|phpmyadmin\/config-db\.php|zm\/core\.php)|var\/lib\/(?:phpmyadmin\/blowfish_secret\.inc\.php|ucf\/.+))$/,
     "passwords that scripts make up are not shipped: `slipway-first-start` makes others",
   ),
   difference(
@@ -114,8 +115,8 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "absent",
-    "`/etc/courier/dhparams.pem`, `/etc/freeradius/N/certs/dh`",
-    /^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh)$/,
+    "`/etc/courier/dhparams.pem`, `/etc/freeradius/N/certs/dh`, `/etc/mail/tls/sendmail-common.prm`",
+    /^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh|mail\/tls\/sendmail-common\.prm)$/,
     "random numbers: `slipway-first-start` makes them",
   ),
   difference(

@@ -46,6 +46,8 @@ describe("values that scripts made up", () => {
     ["etc/bacula/common_default_passwords", `# passwords\nDIRPASSWD=${PASSWORD}\n`],
     ["etc/mailman3/mailman-web.py", `SECRET_KEY = '${PASSWORD}'\n`],
     ["etc/roundcube/config.inc.php", `$config['des_key'] = '${PASSWORD}';\n`],
+    ["etc/backuppc/htpasswd", `backuppc:${PASSWORD}\n`],
+    ["etc/zm/core.php", `<?php\n\tConfigure::write('Security.salt', '${PASSWORD}');\n`],
     ["etc/redmine/default/secret_key.txt", `${PASSWORD}\n`],
     ["var/lib/phpmyadmin/blowfish_secret.inc.php", `<?php\n$cfg['blowfish_secret'] = '${PASSWORD}';\n`],
   ])("are emptied where they are made, and everywhere else: %s", async (path, text) => {
@@ -117,6 +119,18 @@ describe("the first start", () => {
     // A second start changes nothing.
     await mustRun(["/bin/sh", script]);
     expect(await readFile(conf, "latin1")).toBe(filled);
+  });
+
+  it("makes a value of the characters that its place takes", async () => {
+    await using folder = await temporaryFolder("filling");
+    const path = join(folder.path, "core.php");
+    const text = `\tConfigure::write('Security.cipherSeed', '${"0123456789".repeat(4)}');\n`;
+    const secrets = await found("etc/zm/core.php", text);
+    await writeFile(path, secrets.empty(path.slice(1), Buffer.from(text)));
+    await mustRun(["/bin/sh", "-c", fillingLines(secrets.emptied).join("\n")]);
+    expect(await readFile(path, "utf8")).toMatch(
+      /^\tConfigure::write\('Security\.cipherSeed', '[0-9]{40}'\);\n$/,
+    );
   });
 
   it("gives back any text", async () => {

@@ -8,11 +8,15 @@ interface SecretPlace {
   readonly path: RegExp;
   /** Matches each value, as its only group. */
   readonly value: RegExp;
-  /** Characters of the value that the first start makes. */
+  /** How many characters the value has that the first start makes. */
   readonly length: number;
+  /** The characters that it may have, as tr(1) takes them. Letters and digits if absent. */
+  readonly alphabet?: string;
 }
 
 const SECRET_PLACES: readonly SecretPlace[] = [
+  // What takes its place is no hash: nobody gets in until the administrator sets a password.
+  { path: /^etc\/backuppc\/htpasswd$/, value: /^backuppc:(.+)$/gm, length: 32 },
   { path: /^etc\/bacula\/common_default_passwords$/, value: /^[A-Z]+PASSWD=(.+)$/gm, length: 32 },
   { path: /^etc\/dbconfig-common\/[^/]+\.conf$/, value: /^dbc_dbpass='([^'\n]+)'$/gm, length: 32 },
   { path: /^etc\/mailman3\/mailman\.cfg$/, value: /^admin_pass: (.+)$/gm, length: 32 },
@@ -29,6 +33,13 @@ const SECRET_PLACES: readonly SecretPlace[] = [
     value: /^\$cfg\['blowfish_secret'\] = '(.+)';$/gm,
     length: 32,
   },
+  { path: /^etc\/zm\/core\.php$/, value: /^\tConfigure::write\('Security\.salt', '(.+)'\);$/gm, length: 29 },
+  {
+    path: /^etc\/zm\/core\.php$/,
+    value: /^\tConfigure::write\('Security\.cipherSeed', '(.+)'\);$/gm,
+    length: 40,
+    alphabet: "0-9",
+  },
 ];
 
 /** Shorter values may also be words. */
@@ -41,8 +52,10 @@ const MAX_FILE_BYTES = 1 << 20;
 export interface LeftOut {
   /** Equal for equal values. */
   readonly number: number;
-  /** Characters of the value that takes its place. */
+  /** How many characters the value has that takes its place. */
   readonly length: number;
+  /** The characters that it may have, as tr(1) takes them. */
+  readonly alphabet: string;
 }
 
 /** A line without its secret values, and where they were. */
@@ -82,8 +95,8 @@ export class SecretValues {
   /** Finds the values in an entry, whose content it reads. */
   async find({ path, size, content }: StreamedEntry): Promise<void> {
     const text = Buffer.from(await readBegin(content, size)).toString("latin1");
-    for (const { value, length } of placesOf(path))
-      for (const [, found = ""] of text.matchAll(value)) this.#add(found, length);
+    for (const place of placesOf(path))
+      for (const [, found = ""] of text.matchAll(place.value)) this.#add(found, place);
   }
 
   /** Whether {@link empty} has to see an entry's content. */
@@ -111,9 +124,9 @@ export class SecretValues {
     return made;
   }
 
-  #add(value: string, length: number): void {
+  #add(value: string, { length, alphabet = "A-Za-z0-9" }: SecretPlace): void {
     if (value.length < MIN_VALUE_LENGTH || this.#values.has(value) || this.#values.size >= MAX_VALUES) return;
-    this.#values.set(value, { number: this.#values.size, length });
+    this.#values.set(value, { number: this.#values.size, length, alphabet });
     // The longest first, as one may begin with another.
     const longestFirst = [...this.#values.keys()].toSorted((left, right) => right.length - left.length);
     const escaped = longestFirst.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));

@@ -61,6 +61,7 @@ const DROPPED: readonly NormaliseRule[] = [
   drop(/^etc\/bind\/rndc\.key$/, "is a secret"),
   drop(/^etc\/munge\/munge\.key$/, "is a secret"),
   drop(/^etc\/varnish\/secret$/, "is a secret"),
+  drop(/^etc\/pacemaker\/authkey$/, "is a secret"),
   drop(/^etc\/xrdp\/rsakeys\.ini$/, "is a secret"),
   drop(/^var\/lib\/texmf\/web2c\/(?:.+\/)?[^/]+\.log$/, "is a log of the configuration"),
   drop(
@@ -75,7 +76,10 @@ const DROPPED: readonly NormaliseRule[] = [
     /^(?:var\/lib\/heimdal-kdc\/(?:m-key|heimdal\.db|log)|etc\/heimdal-kdc\/\.configured)$/,
     "is a database with its own key",
   ),
-  drop(/^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh)$/, "is made of random numbers"),
+  drop(
+    /^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh|mail\/tls\/sendmail-common\.prm)$/,
+    "is made of random numbers",
+  ),
   drop(/(?:^|\/)(?:\.gnupg|private-keys-v1\.d)\/(?:random_seed|[^/]+\.key)$/, "is a secret"),
   drop(/^var\/lib\/systemd\/(?:random-seed|credential\.secret)$/, "is a secret"),
   drop(/^var\/lib\/(?:urandom\/.+|random-seed)$/, "is a secret"),

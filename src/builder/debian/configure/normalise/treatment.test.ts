@@ -47,6 +47,8 @@ describe("an entry of what a stage changed", () => {
     "etc/munge/munge.key",
     "etc/iscsi/initiatorname.iscsi",
     "etc/freeradius/3.0/certs/dh",
+    "etc/mail/tls/sendmail-common.prm",
+    "etc/pacemaker/authkey",
     "var/lib/dbus/machine-id",
     "var/lib/openvswitch/pki/controllerca/cacert.pem",
     "var/lib/cfengine3/randseed",
