@@ -14,6 +14,7 @@ describe("programs that maintainer scripts do not get", () => {
     expect(files.map(({ path, mode }) => [path, mode])).toEqual([
       ["/usr/bin/ischroot", 0o755],
       ["/usr/bin/pg_createcluster", 0o755],
+      ["/run/slipway/ssh-keygen", 0o755],
     ]);
   });
 
@@ -29,6 +30,15 @@ describe("programs that maintainer scripts do not get", () => {
     const { stdout } = Bun.spawnSync(["/bin/sh", "-c", script]);
     expect(String(stdout)).toContain("SOURCE_DATE_EPOCH=1741064767\n");
     expect(String(stdout)).toContain("FORCE_SOURCE_DATE=1\n");
+  });
+
+  it("make no keys of a machine, but others", () => {
+    const file = replacedInAddition(new Set(["usr/bin/ssh-keygen"]), CREATED_AT).at(-1);
+    const script = String(file?.bytes).replace("/usr/bin/ssh-keygen", "echo made");
+    const made = (...options: string[]) =>
+      String(Bun.spawnSync(["/bin/sh", "-c", script, "x", ...options]).stdout).trim();
+    expect(made("-q", "-f", "/etc/ssh/ssh_host_rsa_key", "-N", "", "-t", "rsa")).toBe("");
+    expect(made("-f", "/var/lib/x/key")).toBe("made -f /var/lib/x/key");
   });
 
   it("make the certificate store once in the base, with hooks", () => {

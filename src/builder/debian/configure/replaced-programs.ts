@@ -20,6 +20,12 @@ const REPLACEMENTS: readonly Replacement[] = [
   inVain("usr/bin/pg_createcluster"),
   inVain("usr/bin/mariadb-install-db"),
   {
+    // Keys of a machine are not shipped. An RSA key takes a second.
+    program: "usr/bin/ssh-keygen",
+    path: `${FIRST_IN_PATH}/ssh-keygen`,
+    script: () => `case " $*" in *" /etc/ssh/ssh_host_"*) ;; *) exec /usr/bin/ssh-keygen "$@" ;; esac`,
+  },
+  {
     // TeX writes the time into its formats. For all scripts, these variables would change how Python compiles.
     program: "usr/bin/fmtutil",
     path: `${FIRST_IN_PATH}/fmtutil`,
