@@ -94,6 +94,14 @@ const STEPS: readonly Step[] = [
     line: "[ -e /etc/mail/tls/sendmail-common.key ] || /usr/share/sendmail/update_tls </dev/null >/dev/null 2>&1",
   },
   {
+    programs: ["usr/bin/etckeeper", "usr/bin/git"],
+    line: "[ -e /etc/.git ] || etckeeper init >/dev/null",
+  },
+  {
+    programs: ["usr/sbin/twadmin"],
+    line: "[ -e /etc/tripwire/site.key ] || DEBIAN_FRONTEND=noninteractive dpkg-reconfigure tripwire",
+  },
+  {
     programs: ["usr/bin/ovs-pki"],
     line: "[ ! -d /var/lib/openvswitch/pki ] || [ -e /var/lib/openvswitch/pki/switchca ] || ovs-pki --force init",
   },

@@ -81,6 +81,18 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     /^var\/lib\/(?:openvswitch\/pki\/.|cfengine3\/(?:ppkeys\/.|state\/.|randseed$))/,
     "keys and random numbers: `slipway-first-start` makes them",
   ),
+  difference(
+    "absent",
+    "`/etc/tripwire/{*.key,tw.cfg,tw.pol}`",
+    /^etc\/tripwire\/(?:[^/]+\.key|tw\.(?:cfg|pol))$/,
+    "keys, and what is signed with them: `slipway-first-start` makes them",
+  ),
+  difference(
+    "absent",
+    "`/etc/.git`",
+    /^etc\/\.git(?:\/|$)/,
+    "has numbers and times of files: `slipway-first-start` makes it",
+  ),
   difference("absent", "`.rnd`", /(?:^|\/)\.rnd$/, "holds random numbers: OpenSSL makes it when it needs it"),
   difference(
     "absent",
