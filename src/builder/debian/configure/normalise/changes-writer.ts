@@ -97,6 +97,12 @@ export class ChangesWriter {
           await this.#writeChanged(entry, streamed, bytes, bytes);
         } else await this.#archive.writeStream(entry, size, content);
         return;
+      case "keep-unless": {
+        const bytes = await readBegin(content, size);
+        if (treatment.unless(bytes, this.#context)) this.#dropped.add(streamed.path);
+        else await this.#archive.writeBytes(entry, bytes);
+        return;
+      }
       case "empty":
         await this.#archive.writeEmpty({
           ...entry,

@@ -16,6 +16,9 @@ export type Rewrite = (
   context: NormaliseContext,
 ) => Uint8Array | "unchanged";
 
+/** What is asked about the content of a file, which may be any bytes. */
+export type Condition = (bytes: Uint8Array, context: NormaliseContext) => boolean;
+
 /** A text above this size stays as it is: no script makes one, and a hostile one would keep the server busy. */
 const MAX_TEXT_BYTES = 4 << 20;
 

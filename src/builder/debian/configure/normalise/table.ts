@@ -6,7 +6,8 @@ import { rewriteFileDatabase } from "./file-database.ts";
 import { rewriteFontCache } from "./font-cache.ts";
 import { rewriteInfoDirectory } from "./info-directory.ts";
 import { rewriteJavaKeystore } from "./java-keystore.ts";
-import type { Rewrite } from "./rewrite.ts";
+import { isOfMadeSource } from "./python-cache.ts";
+import type { Condition, Rewrite } from "./rewrite.ts";
 import { rewriteShadow } from "./shadow.ts";
 
 /** What is done with entries at certain paths. */
@@ -18,8 +19,8 @@ export interface NormaliseRule {
     /** An empty file, with its owner, and this mode if there is one. */
     | { readonly kind: "empty"; readonly mode?: number }
     | { readonly kind: "rewrite"; readonly rewrite: Rewrite }
-    /** Not searched for private keys. */
-    | { readonly kind: "keep" };
+    /** Not searched for private keys. Not shipped if `unless` says so of its content. */
+    | { readonly kind: "keep"; readonly unless?: Condition };
   readonly reason: string;
 }
 
@@ -115,9 +116,14 @@ const REWRITTEN: readonly NormaliseRule[] = [
 /** Files of dpkg, debconf and Python may quote a key of a package; without these files, nothing works. */
 const KEPT: readonly NormaliseRule[] = [
   {
-    pattern: /^var\/(?:lib\/dpkg|cache\/debconf)\/|\.pyc$/,
+    pattern: /^var\/(?:lib\/dpkg|cache\/debconf)\//,
     action: { kind: "keep" },
     reason: "is made from the packages alone",
+  },
+  {
+    pattern: /\.pyc$/,
+    action: { kind: "keep", unless: isOfMadeSource },
+    reason: "is made from the packages alone, unless a script made its source",
   },
 ];
 

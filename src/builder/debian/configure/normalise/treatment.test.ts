@@ -77,7 +77,7 @@ describe("an entry of what a stage changed", () => {
     ["var/lib/doc-base/info/files.yml", "rewrite"],
     ["var/lib/dpkg/status", "keep"],
     ["var/cache/debconf/config.dat", "keep"],
-    ["usr/lib/python3/__pycache__/x.cpython-311.pyc", "keep"],
+    ["usr/lib/python3/__pycache__/x.cpython-311.pyc", "keep-unless"],
     ["etc/mdadm/mdadm.conf", "rewrite"],
     ["var/lib/x", "search"],
   ] as const)("is known before it is read: %s, %s", (path, kind) => {

@@ -1,4 +1,4 @@
-import type { Rewrite } from "./rewrite.ts";
+import type { Condition, Rewrite } from "./rewrite.ts";
 import { NORMALISE_RULES } from "./table.ts";
 
 /** An entry of what a stage changed, before its content is read. */
@@ -14,6 +14,8 @@ export interface ChangedEntry {
 export type Treatment =
   /** Ship it as it is. */
   | { readonly kind: "keep" }
+  /** Read it whole, and ship it as it is unless `unless` is true. It has at most {@link MAX_REWRITTEN_BYTES}. */
+  | { readonly kind: "keep-unless"; readonly unless: Condition }
   /** Do not ship it. */
   | { readonly kind: "drop"; readonly reason: string }
   /** Ship an empty file, with this mode if there is one. */
@@ -23,7 +25,7 @@ export type Treatment =
   /** Ship it as it is, if it is no key: no rule says what it is. */
   | { readonly kind: "search" };
 
-/** Files above this size are not rewritten. */
+/** The content of files above this size is not looked at, nor rewritten. */
 export const MAX_REWRITTEN_BYTES: number = 64 << 20;
 
 /** What to do with an entry of a stage's outcome, so that it depends on the packages alone and has no secrets. */
@@ -31,7 +33,12 @@ export function treatmentOf({ path, type, sizeBytes }: ChangedEntry): Treatment 
   const rule = NORMALISE_RULES.find(({ pattern }) => pattern.test(path));
   if (rule?.action.kind === "drop") return { kind: "drop", reason: rule.reason };
   // A hard link's content is that of the path it names, which has its own treatment.
-  if (type !== "file" || rule?.action.kind === "keep") return { kind: "keep" };
+  if (type !== "file") return { kind: "keep" };
+  if (rule?.action.kind === "keep") {
+    const { unless } = rule.action;
+    const isRead = unless !== undefined && sizeBytes <= MAX_REWRITTEN_BYTES;
+    return isRead ? { kind: "keep-unless", unless } : { kind: "keep" };
+  }
   if (rule?.action.kind === "empty") return { ...rule.action, reason: rule.reason };
   if (rule?.action.kind === "rewrite" && sizeBytes <= MAX_REWRITTEN_BYTES) {
     return { kind: "rewrite", rewrite: rule.action.rewrite, reason: rule.reason };
