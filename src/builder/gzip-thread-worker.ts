@@ -1,7 +1,11 @@
 /** A thread that compresses blocks. Each becomes a gzip member (RFC 1952, section 2.2) without a time and a name. */
+import { setPriority } from "node:os";
 import { answerQuestions } from "../threads/answer-questions.ts";
-import { GZIP } from "./gzip-settings.ts";
+import { GZIP, NICENESS } from "./gzip-settings.ts";
 
 declare const self: Worker;
+
+// Unpacking and configuring have to be done before the last layer, so they come first. On Linux, this is for the thread alone.
+if (process.platform === "linux") setPriority(NICENESS);
 
 answerQuestions(self, (block: Uint8Array<ArrayBuffer>) => Bun.gzipSync(block, GZIP));

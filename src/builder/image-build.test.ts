@@ -9,6 +9,7 @@ import {
   shareSmallDistribution,
 } from "../../test/support/small-distribution.ts";
 import { digestOf } from "../oci/digest.ts";
+import { RegistryError } from "../oci/registry-error.ts";
 import { parseRepositoryName } from "../oci/repository-name.ts";
 import { archiveOf } from "./archive/archive-writer.ts";
 import { LayerTree } from "./archive/layer-tree.ts";
@@ -45,6 +46,23 @@ function watchingFinisher(seen: Seen[]): ImageFinisher {
     }),
   });
   return { finish: () => ({ mode: "unpacked", formatVersion: 0, layers: [layer("base"), layer("all")] }) };
+}
+
+/** A finisher that says when it begins with a layer. */
+function telling(finisher: ImageFinisher, begun: () => void): ImageFinisher {
+  return {
+    finish: (...request) => {
+      const finish = finisher.finish(...request);
+      const layers = finish.layers.map((layer) => ({
+        ...layer,
+        make: (...parts: Parameters<DerivedLayer["make"]>) => {
+          begun();
+          return layer.make(...parts);
+        },
+      }));
+      return { ...finish, layers };
+    },
+  };
 }
 
 /** A source whose layers without base packages come only once `ready` resolves. */
@@ -114,24 +132,48 @@ describeWith("an image with a layer above its base packages", HAS_APT, "no apt",
   it("is made while the layers above it wait", async () => {
     const seen: Seen[] = [];
     const made = Promise.withResolvers<void>();
-    const finisher = watchingFinisher(seen);
     await using registry = await shared.distribution.open("derived-beside", {
-      finisher: {
-        finish: (...request) => {
-          const finish = finisher.finish(...request);
-          const layers = finish.layers.map((layer) => ({
-            ...layer,
-            make: (...parts: Parameters<DerivedLayer["make"]>) => {
-              made.resolve();
-              return layer.make(...parts);
-            },
-          }));
-          return { ...finish, layers };
-        },
-      },
+      finisher: telling(watchingFinisher(seen), made.resolve),
       change: ({ sources }) => ({ sources: sources.map((one) => waitingSource(one, made.promise)) }),
     });
     await registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
     expect(seen.map(({ above }) => above)).toEqual(["base", "all"]);
+  });
+
+  it("is begun before the layers below it are stored", async () => {
+    const seen: Seen[] = [];
+    const made = Promise.withResolvers<void>();
+    await using registry = await shared.distribution.open("derived-early", {
+      finisher: telling(watchingFinisher(seen), made.resolve),
+      change: ({ registry: store }) => ({
+        registry: delegating(store, {
+          ingest: async (bytes) => {
+            await made.promise;
+            return await store.ingest(bytes);
+          },
+        }),
+      }),
+    });
+    await registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
+    expect(seen.map(({ above }) => above)).toEqual(["base", "all"]);
+  });
+
+  it("fails if a layer cannot be stored, even one whose archive has ended", async () => {
+    const begun = Promise.withResolvers<void>();
+    await using registry = await shared.distribution.open("derived-fails", {
+      finisher: telling(watchingFinisher([]), begun.resolve),
+      change: ({ registry: store }) => ({
+        registry: delegating(store, {
+          ingest: async () => {
+            await begun.promise;
+            throw new RegistryError("storage-full", "the test's storage is full");
+          },
+        }),
+      }),
+    });
+    const building = registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
+    const failure = await building.catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(RegistryError);
+    expect((failure as RegistryError).message).toBe("the test's storage is full");
   });
 });

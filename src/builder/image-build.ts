@@ -1,7 +1,7 @@
 import type { CachedLayer } from "../metadata/ports/build-ledger.ts";
 import type { ImageLayer } from "./image-assembly.ts";
-import { type LayerBuilder, type LayerOrder, layerKey } from "./layer-builder.ts";
-import type { DerivedLayer, HeldParts, Part, Resolution, StepContext } from "./package-source.ts";
+import { type GrowingLayer, type LayerBuilder, type LayerOrder, layerKey } from "./layer-builder.ts";
+import type { DerivedLayer, HeldParts, LayerBelow, Part, Resolution, StepContext } from "./package-source.ts";
 import type { LayerPlan, PartGroups } from "./plan/layer-plan.ts";
 
 /** How the parts of an image become layers. */
@@ -36,7 +36,7 @@ const NAMES_SHOWN = 6;
 /**
  * Groups the parts of a resolution into layers, and takes each layer from the cache or makes it.
  *
- * A derived layer is made as soon as those below it are there, beside the layers that come above it.
+ * A derived layer is made as soon as the archives of those below it have ended, beside the layers that come above it.
  *
  * @param formatVersion the format version of the source that made the resolution
  */
@@ -52,21 +52,23 @@ export async function buildLayers(
   context.progress({ kind: "plan-done", layerCount: planned.length, cachedLayerCount: cached.size });
   const missing = planned.filter(({ key }) => !cached.has(key)).flatMap(({ parts }) => parts ?? []);
   await using held = missing.length === 0 ? undefined : await resolution.hold(missing, context);
-  const made = await buildAll<PlannedLayer, CachedLayer>(
+  const made = await buildAll(
     planned,
     startOrder(planned),
     context,
-    async ({ key, parts, derived }, index, lower, signal) => {
+    ({ key, parts, derived }, index, lower, signal) => {
       const known = cached.get(key);
-      if (known !== undefined) return known;
+      if (known !== undefined)
+        return { below: Promise.resolve(builder.below(known)), stored: Promise.resolve(known) };
       const step = { ...context, signal };
       if (derived === undefined) {
         const make = (shared: AbortSignal) => (held as HeldParts).layer(parts ?? [], shared);
-        return await buildOne(builder, { key, make }, index, parts ?? [], step);
+        return buildOne(builder, { key, make }, index, parts ?? [], step);
       }
-      const below = (await Promise.all(lower)).map((layer) => builder.below(layer));
-      const make = (shared: AbortSignal) => derived.make(below, { ...context, signal: shared });
-      return await buildOne(builder, { key, make, isDerived: true }, index, [], step);
+      return later(Promise.all(lower), (below) => {
+        const make = (shared: AbortSignal) => derived.make(below, { ...context, signal: shared });
+        return buildOne(builder, { key, make, isDerived: true }, index, [], step);
+      });
     },
   );
   return {
@@ -135,19 +137,30 @@ function isBase(group: readonly Part[]): boolean {
   return group.every(({ base }) => base);
 }
 
-async function buildOne(
+function buildOne(
   builder: LayerBuilder,
   order: LayerOrder,
   layer: number,
   parts: readonly Part[],
   { progress, signal }: StepContext,
-): Promise<CachedLayer> {
+): GrowingLayer {
   const packages = parts.map(({ bucket }) => bucket);
-  const built = await builder.build(order, signal, () =>
+  const { below, stored } = builder.build(order, signal, () =>
     progress({ kind: "layer-started", layer, packages }),
   );
-  progress({ kind: "layer-done", layer, sizeBytes: built.descriptor.size });
-  return built;
+  const done = stored.then((built) => {
+    progress({ kind: "layer-done", layer, sizeBytes: built.descriptor.size });
+    return built;
+  });
+  return { below, stored: done };
+}
+
+/** A layer that is begun when there is a value. */
+function later<Value>(value: Promise<Value>, build: (value: Value) => GrowingLayer): GrowingLayer {
+  const growing = value.then((known) => ({ layer: build(known) }));
+  const below = growing.then(({ layer }) => layer.below);
+  below.catch(() => {});
+  return { below, stored: growing.then(({ layer }) => layer.stored) };
 }
 
 /**
@@ -168,35 +181,37 @@ function startOrder(planned: readonly PlannedLayer[]): readonly number[] {
 }
 
 /**
- * Runs all and waits for all; each gets the values of those before it, if `order` has them first. If one fails, the
- * others are stopped first, so that the caller can release the parts.
+ * Builds all layers and waits for all; each gets those before it, if `order` has them first. If one fails, the others are
+ * stopped first, so that the caller can release the parts.
  */
-async function buildAll<Item, Value>(
-  items: readonly Item[],
+async function buildAll(
+  planned: readonly PlannedLayer[],
   order: readonly number[],
   context: StepContext,
   build: (
-    item: Item,
+    layer: PlannedLayer,
     index: number,
-    earlier: readonly Promise<Value>[],
+    lower: readonly Promise<LayerBelow>[],
     signal: AbortSignal,
-  ) => Promise<Value>,
-): Promise<readonly Value[]> {
+  ) => GrowingLayer,
+): Promise<readonly CachedLayer[]> {
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const failures: unknown[] = [];
-  const running: Promise<Value>[] = [];
+  const growing: GrowingLayer[] = [];
   for (const index of order) {
-    const value = build(items[index] as Item, index, running.slice(0, index), signal);
-    running[index] = value;
-    value.catch((cause: unknown) => {
+    const lower = growing.slice(0, index).map(({ below }) => below);
+    const layer = build(planned[index] as PlannedLayer, index, lower, signal);
+    growing[index] = layer;
+    layer.stored.catch((cause: unknown) => {
       failures.push(cause);
       stop.abort(cause);
     });
   }
-  await Promise.allSettled(running);
+  const stored = growing.map((layer) => layer.stored);
+  await Promise.allSettled(stored);
   if (failures.length > 0) throw failures[0];
-  return await Promise.all(running);
+  return await Promise.all(stored);
 }
 
 function contentOf(parts: readonly Part[]): string {

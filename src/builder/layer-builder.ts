@@ -2,13 +2,15 @@ import { availableParallelism } from "node:os";
 import { type ByteSource, bodyChunks } from "../bytes/byte-source.ts";
 import { Semaphore } from "../concurrency/semaphore.ts";
 import { SingleFlight } from "../concurrency/single-flight.ts";
+import type { BlobDescriptor } from "../content/blob-services.ts";
 import type { BuildLedger, CachedLayer } from "../metadata/ports/build-ledger.ts";
 import type { Digest } from "../oci/digest.ts";
 import { digestOf } from "../oci/digest.ts";
 import { MediaType } from "../oci/media-types.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
+import { ArchiveSpool, type SpoolRoom } from "./archive-spool.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
-import { COMPRESSOR_IDENTITY, compressArchive, decompressArchive } from "./layer-compression.ts";
+import { COMPRESSOR_IDENTITY, compressBlocks, decompressArchive, spoolArchive } from "./layer-compression.ts";
 import type { LayerBelow, LayerContent } from "./package-source.ts";
 
 /** A layer to take from the cache or to make. */
@@ -18,6 +20,22 @@ export interface LayerOrder {
   /** A derived layer is made at once. Each build makes one of them at a time. */
   readonly isDerived?: boolean;
 }
+
+/** A layer that is being made. */
+export interface GrowingLayer {
+  /** Resolves as soon as its archive has ended, when it may still have to be compressed and stored. */
+  readonly below: Promise<LayerBelow>;
+  readonly stored: Promise<CachedLayer>;
+}
+
+/** What layers are made with. */
+export interface LayerMeans {
+  readonly gzip: GzipThreads;
+  readonly spool: SpoolRoom;
+}
+
+/** A layer whose archive has ended. */
+type ArchivedLayer = Pick<CachedLayer, "diffId" | "facts">;
 
 /**
  * Enough to keep all processors busy: a layer has a program that unpacks, the server's thread, and threads that compress.
@@ -35,13 +53,16 @@ export class LayerBuilder {
   readonly #registry: ImageRegistry;
   readonly #ledger: BuildLedger;
   readonly #gzip: GzipThreads;
+  readonly #room: SpoolRoom;
   readonly #running = new SingleFlight<CachedLayer>();
-  readonly #limit = new Semaphore({ places: LAYERS_AT_ONCE });
+  readonly #reading = new Semaphore({ places: LAYERS_AT_ONCE });
+  readonly #storing = new Semaphore({ places: LAYERS_AT_ONCE });
 
-  constructor(registry: ImageRegistry, ledger: BuildLedger, gzip: GzipThreads) {
+  constructor(registry: ImageRegistry, ledger: BuildLedger, { gzip, spool }: LayerMeans) {
     this.#registry = registry;
     this.#ledger = ledger;
     this.#gzip = gzip;
+    this.#room = spool;
   }
 
   /** The cached layers among `keys` whose blobs can be served. */
@@ -56,46 +77,70 @@ export class LayerBuilder {
   /**
    * Makes a layer, stores it, and then records it in the cache.
    *
-   * Concurrent calls for the same layer share one result; only the call that makes the layer calls `onStart`.
+   * Concurrent calls for the same layer share one result; only the call that makes the layer calls `onStart`, and has it
+   * for the layers above before it is stored.
    */
-  build(order: LayerOrder, signal: AbortSignal, onStart: () => void): Promise<CachedLayer> {
-    return this.#running.run(order.key, signal, (shared) => {
-      const make = async () => {
-        onStart();
-        return await this.#make(order, shared);
-      };
-      // A derived layer would wait for all layers above it, whose parts are here already.
-      return order.isDerived === true ? this.#limit.runAtOnce(make) : this.#limit.run(make, shared);
+  build(order: LayerOrder, signal: AbortSignal, onStart: () => void): GrowingLayer {
+    const archived = Promise.withResolvers<LayerBelow>();
+    const stored = this.#running.run(order.key, signal, (shared) => {
+      const making: Promise<CachedLayer> = this.#make(order, shared, onStart, (layer) =>
+        archived.resolve(this.#below(layer, making)),
+      );
+      return making;
     });
+    const below = Promise.race([archived.promise, stored.then((layer) => this.below(layer))]);
+    // If the layer fails, nobody may ask for it any more.
+    below.catch(() => {});
+    return { below, stored };
   }
 
   /** A cached layer, for the layers above it. */
-  below({ diffId, descriptor, facts }: CachedLayer): LayerBelow {
-    return {
-      diffId,
-      facts,
-      open: () => decompressArchive(this.#registry.open(descriptor).then(bodyChunks), diffId),
-    };
+  below(layer: CachedLayer): LayerBelow {
+    return this.#below(layer, Promise.resolve(layer));
   }
 
-  async #make(order: LayerOrder, signal: AbortSignal): Promise<CachedLayer> {
-    const content = order.make(signal);
-    let diffId: Digest | undefined;
-    try {
-      const compressed = compressArchive(content.archive, this.#gzip);
-      const blob = await this.#registry.ingest(untilAborted(compressed.bytes, signal));
-      diffId = compressed.diffId();
-      const layer: CachedLayer = {
-        key: order.key,
-        descriptor: { mediaType: MediaType.ociLayerGzip, digest: blob.digest, size: blob.size },
-        diffId,
-        facts: content.facts(),
-      };
-      await this.#ledger.putLayer(layer, await this.#findLost(order.key));
-      return layer;
-    } finally {
-      await content.settle?.(diffId);
-    }
+  #below({ diffId, facts }: ArchivedLayer, stored: Promise<CachedLayer>): LayerBelow {
+    const body = async () => bodyChunks(await this.#registry.open((await stored).descriptor));
+    return { diffId, facts, open: () => decompressArchive(body(), diffId) };
+  }
+
+  async #make(
+    order: LayerOrder,
+    signal: AbortSignal,
+    onStart: () => void,
+    onArchived: (layer: ArchivedLayer) => void,
+  ): Promise<CachedLayer> {
+    await using spool = new ArchiveSpool(this.#room);
+    const isDerived = order.isDerived === true;
+    const read = async () => {
+      onStart();
+      const storing = this.#store(spool, isDerived, signal);
+      // Whoever reads the archive gets the failure.
+      storing.catch((error: unknown) => spool.fail(error));
+      try {
+        return { archived: await readContent(order.make(signal), spool), storing };
+      } catch (error) {
+        await storing.catch(() => {});
+        throw error;
+      }
+    };
+    // A derived layer would wait for all layers above it, whose parts are here already.
+    const { archived, storing } = await (isDerived
+      ? this.#reading.runAtOnce(read)
+      : this.#reading.run(read, signal));
+    onArchived(archived);
+    const { digest, size } = await storing;
+    const descriptor = { mediaType: MediaType.ociLayerGzip, digest, size };
+    const layer: CachedLayer = { key: order.key, descriptor, ...archived };
+    await this.#ledger.putLayer(layer, await this.#findLost(order.key));
+    return layer;
+  }
+
+  /** Compresses and stores an archive while it is read. A derived layer does not wait for others to be stored. */
+  #store(spool: ArchiveSpool, isDerived: boolean, signal: AbortSignal): Promise<BlobDescriptor> {
+    const store = () =>
+      this.#registry.ingest(untilAborted(compressBlocks(spool.blocks(), this.#gzip), signal));
+    return isDerived ? store() : this.#storing.run(store, signal);
   }
 
   /** The blob of the key's cache entry, if it can no longer be served. */
@@ -103,6 +148,17 @@ export class LayerBuilder {
     const entry = (await this.#ledger.findLayers([key])).get(key);
     if (entry === undefined || (await this.#registry.holds(entry.descriptor))) return undefined;
     return entry.descriptor.digest;
+  }
+}
+
+/** Reads the archive of a layer to its end. */
+async function readContent(content: LayerContent, spool: ArchiveSpool): Promise<ArchivedLayer> {
+  let diffId: Digest | undefined;
+  try {
+    diffId = await spoolArchive(content.archive, spool);
+    return { diffId, facts: content.facts() };
+  } finally {
+    await content.settle?.(diffId);
   }
 }
 

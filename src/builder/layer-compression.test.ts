@@ -6,21 +6,29 @@ import fc from "fast-check";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { digestOf } from "../oci/digest.ts";
+import { ArchiveSpool, SpoolRoom } from "./archive-spool.ts";
 import { GzipThreads } from "./gzip-threads.ts";
-import { compressArchive, decompressArchive } from "./layer-compression.ts";
+import { compressBlocks, decompressArchive, spoolArchive } from "./layer-compression.ts";
 
 async function* chunksOf(bytes: Uint8Array, size: number): ByteSource {
   for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
 }
 
 const gzip = new GzipThreads(2);
-afterAll(() => gzip[Symbol.dispose]());
+const folder = await temporaryFolder("spool");
+const room = new SpoolRoom({ folder: folder.path, maxBytes: 2 << 20 });
+afterAll(async () => {
+  gzip[Symbol.dispose]();
+  await folder[Symbol.asyncDispose]();
+});
 
 async function compressed(source: ByteSource) {
-  const archive = compressArchive(source, gzip);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of archive.bytes) chunks.push(chunk);
-  return { bytes: Buffer.concat(chunks), diffId: archive.diffId() };
+  await using spool = new ArchiveSpool(room);
+  const [diffId, chunks] = await Promise.all([
+    spoolArchive(source, spool),
+    Array.fromAsync(compressBlocks(spool.blocks(), gzip)),
+  ]);
+  return { bytes: Buffer.concat(chunks), diffId };
 }
 
 describe("layer compression", () => {

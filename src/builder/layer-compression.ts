@@ -2,6 +2,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { ArchiveSpool } from "./archive-spool.ts";
 import { GZIP } from "./gzip-settings.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
 
@@ -17,39 +18,41 @@ const BLOCKS_AHEAD = 2;
  */
 export const COMPRESSOR_IDENTITY = `gzip ${GZIP.library}-${GZIP.level} blocks-${BLOCK_BYTES} bun-${Bun.version} ${process.arch}`;
 
-/** An archive on its way to the store: its compressed bytes, and the digest of the uncompressed ones. */
-export interface CompressedArchive {
-  /** Can be iterated once; compression runs outside the main thread. */
-  readonly bytes: ByteSource;
-  /** Digest of the archive, available after `bytes` has ended (image-spec config.md, "Layer DiffID"). */
-  diffId(): Digest;
-}
-
-/** Hashes and compresses an archive in one pass, as gzip members without a time and a name. */
-export function compressArchive(archive: ByteSource, gzip: Pick<GzipThreads, "compress">): CompressedArchive {
+/**
+ * Reads an archive to its end and passes its blocks to `spool`, which breaks if the archive does.
+ *
+ * @returns the digest of the archive (image-spec config.md, "Layer DiffID")
+ */
+export async function spoolArchive(archive: ByteSource, spool: ArchiveSpool): Promise<Digest> {
   const hash = new Bun.CryptoHasher("sha256");
-  let diffId: Digest | undefined;
-  async function* compressed(): AsyncGenerator<Uint8Array> {
-    const running: Promise<Uint8Array>[] = [];
+  try {
     for await (const block of inBlocks(archive)) {
       hash.update(block);
-      running.push(started(gzip.compress(block)));
-      if (running.length > BLOCKS_AHEAD) yield await (running.shift() as Promise<Uint8Array>);
+      await spool.put(block);
     }
-    for (const member of running) yield await member;
-    diffId = `sha256:${hash.digest("hex")}` as Digest;
+    spool.end();
+  } catch (error) {
+    spool.fail(error);
+    throw error;
   }
-  return {
-    bytes: compressed(),
-    diffId: () => {
-      if (diffId === undefined) throw new Error("the archive has not ended");
-      return diffId;
-    },
-  };
+  return `sha256:${hash.digest("hex")}` as Digest;
+}
+
+/** Compresses the blocks of an archive outside the main thread, as gzip members without a time and a name. */
+export async function* compressBlocks(
+  blocks: ByteSource,
+  gzip: Pick<GzipThreads, "compress">,
+): AsyncGenerator<Uint8Array> {
+  const running: Promise<Uint8Array>[] = [];
+  for await (const block of blocks) {
+    running.push(started(gzip.compress(block)));
+    if (running.length > BLOCKS_AHEAD) yield await (running.shift() as Promise<Uint8Array>);
+  }
+  for (const member of running) yield await member;
 }
 
 /**
- * The archive that {@link compressArchive} compressed. Fails at its end unless it has the digest `diffId`.
+ * The archive that {@link compressBlocks} compressed. Fails at its end unless it has the digest `diffId`.
  *
  * Decompresses outside the main thread.
  */

@@ -8,6 +8,7 @@ import { RegistryError } from "../oci/registry-error.ts";
 import type { RepositoryName } from "../oci/repository-name.ts";
 import type { ImageBuilder, ImageWaiter } from "../registry/image-builder.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
+import type { SpoolRoom } from "./archive-spool.ts";
 import { buildFailure } from "./build-failure.ts";
 import type { ProgressListener } from "./build-progress.ts";
 import { BuildQueue } from "./build-queue.ts";
@@ -52,6 +53,8 @@ export interface OnDemandParts {
   readonly log: Logger;
   /** The threads that compress layers. */
   readonly gzip: GzipThreads;
+  /** Where archives wait to be compressed. */
+  readonly spool: SpoolRoom;
   /** Keeps instances from building the same image at the same time. */
   readonly locks: WorkLocks;
 }
@@ -84,7 +87,7 @@ export class OnDemandBuilder implements ImageBuilder {
     this.#sources = new SourceTable(sources);
     this.#options = options;
     this.#stored = new StoredImages(registry, ledger, links, options.refreshSeconds);
-    const layers = new LayerBuilder(registry, ledger, parts.gzip);
+    const layers = new LayerBuilder(registry, ledger, parts);
     const publisher = new ImagePublisher(registry, ledger, this.#stored);
     this.#maker = new ImageMaker({ layers, stored: this.#stored, publisher, log }, options.layerRules);
     const { concurrentBuilds: places, maxWaiting, maxWaitingPerCaller } = options;

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { SpoolRoom } from "../builder/archive-spool.ts";
 import { GzipThreads } from "../builder/gzip-threads.ts";
-/** This host's platform, as image configs name it. */
 import { HOST_PLATFORM } from "../builder/host-platform.ts";
 import { OnDemandBuilder, type OnDemandParts } from "../builder/on-demand-builder.ts";
 import { PackageIndex, type PackageIndexParts } from "../builder/package-index.ts";
@@ -12,6 +13,8 @@ import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { openPackageSources } from "./package-sources.ts";
 
 const MAX_GZIP_THREADS = 4;
+/** Of archives that wait to be compressed. All threads need some seconds for them, about as long as packages are configured. */
+const MAX_SPOOLED_BYTES = 256 << 20;
 
 /** A package manager, for the start message. */
 export interface BuildSource {
@@ -50,6 +53,7 @@ export async function createBuilder(
       ledger: metadata.builds,
       links: metadata.links,
       gzip: opened.use(createGzipThreads(parts.log)),
+      spool: new SpoolRoom({ folder: join(data, "spool"), maxBytes: MAX_SPOOLED_BYTES }),
     },
     {
       platform: HOST_PLATFORM,

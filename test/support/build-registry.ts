@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { AptSource } from "../../src/builder/apt/apt-source.ts";
 import type { ImageSources } from "../../src/builder/apt/sources/chosen-sources.ts";
+import { SpoolRoom } from "../../src/builder/archive-spool.ts";
 import { factsFinisher } from "../../src/builder/debian/facts-finisher.ts";
 import type { ImageFinisher } from "../../src/builder/debian/image-finisher.ts";
 import { GzipThreads } from "../../src/builder/gzip-threads.ts";
@@ -95,6 +96,7 @@ export async function openBuildRegistry(options: BuildRegistryOptions): Promise<
     links: metadata.links,
     log,
     gzip,
+    spool: new SpoolRoom({ folder: join(options.aptState, "spool"), maxBytes: 16 << 20 }),
     locks: new KeyedLock(),
   };
   const builder = new OnDemandBuilder(

@@ -1,0 +1,201 @@
+import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { onceSuccessful } from "../concurrency/once-successful.ts";
+
+/** Where archives wait, and how much of them. */
+export interface SpoolOptions {
+  /** Folder for files that have no name while they are used; created if missing. Several processes can share it. */
+  readonly folder: string;
+  /** Bytes of all files. */
+  readonly maxBytes: number;
+}
+
+/** The room that all {@link ArchiveSpool}s of a server share. */
+export class SpoolRoom {
+  readonly #folder: string;
+  readonly #ready = onceSuccessful(() => this.#prepare());
+  #freeBytes: number;
+  #changed = Promise.withResolvers<void>();
+
+  constructor({ folder, maxBytes }: SpoolOptions) {
+    this.#folder = folder;
+    this.#freeBytes = maxBytes;
+  }
+
+  /** A new file, which is gone when it is closed, even if this process is killed. */
+  async openFile(): Promise<FileHandle> {
+    await this.#ready();
+    const path = join(this.#folder, crypto.randomUUID());
+    const file = await open(path, "wx+", 0o600);
+    await rm(path, { force: true });
+    return file;
+  }
+
+  /** Takes room for bytes, if there is enough. */
+  tryTake(bytes: number): boolean {
+    if (bytes > this.#freeBytes) return false;
+    this.#freeBytes -= bytes;
+    return true;
+  }
+
+  /** Gives room back. */
+  giveBack(bytes: number): void {
+    this.#freeBytes += bytes;
+    this.tellAll();
+  }
+
+  /** Resolves when room was given back, or something else changed that a writer may wait for. */
+  nextChange(): Promise<void> {
+    return this.#changed.promise;
+  }
+
+  /** Makes waiting writers look again. */
+  tellAll(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** Removes files of processes that were killed before they could remove a name. */
+  async #prepare(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.#folder)) await rm(join(this.#folder, name), { force: true });
+  }
+}
+
+/**
+ * Passes the blocks of an archive from one writer to one reader, which may be far behind: what it does not ask for yet waits in
+ * a file. Where no file can be written, and while there is no room, the writer waits for the reader.
+ *
+ * Disposing of it discards what is left.
+ */
+export class ArchiveSpool implements AsyncDisposable {
+  readonly #room: SpoolRoom;
+  #file: FileHandle | undefined;
+  /** Whether a file could not be written. */
+  #isUnusable = false;
+  /** Sizes of the blocks in the file that are still to be read, in order. */
+  readonly #sizes: number[] = [];
+  #readAt = 0;
+  /** Also the room that the file has. */
+  #writeAt = 0;
+  /** Gives the reader a block, or has it look again. */
+  #wanted: ((block: Uint8Array | undefined) => void) | undefined;
+  #hasEnded = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(room: SpoolRoom) {
+    this.#room = room;
+  }
+
+  /**
+   * Adds a block, of which the caller may change the bytes afterwards.
+   *
+   * @throws what {@link fail} got
+   */
+  async put(block: Uint8Array): Promise<void> {
+    for (;;) {
+      this.#throwIfFailed();
+      if (this.#wanted !== undefined) return this.#answer(block.slice());
+      const change = this.#room.nextChange();
+      if (await this.#append(block)) return;
+      await change;
+    }
+  }
+
+  /** Ends the archive. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#answer(undefined);
+  }
+
+  /** Breaks the archive for both sides; the first error counts. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#answer(undefined);
+    this.#room.tellAll();
+  }
+
+  /**
+   * The blocks. Each is valid until the next one is requested.
+   *
+   * @throws what {@link fail} got
+   */
+  async *blocks(): AsyncGenerator<Uint8Array> {
+    let buffer = new Uint8Array(0);
+    for (;;) {
+      this.#throwIfFailed();
+      const [size] = this.#sizes;
+      if (size !== undefined) {
+        if (size > buffer.byteLength) buffer = new Uint8Array(size);
+        yield await this.#readBlock(buffer.subarray(0, size));
+      } else if (this.#hasEnded) return;
+      else {
+        const given = Promise.withResolvers<Uint8Array | undefined>();
+        this.#wanted = given.resolve;
+        this.#room.tellAll();
+        const block = await given.promise;
+        if (block !== undefined) yield block;
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.fail(new Error("the archive is not needed any more"));
+    this.#room.giveBack(this.#writeAt);
+    this.#writeAt = 0;
+    await this.#file?.close();
+  }
+
+  #answer(block: Uint8Array | undefined): void {
+    const answer = this.#wanted;
+    this.#wanted = undefined;
+    answer?.(block);
+  }
+
+  /** Writes a block into the file; false if that is not possible now. */
+  async #append(block: Uint8Array): Promise<boolean> {
+    const { byteLength } = block;
+    if (this.#isUnusable) return false;
+    try {
+      // The reader has finished with a block when its size is gone.
+      if (this.#sizes.length === 0) await this.#clear();
+      if (!this.#room.tryTake(byteLength)) return false;
+      const at = this.#writeAt;
+      this.#writeAt += byteLength;
+      this.#file ??= await this.#room.openFile();
+      for (let done = 0; done < byteLength; )
+        done += (await this.#file.write(block, done, byteLength - done, at + done)).bytesWritten;
+    } catch {
+      // Perhaps the disk is full: the layer itself needs less.
+      this.#isUnusable = true;
+      return false;
+    }
+    this.#sizes.push(byteLength);
+    this.#answer(undefined);
+    return true;
+  }
+
+  async #clear(): Promise<void> {
+    if (this.#writeAt === 0) return;
+    await this.#file?.truncate(0);
+    this.#room.giveBack(this.#writeAt);
+    this.#readAt = 0;
+    this.#writeAt = 0;
+  }
+
+  async #readBlock(block: Uint8Array): Promise<Uint8Array> {
+    for (let done = 0; done < block.byteLength; ) {
+      const length = block.byteLength - done;
+      const read = await this.#file?.read(block, done, length, this.#readAt + done);
+      if (read === undefined || read.bytesRead === 0) throw new Error("a waiting archive was cut short");
+      done += read.bytesRead;
+    }
+    this.#readAt += block.byteLength;
+    this.#sizes.shift();
+    return block;
+  }
+
+  #throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}
