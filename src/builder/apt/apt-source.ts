@@ -62,7 +62,7 @@ const VERSION_TIMEOUT_MS = 10_000;
 /** Debian packages from the host's apt, which resolves, verifies signatures and downloads. */
 export class AptSource implements PackageSource {
   readonly name = "apt";
-  readonly formatVersion = "apt-9";
+  readonly formatVersion = "apt-10";
   readonly example = "apt/curl/git";
   readonly #options: AptSourceOptions;
   readonly #runner: CommandRunner;

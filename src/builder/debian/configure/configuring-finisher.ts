@@ -12,7 +12,7 @@ import { type ConfigureParts, type ConfigureStage, parseStageFacts, stageLayer }
 import { treeSkeleton } from "./tree-skeleton.ts";
 
 /** Change this when the same packages would give different layers: plan, environment, normalising, sandbox. */
-const FORMAT_VERSION = 13;
+const FORMAT_VERSION = 14;
 
 /** A name for the machine, so that scripts that ask for it get an answer. The image's own file stays. */
 const HOSTS: StageFile = {
