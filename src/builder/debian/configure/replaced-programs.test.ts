@@ -41,6 +41,17 @@ describe("programs that maintainer scripts do not get", () => {
     expect(made("-f", "/var/lib/x/key")).toBe("made -f /var/lib/x/key");
   });
 
+  it("make a machine's certificate with a key that takes no time", () => {
+    const file = replacedInAddition(new Set(["usr/bin/openssl"]), CREATED_AT).at(-1);
+    const script = String(file?.bytes).replace("/usr/bin/openssl", "echo");
+    const made = (...options: string[]) =>
+      String(Bun.spawnSync(["/bin/sh", "-c", script, "x", ...options]).stdout).trim();
+    const snakeoil = ["req", "-new", "-keyout", "/etc/ssl/private/ssl-cert-snakeoil.key"];
+    const key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256";
+    expect(made(...snakeoil)).toBe(`${snakeoil.join(" ")} ${key}`);
+    expect(made("req", "-new", "-keyout", "/etc/x.key")).toBe("req -new -keyout /etc/x.key");
+  });
+
   it("make the certificate store once in the base, with hooks", () => {
     const file = replacedInBase().find(({ path }) => path.endsWith("/update-ca-certificates"));
     const script = String(file?.bytes).replace("/usr/sbin/update-ca-certificates", "echo made");

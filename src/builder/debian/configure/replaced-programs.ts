@@ -26,6 +26,15 @@ const REPLACEMENTS: readonly Replacement[] = [
     script: () => `case " $*" in *" /etc/ssh/ssh_host_"*) ;; *) exec /usr/bin/ssh-keygen "$@" ;; esac`,
   },
   {
+    // The certificate of a machine, which is not shipped either: with this key, it takes a moment.
+    program: "usr/bin/openssl",
+    path: `${FIRST_IN_PATH}/openssl`,
+    script: () =>
+      'case " $* " in *" -keyout /etc/ssl/private/ssl-cert-snakeoil.key "*)\n' +
+      '  set -- "$@" -newkey ec -pkeyopt ec_paramgen_curve:P-256 ;;\n' +
+      'esac\nexec /usr/bin/openssl "$@"',
+  },
+  {
     // TeX writes the time into its formats. For all scripts, these variables would change how Python compiles.
     program: "usr/bin/fmtutil",
     path: `${FIRST_IN_PATH}/fmtutil`,
