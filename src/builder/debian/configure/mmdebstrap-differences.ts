@@ -108,9 +108,9 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "different",
-    "`/etc/backuppc/htpasswd`, `/etc/bacula/*`, `/etc/dbconfig-common/*.conf` and what has their passwords, `/etc/mailman3/*`, `/etc/redmine/*/secret_key.txt`, `/etc/roundcube/config.inc.php`, `/etc/zm/core.php`, " +
+    "`/etc/backuppc/htpasswd`, `/etc/bacula/*`, `/etc/default/camo`, `/etc/dbconfig-common/*.conf` and what has their passwords, `/etc/mailman3/*`, `/etc/redmine/*/secret_key.txt`, `/etc/roundcube/config.inc.php`, `/etc/zm/core.php`, " +
       "`/var/lib/phpmyadmin/blowfish_secret.inc.php`, `/var/lib/ucf/**`",
-    /^(?:etc\/(?:backuppc\/htpasswd|bacula\/[^/]+|dbconfig-common\/[^/]+\.conf|mailman3\/[^/]+|redmine\/[^/]+\/secret_key\.txt|roundcube\/config\.inc\.php|cacti\/debian\.php|phpmyadmin\/config-db\.php|zm\/core\.php)|var\/lib\/(?:phpmyadmin\/blowfish_secret\.inc\.php|ucf\/.+))$/,
+    /^(?:etc\/(?:backuppc\/htpasswd|bacula\/[^/]+|default\/camo|dbconfig-common\/[^/]+\.conf|mailman3\/[^/]+|redmine\/[^/]+\/secret_key\.txt|roundcube\/config\.inc\.php|cacti\/debian\.php|phpmyadmin\/config-db\.php|zm\/core\.php)|var\/lib\/(?:phpmyadmin\/blowfish_secret\.inc\.php|ucf\/.+))$/,
     "passwords that scripts make up are not shipped: `slipway-first-start` makes others",
   ),
   difference(

@@ -16,8 +16,7 @@ import { type DpkgPackage, NEW_CONFFILE } from "./dpkg-package.ts";
 import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
 import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
 import { ChangesWriter, type FoundSecrets } from "./normalise/changes-writer.ts";
-import { KeySearch } from "./normalise/key-search.ts";
-import { SecretValues } from "./normalise/secret-values.ts";
+import { SecretSearch } from "./normalise/secret-search.ts";
 import { PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
 import { readableTail } from "./readable-tail.ts";
 import { findSharedFiles, type SharedFile } from "./shared-files.ts";
@@ -171,23 +170,21 @@ function runStage(
 async function readOutcome(run: StageRun) {
   const exitCode = run.end.how === "exited" ? run.end.exitCode : 128;
   const changed = new Set<string>();
-  const search = new KeySearch();
-  const values = new SecretValues();
+  const secrets = new SecretSearch();
   let status: string | undefined;
   // A run that was stopped leaves nothing to read.
   if (exitCode === 0) {
     for await (const entry of streamedEntries(run.changes())) {
       const path = entry.path.replace(/\/$/, "");
       changed.add(path);
-      await (values.concerns(entry) ? values.find(entry) : search.look(entry));
+      await secrets.look(entry);
       if (path !== STATUS_PATH || entry.size > MAX_STATUS_BYTES) continue;
       const chunks: Uint8Array[] = [];
       for await (const chunk of entry.content) chunks.push(chunk.slice());
       status = Buffer.concat(chunks).toString("utf8");
     }
   }
-  const secrets: FoundSecrets = { keys: search.found(), values };
-  return { exitCode, output: run.output, status, changed, secrets };
+  return { exitCode, output: run.output, status, changed, secrets: secrets.found() };
 }
 
 /** What {@link writeLayer} needs besides the stage and its run. */

@@ -8,47 +8,39 @@ const CERTIFICATE = `-----BEGIN CERTIFICATE-----\n${"A".repeat(64)}\n`;
 
 type FakeEntry = Partial<StreamedEntry> & { readonly path: string };
 
-async function found(...entries: readonly [FakeEntry | string, string][]): Promise<readonly string[]> {
+function found(...entries: readonly [FakeEntry | string, string][]): readonly string[] {
   const search = new KeySearch();
   for (const [entry, text] of entries) {
     const facts = typeof entry === "string" ? { path: entry } : entry;
-    await search.look({
-      ...{ type: "file", mode: 0o644, userId: 0, groupId: 0, modifiedAt: 0, linkTarget: "" },
-      capability: undefined,
-      ...{ size: text.length, content: contentOf(text) },
-      ...facts,
-    });
+    const { path, ...rest } = { type: "file" as const, size: text.length, ...facts };
+    if (search.concerns({ path, ...rest } as StreamedEntry)) search.look(path, Buffer.from(text));
   }
   return [...search.found()].toSorted();
 }
 
-async function* contentOf(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
-}
-
 describe("the search for keys", () => {
-  it("finds a private key under any name, also one that suggests a database", async () => {
-    expect(await found(["etc/x/any", PRIVATE], ["etc/x.db", PRIVATE], ["etc/y", "text"])).toEqual([
+  it("finds a private key under any name, also one that suggests a database", () => {
+    expect(found(["etc/x/any", PRIVATE], ["etc/x.db", PRIVATE], ["etc/y", "text"])).toEqual([
       "etc/x.db",
       "etc/x/any",
     ]);
   });
 
-  it("finds the certificate beside a key, whichever comes first, and one of the same name elsewhere", async () => {
+  it("finds the certificate beside a key, whichever comes first, and one of the same name elsewhere", () => {
     const all = [
       ["etc/nsd/nsd_a.pem", CERTIFICATE],
       ["etc/nsd/nsd_b.key", PRIVATE],
       ["etc/ssl/certs/server.crt", CERTIFICATE],
       ["etc/ssl/private/server.key", PRIVATE],
     ] as const;
-    expect(await found(...all.map(([path, text]): [string, string] => [path, text]))).toEqual(
+    expect(found(...all.map(([path, text]): [string, string] => [path, text]))).toEqual(
       all.map(([path]) => path),
     );
   });
 
-  it("leaves certificates alone that no key was made for, and lists of them", async () => {
+  it("leaves certificates alone that no key was made for, and lists of them", () => {
     expect(
-      await found(
+      found(
         ["etc/ssl/certs/ca-certificates.crt", CERTIFICATE.repeat(2)],
         ["etc/ssl/certs/x.pem", PRIVATE],
         ["usr/share/ca/root.crt", CERTIFICATE],
@@ -56,9 +48,9 @@ describe("the search for keys", () => {
     ).toEqual(["etc/ssl/certs/x.pem"]);
   });
 
-  it("leaves alone what a package itself has, and what dpkg quotes", async () => {
+  it("leaves alone what a package itself has, and what dpkg quotes", () => {
     expect(
-      await found(
+      found(
         [{ path: "usr/share/doc/x/sample.key", isUnmodified: true }, PRIVATE],
         ["var/lib/dpkg/info/x.postinst", PRIVATE],
       ),

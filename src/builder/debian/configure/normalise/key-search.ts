@@ -1,6 +1,5 @@
-import { readBegin } from "../../../archive/read-begin.ts";
 import type { StreamedEntry } from "../../../archive/tar-reader.ts";
-import { holdsPrivateKey, holdsPublicKey, SEARCHED_KEY_BYTES } from "./private-key.ts";
+import { holdsPrivateKey, holdsPublicKey } from "./private-key.ts";
 import { treatmentOf } from "./treatment.ts";
 
 /**
@@ -12,14 +11,17 @@ export class KeySearch {
   readonly #privatePaths: string[] = [];
   readonly #publicPaths: string[] = [];
 
-  /** Looks at an entry. May read the begin of its content. What a package itself has is no secret. */
-  async look(entry: StreamedEntry): Promise<void> {
-    if (entry.type !== "file" || entry.isUnmodified === true) return;
-    const { kind } = treatmentOf({ path: entry.path, type: entry.type, sizeBytes: entry.size });
-    if (kind !== "search" && kind !== "rewrite") return;
-    const begin = await readBegin(entry.content, Math.min(entry.size, SEARCHED_KEY_BYTES));
-    if (holdsPrivateKey(begin)) this.#privatePaths.push(entry.path);
-    else if (holdsPublicKey(begin)) this.#publicPaths.push(entry.path);
+  /** Whether {@link look} has to see the first {@link SEARCHED_KEY_BYTES} of an entry. What a package itself has is no secret. */
+  concerns({ path, type, size, isUnmodified }: StreamedEntry): boolean {
+    if (type !== "file" || isUnmodified === true) return false;
+    const { kind } = treatmentOf({ path, type, sizeBytes: size });
+    return kind === "search" || kind === "rewrite";
+  }
+
+  /** Looks at the begin of an entry, or at all of it. */
+  look(path: string, begin: Uint8Array): void {
+    if (holdsPrivateKey(begin)) this.#privatePaths.push(path);
+    else if (holdsPublicKey(begin)) this.#publicPaths.push(path);
   }
 
   /** The paths of all that is not to be shipped. */

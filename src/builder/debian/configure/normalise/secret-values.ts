@@ -1,4 +1,3 @@
-import { readBegin } from "../../../archive/read-begin.ts";
 import type { StreamedEntry } from "../../../archive/tar-reader.ts";
 import { md5Of } from "./ucf-digests.ts";
 
@@ -8,13 +7,28 @@ interface SecretPlace {
   readonly path: RegExp;
   /** Matches each value, as its only group. */
   readonly value: RegExp;
-  /** How many characters the value has that the first start makes. */
-  readonly length: number;
-  /** The characters that it may have, as tr(1) takes them. Letters and digits if absent. */
+  /** How many characters the value has that the first start makes; as many as the one that was found, if absent. */
+  readonly length?: number;
+  /** The characters that it may have, as tr(1) takes them. */
   readonly alphabet?: string;
 }
 
+/** Names of settings that hold a secret. */
+const SECRET_NAME =
+  "(?:[Ss][Ee][Cc][Rr][Ee][Tt]|[Pp][Aa][Ss][Ss](?:[Ww](?:[Oo][Rr])?[Dd])?|[Tt][Oo][Kk][Ee][Nn]|[Kk][Ee][Yy])";
+/** What no person writes, and no path: hexadecimal digits, or both kinds of letters with digits among them. */
+const RANDOM =
+  "[0-9a-f]{32,128}|(?!/)(?=[^\\n0-9]{0,64}[0-9])(?=[^\\na-z]{0,64}[a-z])(?=[^\\nA-Z]{0,64}[A-Z])[A-Za-z0-9+/=_-]{20,128}";
+
 const SECRET_PLACES: readonly SecretPlace[] = [
+  {
+    path: /^etc\//,
+    // Every repetition is bounded: a hostile package may have lines of any length.
+    value: new RegExp(
+      `^[ \\t]{0,8}(?:export )?[\\w.-]{0,40}${SECRET_NAME}[\\w.-]{0,40} {0,8}[=:] {0,8}["']?(${RANDOM})["']? {0,8};?$`,
+      "gm",
+    ),
+  },
   // What takes its place is no hash: nobody gets in until the administrator sets a password.
   { path: /^etc\/backuppc\/htpasswd$/, value: /^backuppc:(.+)$/gm, length: 32 },
   { path: /^etc\/bacula\/common_default_passwords$/, value: /^[A-Z]+PASSWD=(.+)$/gm, length: 32 },
@@ -87,14 +101,14 @@ export class SecretValues {
     return this.#emptied;
   }
 
-  /** Whether {@link find} has to read an entry. */
+  /** Whether {@link find} has to see an entry's whole content. */
   concerns(entry: StreamedEntry): boolean {
     return isSmallFile(entry) && placesOf(entry.path).length > 0;
   }
 
-  /** Finds the values in an entry, whose content it reads. */
-  async find({ path, size, content }: StreamedEntry): Promise<void> {
-    const text = Buffer.from(await readBegin(content, size)).toString("latin1");
+  /** Finds the values in the content of an entry. */
+  find(path: string, content: Uint8Array): void {
+    const text = Buffer.from(content).toString("latin1");
     for (const place of placesOf(path))
       for (const [, found = ""] of text.matchAll(place.value)) this.#add(found, place);
   }
@@ -124,7 +138,7 @@ export class SecretValues {
     return made;
   }
 
-  #add(value: string, { length, alphabet = "A-Za-z0-9" }: SecretPlace): void {
+  #add(value: string, { length = value.length, alphabet = alphabetOf(value) }: SecretPlace): void {
     if (value.length < MIN_VALUE_LENGTH || this.#values.has(value) || this.#values.size >= MAX_VALUES) return;
     this.#values.set(value, { number: this.#values.size, length, alphabet });
     // The longest first, as one may begin with another.
@@ -132,6 +146,10 @@ export class SecretValues {
     const escaped = longestFirst.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
     this.#pattern = new RegExp(`(${escaped.join("|")})`);
   }
+}
+
+function alphabetOf(value: string): string {
+  return /^[0-9a-f]+$/.test(value) ? "0-9a-f" : "A-Za-z0-9";
 }
 
 function isSmallFile({ type, size, isUnmodified }: StreamedEntry): boolean {
