@@ -5,7 +5,16 @@ import { GZIP, NICENESS } from "./gzip-settings.ts";
 
 declare const self: Worker;
 
-// Unpacking and configuring have to be done before the last layer, so they come first. On Linux, this is for the thread alone.
-if (process.platform === "linux") setPriority(NICENESS);
+// Unpacking and configuring have to be done before the last layer, so they come first.
+if (process.platform === "linux") lowerPriority();
 
 answerQuestions(self, (block: Uint8Array<ArrayBuffer>) => Bun.gzipSync(block, GZIP));
+
+/** Of this thread alone, which is what Linux means by a process here. */
+function lowerPriority(): void {
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // A container may forbid it. Layers are the same without it.
+  }
+}

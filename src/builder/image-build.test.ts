@@ -176,4 +176,27 @@ describeWith("an image with a layer above its base packages", HAS_APT, "no apt",
     expect(failure).toBeInstanceOf(RegistryError);
     expect((failure as RegistryError).message).toBe("the test's storage is full");
   });
+
+  it.each(["base", "all"])("fails if a layer cannot be begun: %s", async (which) => {
+    const finisher = watchingFinisher([]);
+    const broken: ImageFinisher = {
+      finish: (...request) => {
+        const finish = finisher.finish(...request);
+        const layers = finish.layers.map((layer) =>
+          layer.description === which
+            ? {
+                ...layer,
+                make: () => {
+                  throw new RegistryError("build-failed", "the test makes no layer");
+                },
+              }
+            : layer,
+        );
+        return { ...finish, layers };
+      },
+    };
+    await using registry = await shared.distribution.open(`derived-throws-${which}`, { finisher: broken });
+    const building = registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
+    expect(String(await building.catch((error: unknown) => error))).toContain("the test makes no layer");
+  });
 });

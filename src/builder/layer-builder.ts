@@ -120,6 +120,7 @@ export class LayerBuilder {
       try {
         return { archived: await readContent(order.make(signal), spool), storing };
       } catch (error) {
+        spool.fail(error);
         await storing.catch(() => {});
         throw error;
       }
