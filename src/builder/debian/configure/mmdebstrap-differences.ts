@@ -93,6 +93,25 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     /^etc\/\.git(?:\/|$)/,
     "has numbers and times of files: `slipway-first-start` makes it",
   ),
+  difference("different", "`/etc/.etckeeper`", /^etc\/\.etckeeper$/, "lists the files of `/etc`"),
+  difference(
+    "different",
+    "`/etc/mail/{Makefile,databases,local-host-names,sendmail.cf,submit.cf,*.db}`",
+    /^etc\/mail\/(?:Makefile|databases|local-host-names|(?:sendmail|submit)\.cf|[^/]+\.db)$/,
+    "the host is called `localhost.localdomain` here, and the day is the image's",
+  ),
+  difference(
+    "different",
+    "`/etc/mail/tls`",
+    /^etc\/mail\/tls$/,
+    "openssl is in every image, and configured before sendmail",
+  ),
+  difference(
+    "added",
+    "`/etc/mail/tls/*`",
+    /^etc\/mail\/tls\/[^/]+$/,
+    "openssl is in every image, and configured before sendmail",
+  ),
   difference("absent", "`.rnd`", /(?:^|\/)\.rnd$/, "holds random numbers: OpenSSL makes it when it needs it"),
   difference(
     "absent",
