@@ -6,6 +6,7 @@ import { installed, mustRun } from "../../../../../test/support/command.ts";
 import { describeWith } from "../../../../../test/support/requirements.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../../../../test/support/temporary-folder.ts";
 import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
+import { rewriteCompressorManifest } from "./compressor-manifest.ts";
 import { rewriteDates } from "./dates.ts";
 import { rewriteDocBase } from "./doc-base.ts";
 import { rewriteFileDatabase } from "./file-database.ts";
@@ -154,6 +155,27 @@ describe("a directory of Info documents", () => {
       `${begin}\n\nBasics\n* C: (c).\n\n${sorted}\n\n`,
     );
     expect(rewriteInfoDirectory("x", Buffer.from(`${begin}\n\n`), CONTEXT)).toBe("unchanged");
+  });
+});
+
+describe("a list of Django Compressor", () => {
+  const [first, second] = ["0a", "f1"].map((digit) => `  "${digit.repeat(32)}": "<link href=\\"/{}.css\\">"`);
+  const list = (...entries: readonly (string | undefined)[]) => Buffer.from(`{\n${entries.join(",\n")}\n}`);
+
+  it("is in order", () => {
+    expect(changed(rewriteCompressorManifest, list(second, first))).toEqual(list(first, second));
+    expect(rewriteCompressorManifest("x", list(first, second), CONTEXT)).toBe("unchanged");
+  });
+
+  it("stays as it is if it is another list", () => {
+    const others = [
+      '{"b": 1, "a": 2}',
+      `{\n  "b": "1",\n  "a": "2"\n}`,
+      "{\n}",
+      `[\n${second},\n${first}\n]`,
+    ];
+    for (const text of others)
+      expect(rewriteCompressorManifest("x", Buffer.from(text), CONTEXT)).toBe("unchanged");
   });
 });
 

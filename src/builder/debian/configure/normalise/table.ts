@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
+import { rewriteCompressorManifest } from "./compressor-manifest.ts";
 import { rewriteDates } from "./dates.ts";
 import { rewriteDocBase } from "./doc-base.ts";
 import { rewriteFileDatabase } from "./file-database.ts";
@@ -110,6 +111,11 @@ const REWRITTEN: readonly NormaliseRule[] = [
   rewrite(/^var\/lib\/doc-base\/info\/files\.yml$/, rewriteDocBase, "has the times of files"),
   rewrite(/^usr\/share\/info\/dir$/, rewriteInfoDirectory, "has the order of the disk"),
   rewrite(/^var\/lib\/texmf\/ls-R[^/]*$/, rewriteFileDatabase, "has the order of the disk"),
+  rewrite(
+    /^var\/lib\/.+\/manifest\.json$/,
+    rewriteCompressorManifest,
+    "may be Django Compressor's, which has the order in which its threads ended",
+  ),
   rewrite(/\.db$/, rewriteBerkeleyDatabase, "may be a Berkeley DB file, which has a random id"),
 ];
 
