@@ -186,9 +186,11 @@ export class ArchiveSpool implements AsyncDisposable {
   async #readBlock(block: Uint8Array): Promise<Uint8Array> {
     for (let done = 0; done < block.byteLength; ) {
       const length = block.byteLength - done;
-      const read = await this.#file?.read(block, done, length, this.#readAt + done);
-      if (read === undefined || read.bytesRead === 0) throw new Error("a waiting archive was cut short");
-      done += read.bytesRead;
+      // Its size is known, so it was written.
+      const file = this.#file as FileHandle;
+      const { bytesRead } = await file.read(block, done, length, this.#readAt + done);
+      if (bytesRead === 0) throw new Error("a waiting archive was cut short");
+      done += bytesRead;
     }
     this.#readAt += block.byteLength;
     this.#sizes.shift();

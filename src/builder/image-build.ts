@@ -155,12 +155,15 @@ function buildOne(
   return { below, stored: done };
 }
 
-/** A layer that is begun when there is a value. */
-function later<Value>(value: Promise<Value>, build: (value: Value) => GrowingLayer): GrowingLayer {
-  const growing = value.then((known) => ({ layer: build(known) }));
-  const below = growing.then(({ layer }) => layer.below);
+/** A layer that is begun when those below it are there. */
+function later(
+  lower: Promise<readonly LayerBelow[]>,
+  build: (lower: readonly LayerBelow[]) => GrowingLayer,
+): GrowingLayer {
+  const growing = lower.then(build);
+  const below = growing.then((layer) => layer.below);
   below.catch(() => {});
-  return { below, stored: growing.then(({ layer }) => layer.stored) };
+  return { below, stored: growing.then((layer) => layer.stored) };
 }
 
 /**

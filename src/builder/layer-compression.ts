@@ -19,22 +19,17 @@ const BLOCKS_AHEAD = 2;
 export const COMPRESSOR_IDENTITY = `gzip ${GZIP.library}-${GZIP.level} blocks-${BLOCK_BYTES} bun-${Bun.version} ${process.arch}`;
 
 /**
- * Reads an archive to its end and passes its blocks to `spool`, which breaks if the archive does.
+ * Reads an archive to its end and passes its blocks to `spool`. If that fails, the caller breaks the spool.
  *
  * @returns the digest of the archive (image-spec config.md, "Layer DiffID")
  */
 export async function spoolArchive(archive: ByteSource, spool: ArchiveSpool): Promise<Digest> {
   const hash = new Bun.CryptoHasher("sha256");
-  try {
-    for await (const block of inBlocks(archive)) {
-      hash.update(block);
-      await spool.put(block);
-    }
-    spool.end();
-  } catch (error) {
-    spool.fail(error);
-    throw error;
+  for await (const block of inBlocks(archive)) {
+    hash.update(block);
+    await spool.put(block);
   }
+  spool.end();
   return `sha256:${hash.digest("hex")}` as Digest;
 }
 

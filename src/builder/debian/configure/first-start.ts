@@ -11,6 +11,9 @@ interface Step {
   readonly line: string;
 }
 
+/** Has a package's script make what it made when the package was configured. */
+const reconfigure = (name: string) => `DEBIAN_FRONTEND=noninteractive dpkg-reconfigure ${name}`;
+
 /** In the order in which they run: certificates before the databases that link to them. */
 const STEPS: readonly Step[] = [
   {
@@ -99,7 +102,7 @@ const STEPS: readonly Step[] = [
   },
   {
     programs: ["usr/sbin/twadmin"],
-    line: "[ -e /etc/tripwire/site.key ] || DEBIAN_FRONTEND=noninteractive dpkg-reconfigure tripwire",
+    line: `[ -e /etc/tripwire/site.key ] || ${reconfigure("tripwire")}`,
   },
   {
     programs: ["usr/bin/ovs-pki"],
@@ -111,15 +114,11 @@ const STEPS: readonly Step[] = [
   },
   {
     programs: ["usr/lib/heimdal-servers/kdc"],
-    line:
-      "[ -e /etc/heimdal-kdc/.configured ] ||\n" +
-      "  DEBIAN_FRONTEND=noninteractive dpkg-reconfigure heimdal-kdc",
+    line: `[ -e /etc/heimdal-kdc/.configured ] ||\n  ${reconfigure("heimdal-kdc")}`,
   },
   {
     programs: ["usr/sbin/popularity-contest"],
-    line:
-      "[ -e /etc/popularity-contest.conf ] ||\n" +
-      "  DEBIAN_FRONTEND=noninteractive dpkg-reconfigure popularity-contest",
+    line: `[ -e /etc/popularity-contest.conf ] ||\n  ${reconfigure("popularity-contest")}`,
   },
   {
     programs: ["usr/sbin/iscsi-iname"],
@@ -137,9 +136,7 @@ const STEPS: readonly Step[] = [
   },
   {
     programs: ["usr/sbin/slapd"],
-    line:
-      "[ -e '/etc/ldap/slapd.d/cn=config.ldif' ] ||\n" +
-      "  DEBIAN_FRONTEND=noninteractive dpkg-reconfigure slapd",
+    line: `[ -e '/etc/ldap/slapd.d/cn=config.ldif' ] ||\n  ${reconfigure("slapd")}`,
   },
   {
     programs: ["usr/bin/fmtutil"],
@@ -157,7 +154,10 @@ const PROGRAMS: ReadonlySet<string> = new Set([
   ...STEPS.flatMap(({ programs }) => programs),
 ]);
 
-/** Whether a path, without a leading slash and in the merged `/usr`, matters to {@link firstStartScript}. */
+/**
+ * Whether a path, without a leading slash and in the merged `/usr`, matters to {@link firstStartScript}, or is that of a
+ * program in {@link REPLACED_PROGRAMS}.
+ */
 export function mattersToFirstStart(path: string): boolean {
   return PROGRAMS.has(path) || POSTGRESQL.test(path);
 }

@@ -3,6 +3,7 @@ import { RegistryError } from "../../../oci/registry-error.ts";
 import { type ArchiveWriter, archiveOf } from "../../archive/archive-writer.ts";
 import { addDevices } from "../../archive/devices.ts";
 import { LayerTree } from "../../archive/layer-tree.ts";
+import { readBegin } from "../../archive/read-begin.ts";
 import { streamedEntries } from "../../archive/tar-reader.ts";
 import type { LayerBelow, LayerContent, StepContext } from "../../package-source.ts";
 import type { SandboxLimits } from "../../sandbox/limits.ts";
@@ -15,8 +16,8 @@ import { type ConfigureFailure, configureFailure } from "./dpkg-outcome.ts";
 import { type DpkgPackage, NEW_CONFFILE } from "./dpkg-package.ts";
 import { formatPlan, type PlanStep } from "./dpkg-plan.ts";
 import { FIRST_START_PATH, firstStartScript } from "./first-start.ts";
-import { ChangesWriter, type FoundSecrets } from "./normalise/changes-writer.ts";
-import { SecretSearch } from "./normalise/secret-search.ts";
+import { ChangesWriter } from "./normalise/changes-writer.ts";
+import { type FoundSecrets, SecretSearch } from "./normalise/secret-search.ts";
 import { PLACING_FOLDER, placingFiles, withPlacing } from "./placing.ts";
 import { readableTail } from "./readable-tail.ts";
 import { findSharedFiles, type SharedFile } from "./shared-files.ts";
@@ -179,9 +180,7 @@ async function readOutcome(run: StageRun) {
       changed.add(path);
       await secrets.look(entry);
       if (path !== STATUS_PATH || entry.size > MAX_STATUS_BYTES) continue;
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of entry.content) chunks.push(chunk.slice());
-      status = Buffer.concat(chunks).toString("utf8");
+      status = (await readBegin(entry.content, entry.size)).toString("utf8");
     }
   }
   return { exitCode, output: run.output, status, changed, secrets: secrets.found() };

@@ -7,6 +7,7 @@ import type { HeldTree } from "../../../trees/tree-cache.ts";
 import { entryTime } from "./entry-time.ts";
 import { normalisedAttribute } from "./extended-attributes.ts";
 import type { NormaliseContext } from "./rewrite.ts";
+import type { FoundSecrets } from "./secret-search.ts";
 import type { SecretValues } from "./secret-values.ts";
 import { linkedCertificate } from "./table.ts";
 import { type Treatment, treatmentOf } from "./treatment.ts";
@@ -14,13 +15,6 @@ import { UcfDigests } from "./ucf-digests.ts";
 
 /** A list of all files in `/etc` is far smaller. */
 const MAX_UCF_LIST_BYTES = 1 << 20;
-
-/** What must not be shipped. */
-export interface FoundSecrets {
-  /** Paths of keys, as `KeySearch` found them. */
-  readonly keys: ReadonlySet<string>;
-  readonly values: SecretValues;
-}
 
 /** Writes what a stage changed, so that it depends on the packages alone. */
 export class ChangesWriter {

@@ -1,9 +1,15 @@
 import { readBegin } from "../../../archive/read-begin.ts";
 import type { StreamedEntry } from "../../../archive/tar-reader.ts";
-import type { FoundSecrets } from "./changes-writer.ts";
 import { KeySearch } from "./key-search.ts";
 import { SEARCHED_KEY_BYTES } from "./private-key.ts";
 import { SecretValues } from "./secret-values.ts";
+
+/** What must not be shipped. */
+export interface FoundSecrets {
+  /** Paths of keys, as {@link KeySearch} found them. */
+  readonly keys: ReadonlySet<string>;
+  readonly values: SecretValues;
+}
 
 /** Finds what must not be shipped among the entries of a stage's outcome. */
 export class SecretSearch {

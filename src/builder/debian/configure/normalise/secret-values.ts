@@ -9,7 +9,7 @@ interface SecretPlace {
   readonly value: RegExp;
   /** How many characters the value has that the first start makes; as many as the one that was found, if absent. */
   readonly length?: number;
-  /** The characters that it may have, as tr(1) takes them. */
+  /** The characters that it may have, as tr(1) takes them; of the same kind as in the one that was found, if absent. */
   readonly alphabet?: string;
 }
 
@@ -62,6 +62,7 @@ const MIN_VALUE_LENGTH = 8;
 const MAX_VALUES = 32;
 /** A larger file is no configuration. */
 const MAX_FILE_BYTES = 1 << 20;
+
 /** A value that was left out. */
 export interface LeftOut {
   /** Equal for equal values. */
@@ -143,8 +144,7 @@ export class SecretValues {
     this.#values.set(value, { number: this.#values.size, length, alphabet });
     // The longest first, as one may begin with another.
     const longestFirst = [...this.#values.keys()].toSorted((left, right) => right.length - left.length);
-    const escaped = longestFirst.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&"));
-    this.#pattern = new RegExp(`(${escaped.join("|")})`);
+    this.#pattern = new RegExp(`(${longestFirst.map((text) => RegExp.escape(text)).join("|")})`);
   }
 }
 

@@ -20,8 +20,10 @@ export interface NormaliseRule {
     /** An empty file, with its owner, and this mode if there is one. */
     | { readonly kind: "empty"; readonly mode?: number }
     | { readonly kind: "rewrite"; readonly rewrite: Rewrite }
-    /** Not searched for private keys. Not shipped if `unless` says so of its content. */
-    | { readonly kind: "keep"; readonly unless?: Condition };
+    /** Not searched for private keys. */
+    | { readonly kind: "keep" }
+    /** The same, but not shipped if `unless` says so of its content. */
+    | { readonly kind: "keep-unless"; readonly unless: Condition };
   readonly reason: string;
 }
 
@@ -128,7 +130,7 @@ const KEPT: readonly NormaliseRule[] = [
   },
   {
     pattern: /\.pyc$/,
-    action: { kind: "keep", unless: isOfMadeSource },
+    action: { kind: "keep-unless", unless: isOfMadeSource },
     reason: "is made from the packages alone, unless a script made its source",
   },
 ];

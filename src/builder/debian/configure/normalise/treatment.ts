@@ -33,12 +33,9 @@ export function treatmentOf({ path, type, sizeBytes }: ChangedEntry): Treatment 
   const rule = NORMALISE_RULES.find(({ pattern }) => pattern.test(path));
   if (rule?.action.kind === "drop") return { kind: "drop", reason: rule.reason };
   // A hard link's content is that of the path it names, which has its own treatment.
-  if (type !== "file") return { kind: "keep" };
-  if (rule?.action.kind === "keep") {
-    const { unless } = rule.action;
-    const isRead = unless !== undefined && sizeBytes <= MAX_REWRITTEN_BYTES;
-    return isRead ? { kind: "keep-unless", unless } : { kind: "keep" };
-  }
+  if (type !== "file" || rule?.action.kind === "keep") return { kind: "keep" };
+  if (rule?.action.kind === "keep-unless")
+    return sizeBytes <= MAX_REWRITTEN_BYTES ? rule.action : { kind: "keep" };
   if (rule?.action.kind === "empty") return { ...rule.action, reason: rule.reason };
   if (rule?.action.kind === "rewrite" && sizeBytes <= MAX_REWRITTEN_BYTES) {
     return { kind: "rewrite", rewrite: rule.action.rewrite, reason: rule.reason };
