@@ -50,19 +50,30 @@ describe("an archive that waits to be compressed", () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 4 * KIB }), { maxLength: 30 });
     const turns = fc.array(fc.nat({ max: 5 }), { minLength: 1 });
     await fc.assert(
-      fc.asyncProperty(sizes, turns, fc.nat({ max: 40 * KIB }), async (given, pauses, maxBytes) => {
-        const room = new SpoolRoom({ folder: folder.path, maxBytes });
-        const blocks = given.map((size) => randomBytes(size));
-        let step = 0;
-        const pause = async () => {
-          for (let left = pauses[step++ % pauses.length] ?? 0; left > 0; left -= 1) await setImmediate();
-        };
-        await using spool = new ArchiveSpool(room);
-        const [, made] = await Promise.all([write(spool, blocks), read(spool, pause)]);
-        expect(made).toEqual(Buffer.concat(blocks));
-        await spool[Symbol.asyncDispose]();
-        expect(room.tryTake(maxBytes)).toBe(true);
-      }),
+      fc.asyncProperty(
+        sizes,
+        turns,
+        fc.nat({ max: 40 * KIB }),
+        fc.boolean(),
+        async (given, pauses, maxBytes, lags) => {
+          const room = new SpoolRoom({ folder: folder.path, maxBytes });
+          const blocks = given.map((size) => randomBytes(size));
+          let step = 0;
+          const pause = async () => {
+            for (let left = pauses[step++ % pauses.length] ?? 0; left > 0; left -= 1) await setImmediate();
+          };
+          let isWritten = false;
+          await using spool = new ArchiveSpool(room, () => lags && !isWritten);
+          const writing = write(spool, blocks).then(() => {
+            isWritten = true;
+            room.tellAll();
+          });
+          const [, made] = await Promise.all([writing, read(spool, pause)]);
+          expect(made).toEqual(Buffer.concat(blocks));
+          await spool[Symbol.asyncDispose]();
+          expect(room.tryTake(maxBytes)).toBe(true);
+        },
+      ),
       { numRuns: 50 },
     );
     expect(await readdir(folder.path)).toEqual([]);
@@ -97,13 +108,44 @@ describe("an archive that waits to be compressed", () => {
     await waiting;
   });
 
-  it("needs no file: where none can be made, it waits for its reader", async () => {
+  it("waits for more than its reader where that shall let it wait, as long as there is room", async () => {
+    await using folder = await temporaryFolder("spool");
+    const room = new SpoolRoom({ folder: folder.path, maxBytes: KIB });
+    let mayWait = true;
+    await using spool = new ArchiveSpool(room, () => mayWait);
+    const blocks = [randomBytes(KIB), randomBytes(KIB), randomBytes(KIB / 2)];
+    let count = 0;
+    const reading = read(spool, async () => {
+      count += 1;
+    });
+    await spool.put(blocks[0] as Buffer);
+    expect(await happens(reading)).toBe(false);
+    expect(count).toBe(0);
+    // Nothing else would make room.
+    await spool.put(blocks[1] as Buffer);
+    expect(count).toBeGreaterThan(0);
+    await using other = new ArchiveSpool(room, () => mayWait);
+    const otherReading = read(other);
+    spool.end();
+    other.end();
+    mayWait = false;
+    room.tellAll();
+    expect(await otherReading).toEqual(Buffer.alloc(0));
+    expect(await reading).toEqual(Buffer.concat(blocks.slice(0, 2)));
+  });
+
+  it("needs no file, though its reader might let it wait: where none can be made, it waits for its reader", async () => {
     await using folder = await temporaryFolder("spool");
     const path = join(folder.path, "file");
     await writeFile(path, "");
-    await using spool = new ArchiveSpool(new SpoolRoom({ folder: path, maxBytes: 1 << 20 }));
+    const room = new SpoolRoom({ folder: path, maxBytes: 1 << 20 });
+    let isWritten = false;
+    await using spool = new ArchiveSpool(room, () => !isWritten);
     const blocks = [randomBytes(KIB), randomBytes(KIB)];
-    const writing = write(spool, blocks);
+    const writing = write(spool, blocks).then(() => {
+      isWritten = true;
+      room.tellAll();
+    });
     expect(await happens(writing)).toBe(false);
     expect(await read(spool)).toEqual(Buffer.concat(blocks));
     await writing;

@@ -15,6 +15,7 @@ export class SpoolRoom {
   readonly #folder: string;
   readonly #ready = onceSuccessful(() => this.#prepare());
   #freeBytes: number;
+  #waitingWriters = 0;
   #changed = Promise.withResolvers<void>();
 
   constructor({ folder, maxBytes }: SpoolOptions) {
@@ -44,12 +45,28 @@ export class SpoolRoom {
     this.tellAll();
   }
 
-  /** Resolves when room was given back, or something else changed that a writer may wait for. */
+  /** Whether a writer waits for room. */
+  get isShort(): boolean {
+    return this.#waitingWriters > 0;
+  }
+
+  /** The room is short until this is disposed of. */
+  beginWaiting(): Disposable {
+    this.#waitingWriters += 1;
+    this.tellAll();
+    return {
+      [Symbol.dispose]: () => {
+        this.#waitingWriters -= 1;
+      },
+    };
+  }
+
+  /** Resolves when room was given back, or something else changed that a writer or a reader may wait for. */
   nextChange(): Promise<void> {
     return this.#changed.promise;
   }
 
-  /** Makes waiting writers look again. */
+  /** Makes those that wait look again. */
   tellAll(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
@@ -70,6 +87,7 @@ export class SpoolRoom {
  */
 export class ArchiveSpool implements AsyncDisposable {
   readonly #room: SpoolRoom;
+  readonly #mayWait: () => boolean;
   #file: FileHandle | undefined;
   /** Whether a file could not be written. */
   #isUnusable = false;
@@ -83,8 +101,13 @@ export class ArchiveSpool implements AsyncDisposable {
   #hasEnded = false;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(room: SpoolRoom) {
+  /**
+   * @param mayWait whether the reader shall leave the blocks in the file as long as there is room; asked again when
+   * something changes in the room
+   */
+  constructor(room: SpoolRoom, mayWait: () => boolean = () => false) {
     this.#room = room;
+    this.#mayWait = mayWait;
   }
 
   /**
@@ -93,11 +116,11 @@ export class ArchiveSpool implements AsyncDisposable {
    * @throws what {@link fail} got
    */
   async put(block: Uint8Array): Promise<void> {
+    if (await this.#tryPut(block)) return;
+    using _waiting = this.#room.beginWaiting();
     for (;;) {
-      this.#throwIfFailed();
-      if (this.#wanted !== undefined) return this.#answer(block.slice());
       const change = this.#room.nextChange();
-      if (await this.#append(block)) return;
+      if (await this.#tryPut(block)) return;
       await change;
     }
   }
@@ -124,6 +147,10 @@ export class ArchiveSpool implements AsyncDisposable {
     let buffer = new Uint8Array(0);
     for (;;) {
       this.#throwIfFailed();
+      if (!this.#room.isShort && this.#mayWait()) {
+        await this.#room.nextChange();
+        continue;
+      }
       const [size] = this.#sizes;
       if (size !== undefined) {
         if (size > buffer.byteLength) buffer = new Uint8Array(size);
@@ -144,6 +171,14 @@ export class ArchiveSpool implements AsyncDisposable {
     this.#room.giveBack(this.#writeAt);
     this.#writeAt = 0;
     await this.#file?.close();
+  }
+
+  /** Gives the block to the reader, or writes it into the file; false if neither is possible now. */
+  async #tryPut(block: Uint8Array): Promise<boolean> {
+    this.#throwIfFailed();
+    if (this.#wanted === undefined) return await this.#append(block);
+    this.#answer(block.slice());
+    return true;
   }
 
   #answer(block: Uint8Array | undefined): void {

@@ -29,8 +29,8 @@ interface Seen {
   readonly below: number;
 }
 
-/** A finisher with a layer on the base packages and one on all, which notes what lies below each. */
-function watchingFinisher(seen: Seen[]): ImageFinisher {
+/** A finisher with a layer on the base packages and one on all, which reads and notes what lies below each. */
+function watchingFinisher(seen: Seen[], onSeen: () => void = () => {}): ImageFinisher {
   const layer = (above: DerivedLayer["above"]): DerivedLayer => ({
     above,
     inputs: [`test-${above}`],
@@ -40,6 +40,7 @@ function watchingFinisher(seen: Seen[]): ImageFinisher {
         await checkArchives(below);
         const facts = below.map((one) => one.facts).filter((one) => one !== "derived");
         seen.push({ above, packages: parseFacts(facts).map(packageName), below: below.length });
+        onSeen();
         await new LayerTree(archive).addFile(above, Buffer.from(above), new Date(0));
       }),
       facts: () => "derived",
@@ -129,15 +130,61 @@ describeWith("an image with a layer above its base packages", HAS_APT, "no apt",
     },
   );
 
-  it("is made while the layers above it wait", async () => {
+  it.each([1, 8])("is made while the layers above it wait: %d processors", async (processors) => {
     const seen: Seen[] = [];
     const made = Promise.withResolvers<void>();
-    await using registry = await shared.distribution.open("derived-beside", {
-      finisher: telling(watchingFinisher(seen), made.resolve),
-      change: ({ sources }) => ({ sources: sources.map((one) => waitingSource(one, made.promise)) }),
+    await using registry = await shared.distribution.open(`derived-beside-${processors}`, {
+      finisher: watchingFinisher(seen, made.resolve),
+      change: ({ sources }) => ({
+        processors,
+        sources: sources.map((one) => waitingSource(one, made.promise)),
+      }),
     });
     await registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
     expect(seen.map(({ above }) => above)).toEqual(["base", "all"]);
+  });
+
+  it("is compressed once all have been unpacked, with few processors", async () => {
+    const begun = Promise.withResolvers<void>();
+    let early = 0;
+    let isBegun = false;
+    const begin = () => {
+      isBegun = true;
+      begun.resolve();
+    };
+    await using registry = await shared.distribution.open("derived-first", {
+      finisher: telling(watchingFinisher([]), begin),
+      change: ({ sources, gzip }) => ({
+        processors: 2,
+        sources: sources.map((one) => waitingSource(one, begun.promise)),
+        gzip: delegating(gzip, {
+          compress: (block) => {
+            if (!isBegun) early += 1;
+            return gzip.compress(block);
+          },
+        }),
+      }),
+    });
+    await registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
+    expect(early).toBe(0);
+  });
+
+  it("is compressed while others are unpacked, with many processors", async () => {
+    const compressing = Promise.withResolvers<void>();
+    await using registry = await shared.distribution.open("derived-together", {
+      finisher: watchingFinisher([]),
+      change: ({ sources, gzip }) => ({
+        processors: 3,
+        sources: sources.map((one) => waitingSource(one, compressing.promise)),
+        gzip: delegating(gzip, {
+          compress: (block) => {
+            compressing.resolve();
+            return gzip.compress(block);
+          },
+        }),
+      }),
+    });
+    await registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
   });
 
   it("is begun before the layers below it are stored", async () => {

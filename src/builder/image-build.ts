@@ -51,6 +51,7 @@ export async function buildLayers(
   const cached = await builder.findCached(planned.map(({ key }) => key));
   context.progress({ kind: "plan-done", layerCount: planned.length, cachedLayerCount: cached.size });
   const missing = planned.filter(({ key }) => !cached.has(key)).flatMap(({ parts }) => parts ?? []);
+  const batch = resolution.derivedLayers.length === 0 ? undefined : builder.openBatch();
   await using held = missing.length === 0 ? undefined : await resolution.hold(missing, context);
   const made = await buildAll(
     planned,
@@ -63,7 +64,7 @@ export async function buildLayers(
       const step = { ...context, signal };
       if (derived === undefined) {
         const make = (shared: AbortSignal) => (held as HeldParts).layer(parts ?? [], shared);
-        return buildOne(builder, { key, make }, index, parts ?? [], step);
+        return buildOne(builder, { key, make, batch }, index, parts ?? [], step);
       }
       return later(Promise.all(lower), (below) => {
         const make = (shared: AbortSignal) => derived.make(below, { ...context, signal: shared });

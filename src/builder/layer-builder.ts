@@ -10,6 +10,7 @@ import { MediaType } from "../oci/media-types.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
 import { ArchiveSpool, type SpoolRoom } from "./archive-spool.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
+import { LayerBatch } from "./layer-batch.ts";
 import { COMPRESSOR_IDENTITY, compressBlocks, decompressArchive, spoolArchive } from "./layer-compression.ts";
 import type { LayerBelow, LayerContent } from "./package-source.ts";
 
@@ -19,6 +20,8 @@ export interface LayerOrder {
   readonly make: (signal: AbortSignal) => LayerContent;
   /** A derived layer is made at once. Each build makes one of them at a time. */
   readonly isDerived?: boolean;
+  /** The layers of its build that a derived layer waits for, if they shall be unpacked before they are compressed. */
+  readonly batch?: LayerBatch | undefined;
 }
 
 /** A layer that is being made. */
@@ -32,6 +35,8 @@ export interface GrowingLayer {
 export interface LayerMeans {
   readonly gzip: GzipThreads;
   readonly spool: SpoolRoom;
+  /** By default, as many as this process can use. */
+  readonly processors?: number;
 }
 
 /** A layer whose archive has ended. */
@@ -42,6 +47,9 @@ type ArchivedLayer = Pick<CachedLayer, "diffId" | "facts">;
  * With more on two processors, derived layers, for which a build waits in the end, would get too little of them.
  */
 const LAYERS_AT_ONCE = Math.min(4, Math.max(2, availableParallelism()));
+
+/** What unpacking keeps busy: a program that unpacks, and the server's thread. */
+const UNPACKING_PROCESSORS = 2;
 
 /** The cache key of a layer: a digest over everything its bytes depend on, in the order of `inputs`. */
 export function layerKey(formatVersion: string, inputs: readonly string[]): string {
@@ -54,15 +62,17 @@ export class LayerBuilder {
   readonly #ledger: BuildLedger;
   readonly #gzip: GzipThreads;
   readonly #room: SpoolRoom;
+  readonly #processors: number;
   readonly #running = new SingleFlight<CachedLayer>();
   readonly #reading = new Semaphore({ places: LAYERS_AT_ONCE });
   readonly #storing = new Semaphore({ places: LAYERS_AT_ONCE });
 
-  constructor(registry: ImageRegistry, ledger: BuildLedger, { gzip, spool }: LayerMeans) {
+  constructor(registry: ImageRegistry, ledger: BuildLedger, { gzip, spool, processors }: LayerMeans) {
     this.#registry = registry;
     this.#ledger = ledger;
     this.#gzip = gzip;
     this.#room = spool;
+    this.#processors = processors ?? availableParallelism();
   }
 
   /** The cached layers among `keys` whose blobs can be served. */
@@ -72,6 +82,12 @@ export class LayerBuilder {
       [...found].map(async (entry) => ((await this.#registry.holds(entry[1].descriptor)) ? [entry] : [])),
     );
     return new Map(servable.flat());
+  }
+
+  /** For the layers that a derived layer waits for; none if there are processors enough to compress them at once. */
+  openBatch(): LayerBatch | undefined {
+    if (this.#processors > UNPACKING_PROCESSORS) return undefined;
+    return new LayerBatch(() => this.#room.tellAll());
   }
 
   /**
@@ -84,13 +100,14 @@ export class LayerBuilder {
     const archived = Promise.withResolvers<LayerBelow>();
     const stored = this.#running.run(order.key, signal, (shared) => {
       const making: Promise<CachedLayer> = this.#make(order, shared, onStart, (layer) =>
-        archived.resolve(this.#below(layer, making)),
+        archived.resolve(this.#below(layer, making, order.batch)),
       );
       return making;
     });
     const below = Promise.race([archived.promise, stored.then((layer) => this.below(layer))]);
     // If the layer fails, nobody may ask for it any more.
     below.catch(() => {});
+    order.batch?.add(below);
     return { below, stored };
   }
 
@@ -99,8 +116,11 @@ export class LayerBuilder {
     return this.#below(layer, Promise.resolve(layer));
   }
 
-  #below({ diffId, facts }: ArchivedLayer, stored: Promise<CachedLayer>): LayerBelow {
-    const body = async () => bodyChunks(await this.#registry.open((await stored).descriptor));
+  #below({ diffId, facts }: ArchivedLayer, stored: Promise<CachedLayer>, batch?: LayerBatch): LayerBelow {
+    const body = async () => {
+      batch?.end();
+      return bodyChunks(await this.#registry.open((await stored).descriptor));
+    };
     return { diffId, facts, open: () => decompressArchive(body(), diffId) };
   }
 
@@ -110,7 +130,7 @@ export class LayerBuilder {
     onStart: () => void,
     onArchived: (layer: ArchivedLayer) => void,
   ): Promise<CachedLayer> {
-    await using spool = new ArchiveSpool(this.#room);
+    await using spool = new ArchiveSpool(this.#room, () => order.batch?.isGrowing === true);
     const isDerived = order.isDerived === true;
     const read = async () => {
       onStart();
