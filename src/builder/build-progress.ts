@@ -3,7 +3,7 @@ import type { Digest } from "../oci/digest.ts";
 /** How a build ended: the image was made, linked from another name, or already there. */
 export type ImageOutcome = "built" | "linked" | "unchanged";
 
-/** One step of a build. Sizes are in bytes. Events of layers that are made at the same time interleave. */
+/** One step of a build. Sizes are in bytes. Events of the download and of layers that are made at the same time interleave. */
 export type BuildProgress =
   | { readonly kind: "resolve-started"; readonly packages: readonly string[] }
   | { readonly kind: "resolve-done"; readonly packageCount: number; readonly sizeBytes: number }

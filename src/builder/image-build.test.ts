@@ -144,6 +144,33 @@ describeWith("an image with a layer above its base packages", HAS_APT, "no apt",
     expect(seen.map(({ above }) => above)).toEqual(["base", "all"]);
   });
 
+  it("is made while the parts of the layers above it are still to come", async () => {
+    const seen: Seen[] = [];
+    const made = Promise.withResolvers<void>();
+    const slow = (source: PackageSource): PackageSource =>
+      delegating(source, {
+        resolve: async (request, context) => {
+          const resolution = await source.resolve(request, context);
+          return delegating(resolution, {
+            hold: async (parts, step) => {
+              const held = await resolution.hold(parts, step);
+              const ready: typeof held.ready = async (some, signal) => {
+                if (!some.some(({ base }) => base)) await made.promise;
+                await held.ready(some, signal);
+              };
+              return delegating(held, { ready });
+            },
+          });
+        },
+      });
+    await using registry = await shared.distribution.open("derived-before-parts", {
+      finisher: watchingFinisher(seen, made.resolve),
+      change: ({ sources }) => ({ processors: 1, sources: sources.map(slow) }),
+    });
+    await registry.builder.ensure(parseRepositoryName("apt/curl/git"), LATEST, SOMEBODY);
+    expect(seen.map(({ above }) => above)).toEqual(["base", "all"]);
+  });
+
   it("is compressed once all have been unpacked, with few processors", async () => {
     const begun = Promise.withResolvers<void>();
     let early = 0;

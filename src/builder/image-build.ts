@@ -50,28 +50,26 @@ export async function buildLayers(
   const planned = planLayers(formatVersion, resolution, rules);
   const cached = await builder.findCached(planned.map(({ key }) => key));
   context.progress({ kind: "plan-done", layerCount: planned.length, cachedLayerCount: cached.size });
-  const missing = planned.filter(({ key }) => !cached.has(key)).flatMap(({ parts }) => parts ?? []);
+  const order = startOrder(planned);
+  const missing = order
+    .map((index) => planned[index] as PlannedLayer)
+    .flatMap(({ key, parts = [] }) => (cached.has(key) ? [] : parts));
   const batch = resolution.derivedLayers.length === 0 ? undefined : builder.openBatch();
   await using held = missing.length === 0 ? undefined : await resolution.hold(missing, context);
-  const made = await buildAll(
-    planned,
-    startOrder(planned),
-    context,
-    ({ key, parts, derived }, index, lower, signal) => {
-      const known = cached.get(key);
-      if (known !== undefined)
-        return { below: Promise.resolve(builder.below(known)), stored: Promise.resolve(known) };
-      const step = { ...context, signal };
-      if (derived === undefined) {
-        const make = (shared: AbortSignal) => (held as HeldParts).layer(parts ?? [], shared);
-        return buildOne(builder, { key, make, batch }, index, parts ?? [], step);
-      }
-      return later(Promise.all(lower), (below) => {
-        const make = (shared: AbortSignal) => derived.make(below, { ...context, signal: shared });
-        return buildOne(builder, { key, make, isDerived: true }, index, [], step);
-      });
-    },
-  );
+  const made = await buildAll(planned, order, context, ({ key, parts, derived }, index, lower, signal) => {
+    const known = cached.get(key);
+    if (known !== undefined)
+      return { below: Promise.resolve(builder.below(known)), stored: Promise.resolve(known) };
+    const step = { ...context, signal };
+    if (derived === undefined) {
+      const { ready, make } = fromParts(held as HeldParts, parts ?? []);
+      return buildOne(builder, { key, ready, make, batch }, index, parts ?? [], step);
+    }
+    return later(Promise.all(lower), (below) => {
+      const make = (shared: AbortSignal) => derived.make(below, { ...context, signal: shared });
+      return buildOne(builder, { key, make, isDerived: true }, index, [], step);
+    });
+  });
   return {
     layers: made.map((layer, index) => ({ layer, createdBy: `slipway: ${planned[index]?.content}` })),
     facts: made.filter((_, index) => planned[index]?.parts !== undefined).map(({ facts }) => facts),
@@ -154,6 +152,14 @@ function buildOne(
     return built;
   });
   return { below, stored: done };
+}
+
+/** How a layer is made from held parts. */
+function fromParts(held: HeldParts, parts: readonly Part[]): Required<Pick<LayerOrder, "ready" | "make">> {
+  return {
+    ready: (signal) => held.ready(parts, signal),
+    make: (signal) => held.layer(parts, signal),
+  };
 }
 
 /** A layer that is begun when those below it are there. */

@@ -1,35 +1,34 @@
-import type { LayerBelow } from "./package-source.ts";
-
 /**
- * The layers of one build that its derived layers wait for. Where processors are few, compressing them before all have been
- * unpacked would only keep the derived layers waiting.
+ * The layers of one build that its derived layers wait for. Where processors are few, compressing them before all that can be
+ * unpacked have been would only keep the derived layers waiting.
  */
 export class LayerBatch {
   readonly #onEnd: () => void;
-  #growing = 0;
+  #unpacking = 0;
   #hasEnded = false;
 
-  /** @param onEnd called when the batch stops growing */
+  /** @param onEnd called when nothing of the batch is being unpacked any more */
   constructor(onEnd: () => void) {
     this.#onEnd = onEnd;
   }
 
-  /** Whether the archive of a layer is still to come, and nobody needs a layer that is stored. */
-  get isGrowing(): boolean {
-    return this.#growing > 0 && !this.#hasEnded;
+  /** Whether layers are being unpacked, or will be at once, and nobody needs one that is stored. */
+  get isUnpacking(): boolean {
+    return this.#unpacking > 0 && !this.#hasEnded;
   }
 
-  /** Adds a layer, whose archive has ended or failed when `below` settles. */
-  add(below: Promise<LayerBelow>): void {
-    this.#growing += 1;
-    const settle = () => {
-      this.#growing -= 1;
-      if (this.#growing === 0) this.#onEnd();
-    };
-    below.then(settle, settle);
+  /** Adds a layer, whose parts are there, until its archive has ended or failed. */
+  begin(): void {
+    this.#unpacking += 1;
   }
 
-  /** Ends it before all archives are there, because a layer is needed that has been stored. */
+  /** Takes a layer away that was added. */
+  finish(): void {
+    this.#unpacking -= 1;
+    if (this.#unpacking === 0) this.#onEnd();
+  }
+
+  /** Ends it for good, because a layer is needed that has been stored. */
   end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;

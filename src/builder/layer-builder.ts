@@ -17,6 +17,8 @@ import type { LayerBelow, LayerContent } from "./package-source.ts";
 /** A layer to take from the cache or to make. */
 export interface LayerOrder {
   readonly key: string;
+  /** Resolves when the layer can be made without waiting for anything. */
+  readonly ready?: (signal: AbortSignal) => Promise<void>;
   readonly make: (signal: AbortSignal) => LayerContent;
   /** A derived layer is made at once. Each build makes one of them at a time. */
   readonly isDerived?: boolean;
@@ -107,7 +109,6 @@ export class LayerBuilder {
     const below = Promise.race([archived.promise, stored.then((layer) => this.below(layer))]);
     // If the layer fails, nobody may ask for it any more.
     below.catch(() => {});
-    order.batch?.add(below);
     return { below, stored };
   }
 
@@ -130,7 +131,7 @@ export class LayerBuilder {
     onStart: () => void,
     onArchived: (layer: ArchivedLayer) => void,
   ): Promise<CachedLayer> {
-    await using spool = new ArchiveSpool(this.#room, () => order.batch?.isGrowing === true);
+    await using spool = new ArchiveSpool(this.#room, () => order.batch?.isUnpacking === true);
     const isDerived = order.isDerived === true;
     const read = async () => {
       onStart();
@@ -145,10 +146,11 @@ export class LayerBuilder {
         throw error;
       }
     };
-    // A derived layer would wait for all layers above it, whose parts are here already.
-    const { archived, storing } = await (isDerived
-      ? this.#reading.runAtOnce(read)
-      : this.#reading.run(read, signal));
+    await order.ready?.(signal);
+    order.batch?.begin();
+    // A derived layer would wait for all layers above it, whose parts may be here already.
+    const reading = isDerived ? this.#reading.runAtOnce(read) : this.#reading.run(read, signal);
+    const { archived, storing } = await reading.finally(() => order.batch?.finish());
     onArchived(archived);
     const { digest, size } = await storing;
     const descriptor = { mediaType: MediaType.ociLayerGzip, digest, size };

@@ -83,10 +83,17 @@ export interface LayerContent {
 }
 
 /**
- * Parts whose verified bytes stay on this host until this is disposed of. If the bytes turn out to have changed, the
- * layer's archive fails with {@link ResolutionOutdated}.
+ * Parts whose bytes stay on this host until this is disposed of, as soon as they are there. If they turn out to have changed, or
+ * they are gone and others are there, the layer's archive fails with {@link ResolutionOutdated}; if they cannot be brought
+ * here, with what {@link Resolution.hold} throws.
  */
 export interface HeldParts extends AsyncDisposable {
+  /**
+   * Resolves when these parts are there, before which their layer would only wait.
+   *
+   * @throws as {@link Resolution.hold}, or the signal's reason
+   */
+  ready(parts: readonly Part[], signal: AbortSignal): Promise<void>;
   /** The layer of some of the held parts; its bytes depend only on theirs. */
   layer(parts: readonly Part[], signal: AbortSignal): LayerContent;
 }
@@ -148,7 +155,7 @@ export interface Resolution extends AsyncDisposable {
   readonly popularity?: Popularity | undefined;
 
   /**
-   * Brings parts to this host and verifies them.
+   * Brings parts to this host, those first that are first in the list. It need not wait for all.
    *
    * @throws {ResolutionOutdated} if their bytes differ from what was resolved, or they are gone and others are there
    * @throws {RegistryError} `build-failed`, `build-unavailable`, `storage-full`

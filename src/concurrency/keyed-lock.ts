@@ -1,3 +1,4 @@
+import { unlessAborted } from "./unless-aborted.ts";
 import type { WorkLocks } from "./work-locks.ts";
 
 /** Locks within this process, granted in the order of the calls. Unused names take no memory. */
@@ -15,6 +16,7 @@ export class KeyedLock implements WorkLocks {
     };
     try {
       await unlessAborted(previous, signal);
+      signal?.throwIfAborted();
     } catch (error) {
       // Callers further back in the queue still wait for those in front.
       void previous.then(leave);
@@ -25,19 +27,5 @@ export class KeyedLock implements WorkLocks {
     } finally {
       leave();
     }
-  }
-}
-
-/** Waits for the promise. @throws the signal's reason as soon as that is aborted */
-async function unlessAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener("abort", abort);
-  try {
-    await Promise.race([promise, aborted]);
-    signal.throwIfAborted();
-  } finally {
-    signal.removeEventListener("abort", abort);
   }
 }

@@ -61,8 +61,10 @@ async function storedLayer({ archive, facts }: LayerContent): Promise<LayerBelow
 /** Digests of layers, one for each part, and the facts, last layer and settings. */
 async function layersOf(resolution: Resolution, held: HeldParts, signal = new AbortController().signal) {
   const stored: { readonly layer: LayerBelow; readonly base: boolean }[] = [];
-  for (const part of resolution.parts)
+  for (const part of resolution.parts) {
+    await held.ready([part], signal);
     stored.push({ layer: await storedLayer(held.layer([part], signal)), base: part.base });
+  }
   const facts = stored.map(({ layer }) => layer.facts);
   const digests = stored.map(({ layer }) => layer.diffId);
   const derived: Digest[] = [];

@@ -20,7 +20,7 @@ import type { DebianPackage } from "./debian-package.ts";
 import type { FetchedPackages } from "./package-pool.ts";
 import { type SourcesFile, sourcesLayer } from "./sources/sources-file.ts";
 
-/** Downloads and verifies package files. */
+/** Begins to download package files, which are verified when they are needed. */
 export type FetchPackages = (
   packages: readonly DebianPackage[],
   context: StepContext,
@@ -87,7 +87,10 @@ export class AptResolution implements Resolution {
     const packages = names.map((name) => this.#packages.get(name) as DebianPackage);
     await using fetched = await this.#fetch(packages, context);
     for (const one of packages)
-      await visit(one.name, packageContent(await fetched.file(one), this.#runner, context.signal));
+      await visit(
+        one.name,
+        packageContent(await fetched.file(one, context.signal), this.#runner, context.signal),
+      );
   }
 
   #packagesOf(parts: readonly Part[]): readonly DebianPackage[] {
@@ -113,11 +116,15 @@ class HeldFiles implements HeldParts {
     this.#finish = finish;
   }
 
+  async ready(parts: readonly Part[], signal: AbortSignal): Promise<void> {
+    for (const { id } of parts) await this.#fetched.ready(this.#packages.get(id) as DebianPackage, signal);
+  }
+
   layer(parts: readonly Part[], signal: AbortSignal): LayerContent {
     const files = parts.map(
       ({ id }) =>
         () =>
-          this.#fetched.file(this.#packages.get(id) as DebianPackage),
+          this.#fetched.file(this.#packages.get(id) as DebianPackage, signal),
     );
     const content = createPackageLayer(files, this.#runner, signal);
     return this.#finish.watch?.(content, signal) ?? content;

@@ -18,11 +18,10 @@ import { AptCatalog } from "./apt-catalog.ts";
 import { parseAptLockInputs } from "./apt-lock.ts";
 import { readAptName } from "./apt-name.ts";
 import { AptResolution } from "./apt-resolution.ts";
-import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, totalSizeOf } from "./debian-package.ts";
-import { downloadChosen } from "./listed-packages.ts";
+import { type DownloadStep, downloadChosen, reportedDownload } from "./listed-packages.ts";
 import { downloadLocked } from "./locked-packages.ts";
-import { type Download, type FetchedPackages, PackagePool } from "./package-pool.ts";
+import { type FetchedPackages, PackagePool } from "./package-pool.ts";
 import { chooseSources, type ImageSources } from "./sources/chosen-sources.ts";
 import type { SourcesFile } from "./sources/sources-file.ts";
 
@@ -58,11 +57,13 @@ const PROGRAMS = ["apt-get", "apt-cache", "dpkg-deb", "flock"];
  */
 export const ESSENTIAL_PATTERN = "?or(?and(?essential,?not(?exact-name(apt))),?exact-name(usr-is-merged))";
 const VERSION_TIMEOUT_MS = 10_000;
+/** Packages are unpacked while the next batch is downloaded. Each starts a program, which takes a tenth of a second. */
+const BATCH_BYTES = 16 << 20;
 
 /** Debian packages from the host's apt, which resolves, verifies signatures and downloads. */
 export class AptSource implements PackageSource {
   readonly name = "apt";
-  readonly formatVersion = "apt-10";
+  readonly formatVersion = "apt-11";
   readonly example = "apt/curl/git";
   readonly #options: AptSourceOptions;
   readonly #runner: CommandRunner;
@@ -112,7 +113,12 @@ export class AptSource implements PackageSource {
     const sizeBytes = totalSizeOf(packages);
     context.progress({ kind: "resolve-done", packageCount: packages.length, sizeBytes });
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
-      this.#fetch(some, (wanted, folder) => downloadChosen(archive.workspace, closure, wanted, folder, step));
+      this.#fetch(
+        some,
+        (...parts) => downloadChosen(archive.workspace, closure, ...parts),
+        step,
+        BATCH_BYTES,
+      );
     const sources = await this.#sourcesFor(archive, closure, request.platform, context.signal);
     const parts = { fetch, runner: this.#runner, finisher: this.#finisher, sources };
     const resolution = new AptResolution(request, closure, parts);
@@ -129,7 +135,8 @@ export class AptSource implements PackageSource {
     const { closure, mode, sources } = parseAptLockInputs(request.packages, architecture, inputs);
     const archive = this.#archive(request.platform);
     const fetch = (some: readonly DebianPackage[], step: StepContext) =>
-      this.#fetch(some, (wanted, folder) => downloadLocked(archive, wanted, folder, step));
+      // All at once, so that it can name all that nobody has any more.
+      this.#fetch(some, (...parts) => downloadLocked(archive, ...parts), step);
     return new AptResolution(request, closure, {
       fetch,
       runner: this.#runner,
@@ -160,8 +167,14 @@ export class AptSource implements PackageSource {
   }
 
   /** The files of packages, each verified against its SHA-256. */
-  #fetch(packages: readonly DebianPackage[], download: Download): Promise<FetchedPackages> {
-    return orBuildFailed(this.#pool.fetch(packages, download));
+  #fetch(
+    packages: readonly DebianPackage[],
+    download: DownloadStep,
+    step: StepContext,
+    batchBytes?: number,
+  ): Promise<FetchedPackages> {
+    const begin = (missing: readonly DebianPackage[]) => reportedDownload(missing, download, step);
+    return this.#pool.fetch(packages, { begin, batchBytes, signal: step.signal });
   }
 
   get #everywhere(): readonly string[] {

@@ -6,7 +6,9 @@ import { ResolutionOutdated, type StepContext } from "../package-source.ts";
 import { canDownloadAddressed, downloadAddressed, downloadPinned } from "./apt-downloads.ts";
 import { aptFailure } from "./apt-output.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
+import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, downloadedName, pinOf, totalSizeOf } from "./debian-package.ts";
+import type { Download } from "./download-batch.ts";
 
 /** Where packages of a closure are. */
 export interface ListedPlaces {
@@ -27,13 +29,33 @@ const PLAIN_ADDRESS = /^(?:https?|copy):[^@]*$/;
 /** So that a command line is far shorter than the system allows. */
 const MAX_ADDRESSED = 1000;
 
-/** Reports how much of `packages` is downloaded. Never goes back: what failed is downloaded again. */
-export function downloadReport(packages: readonly DebianPackage[], { progress }: StepContext): OnBytes {
+/** Downloads packages into a folder, where each gets its {@link downloadedName}, and tells how far it is. */
+export type DownloadStep = (
+  packages: readonly DebianPackage[],
+  folder: string,
+  onBytes: OnBytes,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/**
+ * The download of `packages`, in one or several steps, each of which downloads some of them. Reports how much of all is
+ * downloaded. That never goes back: what failed is downloaded again.
+ */
+export function reportedDownload(
+  packages: readonly DebianPackage[],
+  download: DownloadStep,
+  { progress }: Pick<StepContext, "progress">,
+): Download {
   const totalBytes = totalSizeOf(packages);
+  let before = 0;
   let most = 0;
-  return (doneBytes) => {
-    most = Math.max(most, doneBytes);
-    progress({ kind: "download", doneBytes: most, totalBytes });
+  return async (some, folder, signal) => {
+    const onBytes = (doneBytes: number) => {
+      most = Math.max(most, before + doneBytes);
+      progress({ kind: "download", doneBytes: most, totalBytes });
+    };
+    await orBuildFailed(download(some, folder, onBytes, signal));
+    before += totalSizeOf(some);
   };
 }
 
@@ -66,15 +88,15 @@ export async function downloadChosen(
   { revision, addresses }: ListedPlaces,
   packages: readonly DebianPackage[],
   folder: string,
-  context: StepContext,
+  onBytes: OnBytes,
+  signal: AbortSignal,
 ): Promise<void> {
-  const report = downloadReport(packages, context);
-  const missing = await downloadFromPlaces(workspace, addresses, packages, folder, report, context.signal);
+  const missing = await downloadFromPlaces(workspace, addresses, packages, folder, onBytes, signal);
   if (missing.length === 0) return;
   const doneBytes = totalSizeOf(packages) - totalSizeOf(missing);
   try {
     // apt tries all places of a package.
-    await downloadListed(workspace, missing, folder, (more) => report(doneBytes + more), context.signal);
+    await downloadListed(workspace, missing, folder, (more) => onBytes(doneBytes + more), signal);
   } catch (failure) {
     const isAboutPackages = failure instanceof RegistryError && failure.fault === "build-failed";
     if (!isAboutPackages || (await workspace.freshRevision()) === revision) throw failure;

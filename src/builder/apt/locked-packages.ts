@@ -1,11 +1,10 @@
 import { RegistryError } from "../../oci/registry-error.ts";
-import type { StepContext } from "../package-source.ts";
 import type { AptArchive } from "./apt-archive.ts";
 import { aptFailure, parseDigests } from "./apt-output.ts";
 import type { AptWorkspace } from "./apt-workspace.ts";
 import { orBuildFailed } from "./command-failure.ts";
 import { type DebianPackage, pinOf, totalSizeOf } from "./debian-package.ts";
-import { downloadListed, downloadReport, notDownloaded, type OnBytes } from "./listed-packages.ts";
+import { downloadListed, notDownloaded, type OnBytes } from "./listed-packages.ts";
 import { openRepositories } from "./repository-files.ts";
 
 type Archive = Pick<AptArchive, "workspace" | "lists">;
@@ -24,11 +23,10 @@ export async function downloadLocked(
   archive: Archive,
   packages: readonly DebianPackage[],
   folder: string,
-  context: StepContext,
+  report: OnBytes,
+  signal: AbortSignal,
 ): Promise<void> {
-  const { signal } = context;
   const totalBytes = totalSizeOf(packages);
-  const report = downloadReport(packages, context);
   let missing = packages;
   for (let round = 1; round <= MAX_ROUNDS && missing.length > 0; round += 1) {
     const doneBytes = totalBytes - totalSizeOf(missing);

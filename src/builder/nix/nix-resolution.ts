@@ -96,6 +96,7 @@ export class NixResolution implements Resolution {
   async hold(parts: readonly Part[], { signal }: StepContext): Promise<HeldParts> {
     await this.#parts.supply.bring(this.#infosOf(parts.map(({ id }) => id)), signal);
     return {
+      ready: () => Promise.resolve(),
       layer: (some, shared): LayerContent => ({
         archive: this.#parts.reader.archive(this.#infosOf(some.map(({ id }) => id)), shared),
         facts: () => "[]",

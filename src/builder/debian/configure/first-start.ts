@@ -86,12 +86,12 @@ const STEPS: readonly Step[] = [
       '  (umask 077; cd /etc/ejabberd && openssl req -new -x509 -days 365 -nodes -subj "/CN=$(uname -n)" \\\n' +
       "    -out ejabberd.pem -keyout ejabberd.pem && chmod 0640 ejabberd.pem && chown root:ejabberd ejabberd.pem)",
   },
-  {
-    programs: ["usr/sbin/pacemakerd"],
+  ...["usr/sbin/pacemakerd", "usr/sbin/pacemaker-remoted"].map((program) => ({
+    programs: [program],
     line:
       "[ -e /etc/pacemaker/authkey ] ||\n" +
       "  (umask 037; head -c 4096 /dev/urandom >/etc/pacemaker/authkey && chgrp haclient /etc/pacemaker/authkey)",
-  },
+  })),
   {
     programs: ["usr/libexec/sendmail/sendmail", "usr/share/sendmail/update_tls"],
     line: "[ -e /etc/mail/tls/sendmail-common.key ] || /usr/share/sendmail/update_tls </dev/null >/dev/null 2>&1",

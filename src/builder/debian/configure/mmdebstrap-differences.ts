@@ -1,3 +1,5 @@
+import { DROPPED } from "./normalise/dropped.ts";
+
 /** A known difference between an image configured here and the tree that mmdebstrap makes of the same packages. */
 export interface KnownDifference {
   /** The paths, for people. */
@@ -16,9 +18,7 @@ const difference = (
   reason: string,
 ): KnownDifference => ({ here, paths, pattern, reason });
 
-/** All known differences; the first that matches a path explains it. */
-export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
-  difference("absent", "below `/dev`, `/run`", /^(?:dev|run)\/./, "container runtimes bring their own"),
+const OTHERS: readonly KnownDifference[] = [
   difference(
     "added",
     "`/etc/apt/sources.list.d/{debian,ubuntu}.sources`",
@@ -43,30 +43,16 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     /^etc\/(?:hostname|resolv\.conf|\.resolv\.conf\.[a-z-]+\.bak|fstab)$/,
     "container runtimes bring their own",
   ),
-  difference("absent", "`/etc/ssh/ssh_host_*`", /^etc\/ssh\/ssh_host_[^/]+$/, "keys are never shipped"),
-  difference(
-    "absent",
-    "`/etc/ssl/**/ssl-cert-snakeoil.*`",
-    /^etc\/ssl\/(?:private|certs)\/ssl-cert-snakeoil\.(?:key|pem)$/,
-    "keys are never shipped",
-  ),
   difference(
     "absent",
     "`/etc/ssl/certs/HASH.N`",
     /^etc\/ssl\/certs\/[0-9a-f]{8}\.[0-9]+$/,
     "a link to the certificate of such a key",
   ),
-  difference("absent", "`.erlang.cookie`", /(?:^|\/)\.erlang\.cookie$/, "secrets are never shipped"),
   difference(
     "absent",
-    "`/etc/bind/rndc.key`, `/etc/munge/munge.key`, `/etc/pacemaker/authkey`, `/etc/varnish/secret`, `/etc/xrdp/rsakeys.ini`",
-    /^etc\/(?:bind\/rndc\.key|munge\/munge\.key|pacemaker\/authkey|varnish\/secret|xrdp\/rsakeys\.ini)$/,
-    "secrets are never shipped",
-  ),
-  difference(
-    "absent",
-    "`/etc/dropbear/dropbear_*_host_key`, `/etc/nsd/nsd_*.{key,pem}`",
-    /^etc\/(?:dropbear\/dropbear_[a-z0-9]+_host_key|nsd\/nsd_[a-z]+\.(?:key|pem))$/,
+    "`/etc/nsd/nsd_*.{key,pem}`",
+    /^etc\/nsd\/nsd_[a-z]+\.(?:key|pem)$/,
     "keys and their certificates are never shipped",
   ),
   difference(
@@ -74,24 +60,6 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     "`/etc/ejabberd/ejabberd.pem`",
     /^etc\/ejabberd\/ejabberd\.pem$/,
     "keys and their certificates are never shipped",
-  ),
-  difference(
-    "absent",
-    "below `/var/lib/openvswitch/pki`, `/var/lib/cfengine3/{ppkeys,state}`; `/var/lib/cfengine3/randseed`",
-    /^var\/lib\/(?:openvswitch\/pki\/.|cfengine3\/(?:ppkeys\/.|state\/.|randseed$))/,
-    "keys and random numbers: `slipway-first-start` makes them",
-  ),
-  difference(
-    "absent",
-    "`/etc/tripwire/{*.key,tw.cfg,tw.pol}`",
-    /^etc\/tripwire\/(?:[^/]+\.key|tw\.(?:cfg|pol))$/,
-    "keys, and what is signed with them: `slipway-first-start` makes them",
-  ),
-  difference(
-    "absent",
-    "`/etc/.git`",
-    /^etc\/\.git(?:\/|$)/,
-    "has numbers and times of files: `slipway-first-start` makes it",
   ),
   difference("different", "`/etc/.etckeeper`", /^etc\/\.etckeeper$/, "lists the files of `/etc`"),
   difference(
@@ -112,13 +80,6 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     /^etc\/mail\/tls\/[^/]+$/,
     "openssl is in every image, and configured before sendmail",
   ),
-  difference("absent", "`.rnd`", /(?:^|\/)\.rnd$/, "holds random numbers: OpenSSL makes it when it needs it"),
-  difference(
-    "absent",
-    "`/var/lib/heimdal-kdc/{m-key,heimdal.db,log}`, `/etc/heimdal-kdc/.configured`",
-    /^(?:var\/lib\/heimdal-kdc\/(?:m-key|heimdal\.db|log)|etc\/heimdal-kdc\/\.configured)$/,
-    "databases have an identity: `slipway-first-start` makes them",
-  ),
   difference(
     "different",
     "`/etc/apt/apt.conf.d/02autoremove-postgresql`",
@@ -133,34 +94,10 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     "passwords that scripts make up are not shipped: `slipway-first-start` makes others",
   ),
   difference(
-    "absent",
-    "`/var/lib/texmf/web2c/**/*.log`, and the formats of all programs but pdftex, xetex and metafont",
-    /^var\/lib\/texmf\/web2c\/(?:(?:.+\/)?[^/]+\.log|(?!(?:pdftex|xetex|metafont)\/)[^/]+\/[^/]+\.(?:fmt|base))$/,
-    "TeX writes times or random numbers into them, and makes formats when they are first used",
-  ),
-  difference(
     "different",
     "`/var/lib/texmf/web2c/**/*.{fmt,base}`, `/var/lib/texmf/{ls-R,fmtutil.cnf-TEXLIVEDIST}`",
     /^var\/lib\/texmf\/(?:web2c\/.+\.(?:fmt|base)|ls-R[^/]*|fmtutil\.cnf-TEXLIVEDIST)$/,
     "the image's time, and names in an order that is the same each time",
-  ),
-  difference(
-    "absent",
-    "`/etc/courier/dhparams.pem`, `/etc/freeradius/N/certs/dh`, `/etc/mail/tls/sendmail-common.prm`",
-    /^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh|mail\/tls\/sendmail-common\.prm)$/,
-    "random numbers: `slipway-first-start` makes them",
-  ),
-  difference(
-    "absent",
-    "`/etc/iscsi/initiatorname.iscsi`, `/etc/popularity-contest.conf`, `/etc/cron.d/popularity-contest`",
-    /^etc\/(?:iscsi\/initiatorname\.iscsi|popularity-contest\.conf|cron\.d\/popularity-contest)$/,
-    "identities are never shipped",
-  ),
-  difference(
-    "absent",
-    "`/var/lib/dbus/machine-id`",
-    /^var\/lib\/dbus\/machine-id$/,
-    "identities are never shipped",
   ),
   difference("empty", "`/etc/machine-id`", /^etc\/machine-id$/, "identities are never shipped"),
   difference(
@@ -171,14 +108,8 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "absent",
-    "`/etc/nvme/{hostid,hostnqn}`",
-    /^etc\/nvme\/host(?:id|nqn)$/,
-    "identities are never shipped",
-  ),
-  difference(
-    "absent",
-    "below `/var/lib/{mysql,ldap,postgresql}`, `/etc/postgresql`, `/etc/ldap/slapd.d`, `/var/log/postgresql`",
-    /^(?:var\/lib\/(?:mysql|ldap|postgresql)|etc\/(?:postgresql|ldap\/slapd\.d)|var\/log\/postgresql)\/./,
+    "below `/{etc,var/lib,var/log}/postgresql`",
+    /^(?:etc|var\/lib|var\/log)\/postgresql\/./,
     "databases have an identity: `slipway-first-start` makes them",
   ),
   difference(
@@ -187,25 +118,7 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     /^usr\/sbin\/slipway-first-start$/,
     "makes what is never shipped",
   ),
-  difference(
-    "absent",
-    "`/var/log/{dpkg,alternatives,bootstrap}.log`",
-    /^var\/log\/(?:dpkg|alternatives|bootstrap)\.log$/,
-    "logs have times",
-  ),
   difference("empty", "below `/var/log`", /^var\/log\//, "logs have times"),
-  difference(
-    "absent",
-    "`*-old`, `*.old` of catalogs and of Info's directory, `/etc/{passwd,group,shadow,gshadow,subuid,subgid}-`",
-    /-old$|^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$|^(?:etc\/(?:sgml|xml)|var\/lib\/sgml-base)\/[^/]+\.old$|^usr\/share\/info\/dir\.old$/,
-    "backups",
-  ),
-  difference(
-    "absent",
-    "`/etc/.pwd.lock`, `/var/cache/ldconfig/aux-cache`, `/var/lib/dpkg/{lock,lock-frontend,triggers/Lock}`",
-    /^(?:etc\/\.pwd\.lock|var\/cache\/ldconfig\/aux-cache|var\/lib\/dpkg\/(?:lock|lock-frontend|triggers\/Lock))$/,
-    "locks, and times of files",
-  ),
   difference(
     "absent",
     "`/var/lib/dpkg/{available,cmethopt}`",
@@ -239,8 +152,8 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
   ),
   difference(
     "added",
-    "`/etc/mailname`",
-    /^etc\/mailname$/,
+    "`/etc/mailname`, `/var/log/proftpd/proftpd.log`",
+    /^(?:etc\/mailname|var\/log\/proftpd\/proftpd\.log)$/,
     "the host is called `localhost.localdomain` here, and may have no such name there",
   ),
   difference(
@@ -294,4 +207,10 @@ export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
     /^(?:usr\/)?lib(?:32|x32|o32)$/,
     "only for other architectures; mmdebstrap's set-up makes it",
   ),
+];
+
+/** All known differences: what is never shipped is absent, and then the others. The first that matches a path explains it. */
+export const MMDEBSTRAP_DIFFERENCES: readonly KnownDifference[] = [
+  ...DROPPED.map(({ paths, pattern, reason }) => difference("absent", paths, pattern, reason)),
+  ...OTHERS,
 ];

@@ -3,6 +3,7 @@ import { rewriteBerkeleyDatabase } from "./berkeley-database.ts";
 import { rewriteCompressorManifest } from "./compressor-manifest.ts";
 import { rewriteDates } from "./dates.ts";
 import { rewriteDocBase } from "./doc-base.ts";
+import { DROPPED } from "./dropped.ts";
 import { rewriteFileDatabase } from "./file-database.ts";
 import { rewriteFontCache } from "./font-cache.ts";
 import { rewriteInfoDirectory } from "./info-directory.ts";
@@ -27,74 +28,11 @@ export interface NormaliseRule {
   readonly reason: string;
 }
 
-const drop = (pattern: RegExp, reason: string): NormaliseRule => ({
-  pattern,
-  action: { kind: "drop" },
-  reason,
-});
-
 const rewrite = (pattern: RegExp, made: Rewrite, reason: string): NormaliseRule => ({
   pattern,
   action: { kind: "rewrite", rewrite: made },
   reason,
 });
-
-const DROPPED: readonly NormaliseRule[] = [
-  drop(/^(?:dev|proc|sys|run|tmp)\/./, "belongs to the running system"),
-  drop(/^usr\/sbin\/policy-rc\.d$/, "is only there while packages are configured"),
-  drop(/^var\/log\/(?:dpkg|alternatives|bootstrap)\.log$/, "is a log of the configuration"),
-  drop(/^var\/log\/journal\/./, "is a journal under this machine's id"),
-  drop(/^var\/lib\/dpkg\/(?:lock|lock-frontend|triggers\/Lock)$/, "is a lock"),
-  drop(/^var\/lib\/dpkg\/(?:updates|tmp\.ci)\/./, "is dpkg's unfinished work"),
-  drop(/^var\/lib\/dpkg\/tmp\.ci$/, "is dpkg's unfinished work"),
-  drop(/^(?:etc|var\/lib|var\/cache)\/(?:.*\/)?[^/]+-old$/, "is a backup"),
-  drop(/^etc\/(?:passwd|group|shadow|gshadow|subuid|subgid)-$/, "is a backup"),
-  drop(/^usr\/share\/info\/dir\.old$/, "is a backup"),
-  drop(/^(?:etc\/(?:sgml|xml)|var\/lib\/sgml-base)\/[^/]+\.old$/, "is a backup"),
-  drop(/^etc\/\.pwd\.lock$/, "is a lock"),
-  drop(/^var\/(?:lib\/apt\/lists|cache\/apt\/archives)\/lock$/, "is a lock"),
-  drop(/^var\/cache\/apt\/(?:src)?pkgcache\.bin$/, "has times of files"),
-  drop(/^etc\/\.git(?:\/|$)/, "has numbers and times of files"),
-  drop(/^var\/cache\/ldconfig\/aux-cache$/, "has numbers and times of files"),
-  drop(/^var\/lib\/dbus\/machine-id$/, "identifies a machine"),
-  drop(/^etc\/ssh\/ssh_host_[^/]+$/, "identifies a machine"),
-  drop(/^etc\/ssl\/(?:private|certs)\/ssl-cert-snakeoil\.(?:key|pem)$/, "identifies a machine"),
-  drop(/^etc\/dropbear\/dropbear_[a-z0-9]+_host_key$/, "identifies a machine"),
-  drop(/^etc\/iscsi\/initiatorname\.iscsi$/, "identifies a machine"),
-  drop(/^etc\/(?:cron\.d\/popularity-contest|popularity-contest\.conf)$/, "identifies a machine"),
-  drop(/(?:^|\/)\.erlang\.cookie$/, "is a secret"),
-  drop(/^etc\/bind\/rndc\.key$/, "is a secret"),
-  drop(/^etc\/munge\/munge\.key$/, "is a secret"),
-  drop(/^etc\/tripwire\/(?:[^/]+\.key|tw\.(?:cfg|pol))$/, "is a key, or signed with one"),
-  drop(/^etc\/varnish\/secret$/, "is a secret"),
-  drop(/^etc\/pacemaker\/authkey$/, "is a secret"),
-  drop(/^etc\/xrdp\/rsakeys\.ini$/, "is a secret"),
-  drop(/^var\/lib\/texmf\/web2c\/(?:.+\/)?[^/]+\.log$/, "is a log of the configuration"),
-  drop(
-    // These programs take the time from a variable.
-    /^var\/lib\/texmf\/web2c\/(?!(?:pdftex|xetex|metafont)\/)[^/]+\/[^/]+\.(?:fmt|base)$/,
-    "has a time, or random numbers; TeX makes it when it is first used",
-  ),
-  drop(/(?:^|\/)\.rnd$/, "is made of random numbers"),
-  drop(/^var\/lib\/openvswitch\/pki\/./, "are the certificates of a machine"),
-  drop(/^var\/lib\/cfengine3\/(?:randseed$|ppkeys\/.|state\/.)/, "identifies a machine"),
-  drop(
-    /^(?:var\/lib\/heimdal-kdc\/(?:m-key|heimdal\.db|log)|etc\/heimdal-kdc\/\.configured)$/,
-    "is a database with its own key",
-  ),
-  drop(
-    /^etc\/(?:courier\/dhparams\.pem|freeradius\/[^/]+\/certs\/dh|mail\/tls\/sendmail-common\.prm)$/,
-    "is made of random numbers",
-  ),
-  drop(/(?:^|\/)(?:\.gnupg|private-keys-v1\.d)\/(?:random_seed|[^/]+\.key)$/, "is a secret"),
-  drop(/^var\/lib\/systemd\/(?:random-seed|credential\.secret)$/, "is a secret"),
-  drop(/^var\/lib\/(?:urandom\/.+|random-seed)$/, "is a secret"),
-  drop(/^etc\/nvme\/host(?:id|nqn)$/, "identifies a machine"),
-  drop(/^(?:etc\/ldap\/slapd\.d|var\/lib\/ldap)\/./, "is a database with its own identity and password"),
-  drop(/^var\/lib\/mysql\/./, "is a database with its own identity"),
-  drop(/^var\/lib\/postgresql\/[0-9.]+\/./, "is a database with its own identity"),
-  drop(/^etc\/postgresql\/[0-9.]+\/./, "configures a database that is not shipped"),
-];
 
 const REWRITTEN: readonly NormaliseRule[] = [
   {
@@ -141,7 +79,12 @@ const DATED: readonly NormaliseRule[] = [
 ];
 
 /** The rules, in order: the first that matches an entry's path decides. A file that none matches may be a private key. */
-export const NORMALISE_RULES: readonly NormaliseRule[] = [...DROPPED, ...REWRITTEN, ...KEPT, ...DATED];
+export const NORMALISE_RULES: readonly NormaliseRule[] = [
+  ...DROPPED.map(({ pattern, reason }): NormaliseRule => ({ pattern, action: { kind: "drop" }, reason })),
+  ...REWRITTEN,
+  ...KEPT,
+  ...DATED,
+];
 
 /** The path of the file that a link names, if the link is a certificate store's name for a certificate by its hash. */
 export function linkedCertificate(path: string, linkTarget: string): string | undefined {
