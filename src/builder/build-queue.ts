@@ -1,3 +1,4 @@
+import { unlessAborted } from "../concurrency/unless-aborted.ts";
 import { RegistryError } from "../oci/registry-error.ts";
 import type { ImageWaiter } from "../registry/image-builder.ts";
 import { FairLines } from "./fair-lines.ts";
@@ -71,13 +72,9 @@ export class BuildQueue {
     want.requestCount += 1;
     const { signal: refused } = want.refusal;
     const gone = signal === undefined ? refused : AbortSignal.any([signal, refused]);
-    const left = Promise.withResolvers<never>();
-    const leave = (): void => left.reject(gone.reason);
-    gone.addEventListener("abort", leave, { once: true });
     try {
-      await Promise.race([build.result, left.promise]);
+      await unlessAborted(build.result, gone);
     } finally {
-      gone.removeEventListener("abort", leave);
       want.requestCount -= 1;
       if (want.requestCount === 0 && build.wants.get(callerKey) === want) this.#unwant(build, callerKey);
     }

@@ -54,7 +54,7 @@ export async function buildLayers(
   const missing = order
     .map((index) => planned[index] as PlannedLayer)
     .flatMap(({ key, parts = [] }) => (cached.has(key) ? [] : parts));
-  const batch = resolution.derivedLayers.length === 0 ? undefined : builder.openBatch();
+  const unpacking = resolution.derivedLayers.length === 0 ? undefined : builder.unpackingLayers();
   await using held = missing.length === 0 ? undefined : await resolution.hold(missing, context);
   const made = await buildAll(planned, order, context, ({ key, parts, derived }, index, lower, signal) => {
     const known = cached.get(key);
@@ -62,8 +62,10 @@ export async function buildLayers(
       return { below: Promise.resolve(builder.below(known)), stored: Promise.resolve(known) };
     const step = { ...context, signal };
     if (derived === undefined) {
-      const { ready, make } = fromParts(held as HeldParts, parts ?? []);
-      return buildOne(builder, { key, ready, make, batch }, index, parts ?? [], step);
+      const own = parts ?? [];
+      const ready = (shared: AbortSignal) => (held as HeldParts).ready(own, shared);
+      const make = (shared: AbortSignal) => (held as HeldParts).layer(own, shared);
+      return buildOne(builder, { key, ready, make, unpacking }, index, own, step);
     }
     return later(Promise.all(lower), (below) => {
       const make = (shared: AbortSignal) => derived.make(below, { ...context, signal: shared });
@@ -152,14 +154,6 @@ function buildOne(
     return built;
   });
   return { below, stored: done };
-}
-
-/** How a layer is made from held parts. */
-function fromParts(held: HeldParts, parts: readonly Part[]): Required<Pick<LayerOrder, "ready" | "make">> {
-  return {
-    ready: (signal) => held.ready(parts, signal),
-    make: (signal) => held.layer(parts, signal),
-  };
 }
 
 /** A layer that is begun when those below it are there. */

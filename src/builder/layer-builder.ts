@@ -10,9 +10,9 @@ import { MediaType } from "../oci/media-types.ts";
 import type { ImageRegistry } from "../registry/image-registry.ts";
 import { ArchiveSpool, type SpoolRoom } from "./archive-spool.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
-import { LayerBatch } from "./layer-batch.ts";
 import { COMPRESSOR_IDENTITY, compressBlocks, decompressArchive, spoolArchive } from "./layer-compression.ts";
 import type { LayerBelow, LayerContent } from "./package-source.ts";
+import { UnpackingLayers } from "./unpacking-layers.ts";
 
 /** A layer to take from the cache or to make. */
 export interface LayerOrder {
@@ -23,7 +23,7 @@ export interface LayerOrder {
   /** A derived layer is made at once. Each build makes one of them at a time. */
   readonly isDerived?: boolean;
   /** The layers of its build that a derived layer waits for, if they shall be unpacked before they are compressed. */
-  readonly batch?: LayerBatch | undefined;
+  readonly unpacking?: UnpackingLayers | undefined;
 }
 
 /** A layer that is being made. */
@@ -87,9 +87,9 @@ export class LayerBuilder {
   }
 
   /** For the layers that a derived layer waits for; none if there are processors enough to compress them at once. */
-  openBatch(): LayerBatch | undefined {
+  unpackingLayers(): UnpackingLayers | undefined {
     if (this.#processors > UNPACKING_PROCESSORS) return undefined;
-    return new LayerBatch(() => this.#room.tellAll());
+    return new UnpackingLayers(() => this.#room.tellAll());
   }
 
   /**
@@ -102,7 +102,7 @@ export class LayerBuilder {
     const archived = Promise.withResolvers<LayerBelow>();
     const stored = this.#running.run(order.key, signal, (shared) => {
       const making: Promise<CachedLayer> = this.#make(order, shared, onStart, (layer) =>
-        archived.resolve(this.#below(layer, making, order.batch)),
+        archived.resolve(this.#below(layer, making, order.unpacking)),
       );
       return making;
     });
@@ -117,9 +117,13 @@ export class LayerBuilder {
     return this.#below(layer, Promise.resolve(layer));
   }
 
-  #below({ diffId, facts }: ArchivedLayer, stored: Promise<CachedLayer>, batch?: LayerBatch): LayerBelow {
+  #below(
+    { diffId, facts }: ArchivedLayer,
+    stored: Promise<CachedLayer>,
+    unpacking?: UnpackingLayers,
+  ): LayerBelow {
     const body = async () => {
-      batch?.end();
+      unpacking?.end();
       return bodyChunks(await this.#registry.open((await stored).descriptor));
     };
     return { diffId, facts, open: () => decompressArchive(body(), diffId) };
@@ -131,7 +135,7 @@ export class LayerBuilder {
     onStart: () => void,
     onArchived: (layer: ArchivedLayer) => void,
   ): Promise<CachedLayer> {
-    await using spool = new ArchiveSpool(this.#room, () => order.batch?.isUnpacking === true);
+    await using spool = new ArchiveSpool(this.#room, () => order.unpacking?.areLeft === true);
     const isDerived = order.isDerived === true;
     const read = async () => {
       onStart();
@@ -147,10 +151,10 @@ export class LayerBuilder {
       }
     };
     await order.ready?.(signal);
-    order.batch?.begin();
+    order.unpacking?.begin();
     // A derived layer would wait for all layers above it, whose parts may be here already.
     const reading = isDerived ? this.#reading.runAtOnce(read) : this.#reading.run(read, signal);
-    const { archived, storing } = await reading.finally(() => order.batch?.finish());
+    const { archived, storing } = await reading.finally(() => order.unpacking?.finish());
     onArchived(archived);
     const { digest, size } = await storing;
     const descriptor = { mediaType: MediaType.ociLayerGzip, digest, size };

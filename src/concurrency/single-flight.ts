@@ -1,3 +1,5 @@
+import { unlessAborted } from "./unless-aborted.ts";
+
 interface Flight<Value> {
   readonly result: Promise<Value>;
   readonly controller: AbortController;
@@ -25,13 +27,9 @@ export class SingleFlight<Value> {
     signal?.throwIfAborted();
     const flight = this.#flights.get(key) ?? this.#start(key, work);
     flight.waiters += 1;
-    const gone = Promise.withResolvers<never>();
-    const leave = (): void => gone.reject(signal?.reason);
-    signal?.addEventListener("abort", leave, { once: true });
     try {
-      return await Promise.race([flight.result, gone.promise]);
+      return await unlessAborted(flight.result, signal);
     } finally {
-      signal?.removeEventListener("abort", leave);
       flight.waiters -= 1;
       if (flight.waiters === 0) this.#abandon(key, flight);
     }

@@ -73,7 +73,7 @@ export class AptResolution implements Resolution {
 
   async hold(parts: readonly Part[], context: StepContext): Promise<HeldParts> {
     const fetched = await this.#fetch(this.#packagesOf(parts), context);
-    return new HeldFiles(fetched, this.#packages, this.#runner, this.#finish);
+    return new HeldFiles(fetched, (some) => this.#packagesOf(some), this.#runner, this.#finish);
   }
 
   settings(facts: readonly string[]): ImageSettings {
@@ -100,32 +100,28 @@ export class AptResolution implements Resolution {
 
 class HeldFiles implements HeldParts {
   readonly #fetched: FetchedPackages;
-  readonly #packages: ReadonlyMap<string, DebianPackage>;
+  readonly #packagesOf: (parts: readonly Part[]) => readonly DebianPackage[];
   readonly #runner: CommandRunner;
   readonly #finish: Finish;
 
   constructor(
     fetched: FetchedPackages,
-    packages: ReadonlyMap<string, DebianPackage>,
+    packagesOf: (parts: readonly Part[]) => readonly DebianPackage[],
     runner: CommandRunner,
     finish: Finish,
   ) {
     this.#fetched = fetched;
-    this.#packages = packages;
+    this.#packagesOf = packagesOf;
     this.#runner = runner;
     this.#finish = finish;
   }
 
   async ready(parts: readonly Part[], signal: AbortSignal): Promise<void> {
-    for (const { id } of parts) await this.#fetched.ready(this.#packages.get(id) as DebianPackage, signal);
+    for (const one of this.#packagesOf(parts)) await this.#fetched.ready(one, signal);
   }
 
   layer(parts: readonly Part[], signal: AbortSignal): LayerContent {
-    const files = parts.map(
-      ({ id }) =>
-        () =>
-          this.#fetched.file(this.#packages.get(id) as DebianPackage, signal),
-    );
+    const files = this.#packagesOf(parts).map((one) => () => this.#fetched.file(one, signal));
     const content = createPackageLayer(files, this.#runner, signal);
     return this.#finish.watch?.(content, signal) ?? content;
   }

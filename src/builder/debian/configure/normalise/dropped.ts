@@ -18,7 +18,7 @@ const UNFINISHED = "is dpkg's unfinished work";
 const LOG = "is a log of the configuration";
 const NUMBERS_AND_TIMES = "has numbers and times of files";
 
-const OF_THE_SYSTEM: readonly Dropped[] = [
+const LEFTOVERS: readonly Dropped[] = [
   dropped(
     "below `/{dev,proc,sys,run,tmp}`",
     /^(?:dev|proc|sys|run|tmp)\/./,
@@ -165,4 +165,4 @@ const DATABASES: readonly Dropped[] = [
 ];
 
 /** All that is dropped. `slipway-first-start` makes again what an image cannot do without. */
-export const DROPPED: readonly Dropped[] = [...OF_THE_SYSTEM, ...OF_A_MACHINE, ...DATABASES];
+export const DROPPED: readonly Dropped[] = [...LEFTOVERS, ...OF_A_MACHINE, ...DATABASES];
