@@ -3,6 +3,7 @@
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import packageJson from "../package.json" with { type: "json" };
+import { mustRun } from "../test/support/command.ts";
 import { temporaryFolder } from "../test/support/temporary-folder.ts";
 import { ALL_IMAGES, measurements } from "./debian/measures.ts";
 import { packageRepository } from "./debian/package-repository.ts";
@@ -33,6 +34,8 @@ const loads: number[] = [];
 for (let round = 1; round <= rounds; round += 1) {
   // Alternate the order, so that neither always has the quieter machine.
   for (const { name, run } of round % 2 === 1 ? all : all.toReversed()) {
+    // What the measurement before has written would slow down this one.
+    await mustRun(["sync"]);
     loads.push(loadavg()[0] ?? Number.NaN);
     progress(`round ${round} of ${rounds}: ${name}`);
     await run(samples);

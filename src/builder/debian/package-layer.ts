@@ -4,6 +4,7 @@ import { type LayerEntry, LayerTree } from "../archive/layer-tree.ts";
 import { type StreamedEntry, streamedEntries } from "../archive/tar-reader.ts";
 import type { LayerContent } from "../package-source.ts";
 import type { CommandRunner } from "../process/command-runner.ts";
+import { readControlArchive } from "./control-archive.ts";
 import { parseStanzas } from "./control-stanza.ts";
 import { formatFacts, type PackageFacts } from "./package-facts.ts";
 import { type ControlFile, type ControlFiles, PackageObserver } from "./package-observer.ts";
@@ -47,14 +48,20 @@ export function packageContent(
   return streamedEntries(runner.stream(["dpkg-deb", "--fsys-tarfile", file], options));
 }
 
+async function* controlArchive(file: string, runner: CommandRunner, signal: AbortSignal): ByteSource {
+  const archive = await readControlArchive(file);
+  const options = { timeoutMs: UNPACK_TIMEOUT_MS, signal };
+  if (archive === undefined) yield* runner.stream(["dpkg-deb", "--ctrl-tarfile", file], options);
+  else yield archive;
+}
+
 async function addPackage(
   file: string,
   layer: LayerTree,
   runner: CommandRunner,
   signal: AbortSignal,
 ): Promise<PackageFacts> {
-  const options = { timeoutMs: UNPACK_TIMEOUT_MS, signal };
-  const control = await readControl(runner.stream(["dpkg-deb", "--ctrl-tarfile", file], options));
+  const control = await readControl(controlArchive(file, runner, signal));
   const observer = new PackageObserver(control);
   const packagedPaths: string[] = ["/."];
   for await (const entry of packageContent(file, runner, signal)) {
