@@ -1,7 +1,7 @@
 import { DOWNLOAD_CPU } from "../measures/download.ts";
 import { DURABLE_WRITE_ALONE, PUSH, SHA256_ALONE } from "../measures/push.ts";
 import { REQUEST_MEASURES } from "../measures/requests.ts";
-import { UPLOAD_MEMORY } from "../measures/upload-memory.ts";
+import { REFUSED_UPLOADS, UPLOAD_MEMORY } from "../measures/upload-memory.ts";
 import type { BenchOptions } from "../options.ts";
 import type { Samples } from "../samples.ts";
 import { goalOutcomes } from "./goals.ts";
@@ -52,7 +52,7 @@ ${measureTable(samples, [DOWNLOAD_CPU, PUSH], [...servers, SHA256_ALONE, DURABLE
 \`VmHWM\` of the server's processes while ${options.uploads} uploads of ${options.uploadMib} MiB run at once, each in a session of its own. In brackets: Slipway's
 figure as a multiple of that one. The Node process that \`npm start\` leaves waiting is not counted.
 
-${measureTable(samples, [UPLOAD_MEMORY], servers)}
+${measureTable(samples, [UPLOAD_MEMORY, REFUSED_UPLOADS], servers)}
 `;
 }
 
