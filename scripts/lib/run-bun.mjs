@@ -11,9 +11,9 @@ export const PROJECT_ROOT = fileURLToPath(new URL("../..", import.meta.url));
 // own.
 const BUN_OPTIONS = ["--no-orphans", "--no-install", "--no-env-file"];
 
-// Return freed memory to the system at once, and collect garbage as on a small machine: by default, the allocator and
-// the engine keep twice as much. Users can override these variables.
-const MEMORY_SETTINGS = { MIMALLOC_PURGE_DELAY: "0", BUN_JSC_forceRAMSize: String(128 * 1024 * 1024) };
+// Collect garbage as on a small machine, and keep freed memory for some hundredths of a second: by default, the engine keeps
+// twice as much. With less of either, a first image takes up to 6% longer. Users can override these variables.
+const MEMORY_SETTINGS = { MIMALLOC_PURGE_DELAY: "50", BUN_JSC_forceRAMSize: String(192 * 1024 * 1024) };
 
 // Names of variables that configure the server. `SLIPWAY_TEST_…` variables are for the tests themselves.
 const SERVER_SETTING = /^(?:SLIPWAY_(?!TEST_)|REGISTRY_)/;

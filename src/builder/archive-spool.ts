@@ -96,6 +96,8 @@ export class ArchiveSpool implements AsyncDisposable {
   #readAt = 0;
   /** Also the room that the file has. */
   #writeAt = 0;
+  /** The bytes of a block that did not wait in the file. */
+  #given = new Uint8Array(0);
   /** Gives the reader a block, or has it look again. */
   #wanted: ((block: Uint8Array | undefined) => void) | undefined;
   #hasEnded = false;
@@ -177,7 +179,11 @@ export class ArchiveSpool implements AsyncDisposable {
   async #tryPut(block: Uint8Array): Promise<boolean> {
     this.#throwIfFailed();
     if (this.#wanted === undefined) return await this.#append(block);
-    this.#answer(block.slice());
+    // The reader has asked for this block, so it needs the one before no more.
+    if (block.byteLength > this.#given.byteLength) this.#given = new Uint8Array(block.byteLength);
+    const given = this.#given.subarray(0, block.byteLength);
+    given.set(block);
+    this.#answer(given);
     return true;
   }
 

@@ -1,8 +1,18 @@
 import { WorkerClient } from "../threads/worker-client.ts";
 
+/** A block, where a thread can read it: sent without being copied. */
+type SharedBlock = Uint8Array<SharedArrayBuffer>;
+
+/** Bytes of a buffer for blocks, unless a block is larger. */
+const BUFFER_BYTES = 1 << 20;
+/** Buffers to keep for each thread while nothing is compressed. */
+const KEPT_BUFFERS = 2;
+
 /** Threads that compress, so that layers use all processors and the server's own thread is free. */
 export class GzipThreads implements Disposable {
-  readonly #threads: readonly WorkerClient<Uint8Array, Uint8Array>[];
+  readonly #threads: readonly WorkerClient<SharedBlock, Uint8Array>[];
+  /** Used again, because the system takes longer to give new memory than to fill it. */
+  readonly #buffers: SharedArrayBuffer[] = [];
   #next = 0;
 
   /**
@@ -18,10 +28,26 @@ export class GzipThreads implements Disposable {
    * The gzip member of a block; the caller can change the block as soon as this returns. Concatenated members are a
    * gzip file.
    */
-  compress(block: Uint8Array): Promise<Uint8Array> {
+  async compress(block: Uint8Array): Promise<Uint8Array> {
     const thread = this.#threads[this.#next];
+    if (thread === undefined) throw new Error("no compression thread is running");
     this.#next = (this.#next + 1) % this.#threads.length;
-    return thread?.ask(block) ?? Promise.reject(new Error("no compression thread is running"));
+    const shared = this.#share(block);
+    try {
+      return await thread.ask(shared);
+    } finally {
+      if (this.#buffers.length < KEPT_BUFFERS * this.#threads.length) this.#buffers.push(shared.buffer);
+    }
+  }
+
+  #share(block: Uint8Array): SharedBlock {
+    const size = block.byteLength;
+    const free = this.#buffers.findLastIndex(({ byteLength }) => byteLength >= size);
+    const [buffer = new SharedArrayBuffer(Math.max(size, BUFFER_BYTES))] =
+      free < 0 ? [] : this.#buffers.splice(free, 1);
+    const shared = new Uint8Array(buffer, 0, size);
+    shared.set(block);
+    return shared;
   }
 
   /** Ends the threads; running compressions fail. */

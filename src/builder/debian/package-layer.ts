@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import type { ByteSource } from "../../bytes/byte-source.ts";
 import { archiveOf } from "../archive/archive-writer.ts";
 import { type LayerEntry, LayerTree } from "../archive/layer-tree.ts";
@@ -11,6 +12,9 @@ import { type ControlFile, type ControlFiles, PackageObserver } from "./package-
 import { cleanTreePath, mergedLinkTarget, mergedPath } from "./tree-path.ts";
 
 const UNPACK_TIMEOUT_MS = 30 * 60_000;
+/** With two processors, packages that are unpacked side by side take both. Threads for each would only cost time and memory. */
+const UNPACK_ENVIRONMENT: Readonly<Record<string, string>> =
+  availableParallelism() <= 2 ? { DPKG_DEB_THREADS_MAX: "1" } : {};
 const MAX_CONTROL_FILE_BYTES = 16 << 20;
 /** Names of control files; others could lead out of dpkg's folder. */
 const CONTROL_FILE = /^[a-z0-9][a-z0-9+.-]*$/;
@@ -44,7 +48,7 @@ export function packageContent(
   runner: CommandRunner,
   signal: AbortSignal,
 ): AsyncGenerator<StreamedEntry> {
-  const options = { timeoutMs: UNPACK_TIMEOUT_MS, signal };
+  const options = { timeoutMs: UNPACK_TIMEOUT_MS, signal, environment: UNPACK_ENVIRONMENT };
   return streamedEntries(runner.stream(["dpkg-deb", "--fsys-tarfile", file], options));
 }
 
