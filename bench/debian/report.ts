@@ -12,8 +12,8 @@ export function renderDebianReport(samples: Samples, rounds: number, facts: read
   return `# Images from Debian packages, beside mmdebstrap
 
 Written by \`npm run bench:debian -- --rounds ${rounds} --write docs/benchmarks-debian.md\`. Slipway and mmdebstrap take the same
-package files from one repository on this machine, one after the other in each of ${rounds} rounds; all that was written before is on the disk when a measurement begins. A figure is
-the median, with the range in brackets.
+package files from one repository on this machine, one after the other in each of ${rounds} rounds. All
+that was written before is on the disk when a measurement begins. A figure is the median, with the range in brackets.
 
 ${facts.map((fact) => `- ${fact}`).join("\n")}
 

@@ -96,8 +96,8 @@ export class ArchiveSpool implements AsyncDisposable {
   #readAt = 0;
   /** Also the room that the file has. */
   #writeAt = 0;
-  /** The bytes of a block that did not wait in the file. */
-  #given = new Uint8Array(0);
+  /** The bytes of the block that the reader has; it asks for the next one when it needs them no more. */
+  #buffer = new Uint8Array(0);
   /** Gives the reader a block, or has it look again. */
   #wanted: ((block: Uint8Array | undefined) => void) | undefined;
   #hasEnded = false;
@@ -146,7 +146,6 @@ export class ArchiveSpool implements AsyncDisposable {
    * @throws what {@link fail} got
    */
   async *blocks(): AsyncGenerator<Uint8Array> {
-    let buffer = new Uint8Array(0);
     for (;;) {
       this.#throwIfFailed();
       if (!this.#room.isShort && this.#mayWait()) {
@@ -155,8 +154,7 @@ export class ArchiveSpool implements AsyncDisposable {
       }
       const [size] = this.#sizes;
       if (size !== undefined) {
-        if (size > buffer.byteLength) buffer = new Uint8Array(size);
-        yield await this.#readBlock(buffer.subarray(0, size));
+        yield await this.#readBlock(this.#bytes(size));
       } else if (this.#hasEnded) return;
       else {
         const given = Promise.withResolvers<Uint8Array | undefined>();
@@ -179,9 +177,7 @@ export class ArchiveSpool implements AsyncDisposable {
   async #tryPut(block: Uint8Array): Promise<boolean> {
     this.#throwIfFailed();
     if (this.#wanted === undefined) return await this.#append(block);
-    // The reader has asked for this block, so it needs the one before no more.
-    if (block.byteLength > this.#given.byteLength) this.#given = new Uint8Array(block.byteLength);
-    const given = this.#given.subarray(0, block.byteLength);
+    const given = this.#bytes(block.byteLength);
     given.set(block);
     this.#answer(given);
     return true;
@@ -222,6 +218,12 @@ export class ArchiveSpool implements AsyncDisposable {
     this.#room.giveBack(this.#writeAt);
     this.#readAt = 0;
     this.#writeAt = 0;
+  }
+
+  /** Bytes for the reader's next block. */
+  #bytes(size: number): Uint8Array {
+    if (size > this.#buffer.byteLength) this.#buffer = new Uint8Array(size);
+    return this.#buffer.subarray(0, size);
   }
 
   async #readBlock(block: Uint8Array): Promise<Uint8Array> {

@@ -1,10 +1,9 @@
 import { WorkerClient } from "../threads/worker-client.ts";
+import { BLOCK_BYTES } from "./gzip-settings.ts";
 
 /** A block, where a thread can read it: sent without being copied. */
 type SharedBlock = Uint8Array<SharedArrayBuffer>;
 
-/** Bytes of a buffer for blocks, unless a block is larger. */
-const BUFFER_BYTES = 1 << 20;
 /** Buffers to keep for each thread while nothing is compressed. */
 const KEPT_BUFFERS = 2;
 
@@ -42,10 +41,8 @@ export class GzipThreads implements Disposable {
 
   #share(block: Uint8Array): SharedBlock {
     const size = block.byteLength;
-    const free = this.#buffers.findLastIndex(({ byteLength }) => byteLength >= size);
-    const [buffer = new SharedArrayBuffer(Math.max(size, BUFFER_BYTES))] =
-      free < 0 ? [] : this.#buffers.splice(free, 1);
-    const shared = new Uint8Array(buffer, 0, size);
+    const kept = size <= BLOCK_BYTES ? this.#buffers.pop() : undefined;
+    const shared = new Uint8Array(kept ?? new SharedArrayBuffer(Math.max(size, BLOCK_BYTES)), 0, size);
     shared.set(block);
     return shared;
   }

@@ -3,11 +3,9 @@ import { createGunzip } from "node:zlib";
 import type { ByteSource } from "../bytes/byte-source.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ArchiveSpool } from "./archive-spool.ts";
-import { GZIP } from "./gzip-settings.ts";
+import { BLOCK_BYTES, GZIP } from "./gzip-settings.ts";
 import type { GzipThreads } from "./gzip-threads.ts";
 
-/** Size of a block, each of which is compressed separately. Larger blocks would hardly make a layer smaller. */
-const BLOCK_BYTES = 1 << 20;
 /** Blocks of one archive to compress at the same time, so that two layers keep all threads busy. */
 const BLOCKS_AHEAD = 2;
 

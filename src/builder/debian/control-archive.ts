@@ -39,8 +39,9 @@ export async function readControlArchive(path: string): Promise<Uint8Array | und
   const file = Bun.file(path);
   const begin = Buffer.from(await file.slice(0, BEGIN_BYTES).arrayBuffer());
   const member = controlMember(begin);
-  const decompress = DECOMPRESSORS.get(member?.name.slice(CONTROL.length) ?? "?");
-  if (member === undefined || decompress === undefined || member.size > MAX_PACKED_BYTES) return undefined;
+  if (member === undefined || member.size > MAX_PACKED_BYTES) return undefined;
+  const decompress = DECOMPRESSORS.get(member.name.slice(CONTROL.length));
+  if (decompress === undefined) return undefined;
   const end = member.at + member.size;
   const packed =
     end <= begin.byteLength ? begin.subarray(member.at, end) : await file.slice(member.at, end).bytes();
