@@ -13,8 +13,11 @@ import type { MetadataStore } from "../metadata/ports/metadata-store.ts";
 import { openPackageSources } from "./package-sources.ts";
 
 const MAX_GZIP_THREADS = 4;
-/** Of archives that wait to be compressed. All threads need some seconds for them, about as long as packages are configured. */
-const MAX_SPOOLED_BYTES = 256 << 20;
+/**
+ * Of archives that wait to be compressed: all of an image with a database server, whose packages are then configured as
+ * early as can be.
+ */
+const MAX_SPOOLED_BYTES = 512 << 20;
 
 /** A package manager, for the start message. */
 export interface BuildSource {
