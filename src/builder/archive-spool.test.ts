@@ -4,6 +4,8 @@ import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
+import { describeWith } from "../../test/support/requirements.ts";
+import { canMount, smallFileSystem } from "../../test/support/small-file-system.ts";
 import { temporaryFolder } from "../../test/support/temporary-folder.ts";
 import { ArchiveSpool, SpoolRoom } from "./archive-spool.ts";
 
@@ -178,5 +180,22 @@ describe("an archive that waits to be compressed", () => {
     await spool[Symbol.asyncDispose]();
     expect(room.tryTake(KIB)).toBe(true);
     await rm(folder.path, { recursive: true });
+  });
+});
+
+describeWith("an archive on a small disk", canMount(), "root is needed", () => {
+  it("waits in a file only while the disk has space for others too", async () => {
+    await using disk = await smallFileSystem(1);
+    const room = new SpoolRoom({ folder: disk.path, maxBytes: 256 * KIB });
+    await using first = new ArchiveSpool(room);
+    await first.put(randomBytes(KIB));
+    expect(room.tryTake(256 * KIB)).toBe(false);
+    disk.fill(511 * KIB);
+    await using second = new ArchiveSpool(room);
+    const block = randomBytes(KIB);
+    const writing = write(second, [block]);
+    expect(await happens(writing)).toBe(false);
+    expect(await read(second)).toEqual(block);
+    await writing;
   });
 });

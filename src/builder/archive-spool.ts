@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../concurrency/once-successful.ts";
 
@@ -6,13 +6,14 @@ import { onceSuccessful } from "../concurrency/once-successful.ts";
 export interface SpoolOptions {
   /** Folder for files that have no name while they are used; created if missing. Several processes can share it. */
   readonly folder: string;
-  /** Bytes of all files. */
+  /** Bytes of all files. None is begun on a disk that has less than twice that free. */
   readonly maxBytes: number;
 }
 
 /** The room that all {@link ArchiveSpool}s of a server share. */
 export class SpoolRoom {
   readonly #folder: string;
+  readonly #maxBytes: number;
   readonly #ready = onceSuccessful(() => this.#prepare());
   #freeBytes: number;
   #waitingWriters = 0;
@@ -20,12 +21,19 @@ export class SpoolRoom {
 
   constructor({ folder, maxBytes }: SpoolOptions) {
     this.#folder = folder;
+    this.#maxBytes = maxBytes;
     this.#freeBytes = maxBytes;
   }
 
-  /** A new file, which is gone when it is closed, even if this process is killed. */
+  /**
+   * A new file, which is gone when it is closed, even if this process is killed.
+   *
+   * @throws {Error} if it could take the disk space that uploads and builds need
+   */
   async openFile(): Promise<FileHandle> {
     await this.#ready();
+    const { bavail, bsize } = await statfs(this.#folder);
+    if (bavail * bsize < 2 * this.#maxBytes) throw new Error("the disk is nearly full");
     const path = join(this.#folder, crypto.randomUUID());
     const file = await open(path, "wx+", 0o600);
     await rm(path, { force: true });
