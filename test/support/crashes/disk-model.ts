@@ -1,114 +1,7 @@
 import { basename, dirname } from "node:path";
 import type { CallEvent, DiskCall } from "./disk-calls.ts";
 import { UNKNOWN_CALLS } from "./disk-calls.ts";
-
-/**
- * Whether a change survives a power cut: `stuck` ones were covered by a sync that failed. The system reports that once and then
- * calls them clean, so that no later sync makes them safe.
- */
-export type Safety = "safe" | "unsafe" | "stuck";
-
-/** A change of names: an entry made or removed, or both halves of a rename. */
-export interface NameChange {
-  readonly kind: "name";
-  readonly order: number;
-  safety: Safety;
-}
-
-/** A change of a file's bytes, or of its size alone. */
-export interface DataChange {
-  readonly kind: "data";
-  readonly order: number;
-  readonly file: FileNode;
-  /** Where the bytes go; for a change of size, the new size. */
-  readonly offset: number;
-  /** `undefined` for a change of size. */
-  readonly bytes: Uint8Array | undefined;
-  safety: Safety;
-}
-
-/** An entry of a folder: a name that leads to a node, or no longer to any. */
-interface Entry {
-  readonly change: NameChange;
-  readonly name: string;
-  readonly node: Node | undefined;
-}
-
-/** A file. Changes that are safe, up to the first that is not, are merged into its content. */
-export class FileNode {
-  readonly id: number;
-  readonly content = new Content();
-  readonly changes: DataChange[] = [];
-  /** How many changes are merged. */
-  merged = 0;
-
-  constructor(id: number) {
-    this.id = id;
-  }
-
-  /** Merges what is safe. */
-  settle(): void {
-    const end = this.changes.findIndex(({ safety }) => safety !== "safe");
-    const done = this.changes.splice(0, end < 0 ? this.changes.length : end);
-    for (const change of done) this.content.apply(change);
-    this.merged += done.length;
-  }
-}
-
-/** A folder. */
-export class FolderNode {
-  readonly entries: Entry[] = [];
-  /** The entries as a running program sees them. */
-  readonly live = new Map<string, Node>();
-}
-
-export type Node = FileNode | FolderNode;
-
-/** Bytes of a file, growing as it is written. */
-export class Content {
-  #bytes: Uint8Array<ArrayBuffer>;
-  #size: number;
-
-  constructor(bytes = new Uint8Array(0)) {
-    this.#bytes = bytes;
-    this.#size = bytes.byteLength;
-  }
-
-  /** Writes bytes. */
-  write(offset: number, bytes: Uint8Array): void {
-    this.#grow(offset + bytes.byteLength);
-    this.#bytes.set(bytes, offset);
-    this.#size = Math.max(this.#size, offset + bytes.byteLength);
-  }
-
-  /** Cuts the bytes, or adds zeros. */
-  resize(size: number): void {
-    this.#bytes.fill(0, Math.min(size, this.#size), this.#size);
-    this.#grow(size);
-    this.#size = size;
-  }
-
-  /** Makes a whole change. */
-  apply({ offset, bytes }: DataChange): void {
-    if (bytes === undefined) this.resize(offset);
-    else this.write(offset, bytes);
-  }
-
-  get size(): number {
-    return this.#size;
-  }
-
-  copy(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice(0, this.#size);
-  }
-
-  #grow(size: number): void {
-    if (size <= this.#bytes.byteLength) return;
-    const larger = new Uint8Array(size * 2);
-    larger.set(this.#bytes);
-    this.#bytes = larger;
-  }
-}
+import { type DataChange, endOf, FileNode, FolderNode, type NameChange, type Node } from "./disk-nodes.ts";
 
 /** What a sync that is running will make safe: what had ended when it began. */
 interface RunningSync {
@@ -137,6 +30,8 @@ export class DiskModel {
   readonly #files = new Map<string, FileNode>();
   readonly #opened = new Map<string, FileNode | undefined>();
   readonly #syncs = new Map<string, RunningSync | undefined>();
+  /** By thread, the path of the folder that it is making. */
+  readonly #making = new Map<string, string>();
   #order = 0;
   #lastId = 0;
 
@@ -172,6 +67,7 @@ export class DiskModel {
   apply({ kind, call }: CallEvent): boolean {
     const inside = call.paths.map((path) => this.#relative(path));
     if (inside.every((path) => path === undefined)) return false;
+    if (kind === "end") this.#making.delete(call.thread);
     if (UNKNOWN_CALLS.has(call.name)) this.unknownCalls.add(call.name);
     else if (kind === "begin") this.#begin(call, inside[0]);
     else if (call.result >= 0) this.#end(call, inside);
@@ -181,6 +77,7 @@ export class DiskModel {
 
   #begin({ name, thread, paths }: DiskCall, path: string | undefined): void {
     if (path === undefined) return;
+    if (name === "mkdir" || name === "mkdirat") this.#making.set(thread, path);
     // A rename may come before the end of the call, so find the file now.
     if (name === "write" || name === "pwrite64" || name === "ftruncate") {
       this.#opened.set(thread, this.#files.get(path));
@@ -246,10 +143,14 @@ export class DiskModel {
 
   /** Sets names, all of them or none. */
   #setNames(names: readonly (readonly [string, Node | undefined])[]): void {
+    const folders = names.map(([path]) => this.#folderOf(path));
     const change: NameChange = { kind: "name", order: this.#order++, safety: "unsafe" };
-    for (const [path, node] of names) {
-      const folder = this.#find(dirname(path));
-      if (!(folder instanceof FolderNode)) continue;
+    for (const [index, [path, node]] of names.entries()) {
+      const folder = folders[index];
+      if (!(folder instanceof FolderNode)) {
+        this.unknownCalls.add(`a change in ${dirname(path)}, which nobody has made`);
+        continue;
+      }
       const name = basename(path);
       folder.entries.push({ change, name, node });
       if (node === undefined) folder.live.delete(name);
@@ -257,6 +158,16 @@ export class DiskModel {
       if (node instanceof FileNode) this.#files.set(path, node);
       else this.#files.delete(path);
     }
+  }
+
+  /**
+   * The folder in which a call has succeeded. So it is there, even if the call of another thread that makes it has not ended in
+   * the recording yet.
+   */
+  #folderOf(path: string): Node | undefined {
+    const folder = dirname(path);
+    if ([...this.#making.values()].includes(folder)) this.#create(folder, new FolderNode());
+    return this.#find(folder);
   }
 
   #endSync(thread: string, outcome: "safe" | "stuck"): void {
@@ -288,12 +199,4 @@ export class DiskModel {
     if (path === this.#rootPath) return ".";
     return path.startsWith(`${this.#rootPath}/`) ? path.slice(this.#rootPath.length + 1) : undefined;
   }
-}
-
-function endOf(file: FileNode | undefined): number {
-  if (file === undefined) return 0;
-  return file.changes.reduce(
-    (size, { offset, bytes }) => (bytes === undefined ? offset : Math.max(size, offset + bytes.byteLength)),
-    file.content.size,
-  );
 }

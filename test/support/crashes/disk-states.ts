@@ -1,14 +1,8 @@
 import { link, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Random } from "../random.ts";
-import {
-  Content,
-  type DataChange,
-  type DiskModel,
-  type FileNode,
-  FolderNode,
-  type NameChange,
-} from "./disk-model.ts";
+import type { DiskModel } from "./disk-model.ts";
+import { Content, type DataChange, type FileNode, FolderNode, type NameChange } from "./disk-nodes.ts";
 
 /** What a power cut leaves of the changes that were not safe. */
 export const CUT_MODES = [
