@@ -16,7 +16,9 @@ const AptSandbox = z.strictObject({
     .min(256 * MEBIBYTE)
     .max(MOST_BYTES)
     .default(4096 * MEBIBYTE)
-    .describe("Maximum address space of each process of the sandbox"),
+    .describe(
+      "Maximum address space of each process of the sandbox, and maximum memory of all processes of a stage together",
+    ),
   processes: z
     .int()
     .min(32)

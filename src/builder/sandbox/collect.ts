@@ -7,6 +7,7 @@ import { endWithParent } from "./identity.ts";
 import { AT_FDCWD, byteString, call, cString, libc } from "./libc.ts";
 import type { SandboxLimits } from "./limits.ts";
 import { LowerFolders } from "./lower-folders.ts";
+import { MemoryWatch } from "./memory-watch.ts";
 import { reportResult, send, takeOrder } from "./program-channel.ts";
 import { type CommandEnd, ENTERED, type StageOrder } from "./stage-order.ts";
 
@@ -16,6 +17,7 @@ const ENTER = Bun.fileURLToPath(new URL("./enter.ts", import.meta.url));
 
 /** Runs the command, and passes its output on. */
 async function runCommand(order: StageOrder): Promise<void> {
+  using memory = new MemoryWatch(order.limits.memoryBytes);
   const [output, commandOutput] = makePipe();
   const namespaces = ["--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup"];
   const unshare = [order.unshare, ...namespaces, "--fork", "--kill-child=KILL", "--keep-caps", "--"];
@@ -40,7 +42,11 @@ async function runCommand(order: StageOrder): Promise<void> {
   }
   await child.exited;
   if (!hasEntered) throw new Error(complaint || "the namespaces of the command cannot be made");
-  const end: CommandEnd = { exitCode: child.exitCode, signal: child.signalCode as string | null };
+  const end: CommandEnd = {
+    exitCode: child.exitCode,
+    signal: child.signalCode as string | null,
+    tookTooMuchMemory: memory.hasKilled,
+  };
   send("ended", JSON.stringify(end));
 }
 

@@ -177,6 +177,19 @@ describeWith("a hostile command", PROBLEM === undefined, PROBLEM ?? "", () => {
     expect(output).toStartWith("Out of memory");
   });
 
+  it("is stopped when its processes take more memory together than the limit", async () => {
+    const limits = { memoryBytes: 512 << 20, addressSpaceBytes: 256 << 20 };
+    const script = `for (1 .. 6) { if (!fork) { my $x = "x" x (100 << 20); sleep 1000 while 1 } } sleep 1000 while 1`;
+    const { end } = await opened.perl(script, { limits });
+    expect(end).toEqual({ how: "too-much-memory" });
+  });
+
+  it("may share memory among many processes: that counts once", async () => {
+    const limits = { memoryBytes: 512 << 20 };
+    const script = `my $x = "x" x (200 << 20); for (1 .. 6) { if (!fork) { select undef, undef, undef, 0.5; exit 0 } } 1 while wait > 0`;
+    expect((await opened.perl(script, { limits })).end).toEqual(EXITED);
+  });
+
   it("cannot fill the host's disk or memory with files", async () => {
     const fill = (path: string) => `open F, ">", "${path}"; my $n = 0;
       while (defined(my $w = syswrite F, "x" x 65536)) { last unless $w; $n += $w } print $! == 28 ? "full\\n" : "$!\\n"; close F;`;

@@ -39,6 +39,7 @@ const LIBC = dlopen("libc.so.6", {
   setdomainname: { args: ["ptr", "u64"], returns: "i32" },
   setrlimit: { args: ["i32", "ptr"], returns: "i32" },
   setsid: { args: [], returns: "i32" },
+  kill: { args: ["i32", "i32"], returns: "i32" },
   umask: { args: ["u32"], returns: "u32" },
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },

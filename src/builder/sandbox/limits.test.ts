@@ -12,6 +12,7 @@ it("are the known good ones unless an operator chooses others", () => {
     timeoutMs: 60_000,
     cpuSeconds: 60,
     addressSpaceBytes: 2 ** 28,
+    memoryBytes: 2 ** 28,
     processes: 32,
     upperBytes: 2 ** 26,
     fileBytes: 2 ** 26,

@@ -14,6 +14,8 @@ export interface SandboxLimits {
   readonly fileBytes: number;
   /** Address space of each process. */
   readonly addressSpaceBytes: number;
+  /** Memory of all processes together, without files. The stage is stopped if they take more. */
+  readonly memoryBytes: number;
   /** Processor time of each process. */
   readonly cpuSeconds: number;
   /** What the stage can change in the tree; it is held in memory. */
@@ -31,7 +33,7 @@ export interface SandboxLimits {
 /** The limits that an operator chooses; the others follow from them, or stay. */
 export interface LimitSettings {
   readonly timeoutSeconds: number;
-  /** Address space of each process. */
+  /** Address space of each process, and memory of all together. */
   readonly memoryBytes: number;
   readonly processes: number;
   /** What a stage can change in the tree. */
@@ -46,6 +48,7 @@ export const DEFAULT_LIMITS: SandboxLimits = {
   openFiles: 1024,
   fileBytes: 2 ** 31,
   addressSpaceBytes: 2 ** 32,
+  memoryBytes: 2 ** 32,
   cpuSeconds: 600,
   upperBytes: 2 ** 31,
   upperInodes: 200_000,
@@ -66,6 +69,7 @@ export function limitsOf({
     timeoutMs: timeoutSeconds * 1000,
     cpuSeconds: timeoutSeconds,
     addressSpaceBytes: memoryBytes,
+    memoryBytes,
     processes,
     upperBytes: diskBytes,
     fileBytes: diskBytes,

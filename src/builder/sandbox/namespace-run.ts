@@ -49,7 +49,7 @@ export class NamespaceRun implements StageRun {
   }
 
   async *changes(): AsyncGenerator<Uint8Array> {
-    if (this.end.how === "timed-out" || this.end.how === "too-much-output") {
+    if (this.end.how !== "exited" && this.end.how !== "killed") {
       throw new SandboxError("the command was stopped, so its changes are gone");
     }
     if (this.#isReading) throw new SandboxError("the changes were not read to their end");
@@ -69,6 +69,7 @@ export class NamespaceRun implements StageRun {
   }
 }
 
-function endOf({ exitCode, signal }: CommandEnd): StageEnd {
+function endOf({ exitCode, signal, tookTooMuchMemory }: CommandEnd): StageEnd {
+  if (tookTooMuchMemory) return { how: "too-much-memory" };
   return signal === null ? { how: "exited", exitCode: exitCode ?? 1 } : { how: "killed", signal };
 }

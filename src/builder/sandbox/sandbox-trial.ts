@@ -8,8 +8,7 @@ import type { Sandbox, SandboxAvailability } from "./sandbox.ts";
 const ENTRY = { userId: 1, groupId: 1, size: 0, modifiedAt: 0, linkTarget: "", capability: undefined };
 /** CAP_NET_RAW, permitted and effective, in the form of version 2. */
 const CAPABILITY = Buffer.from("0100000200200000000000000000000000000000", "hex");
-const MEANS =
-  "namespaces by unshare, 65536 ids, overlay, system call filter; the memory of all processes together is not limited";
+const MEANS = "namespaces by unshare, 65536 ids, overlay, system call filter";
 /** What a program that is a folder exits with: everything up to its start worked. */
 const NOT_EXECUTABLE = 126;
 

@@ -17,6 +17,8 @@ setDefaultTimeout(120_000);
 const PROGRAM = Bun.fileURLToPath(
   new URL("../../../test/support/programs/sandbox-stage.ts", import.meta.url),
 );
+/** The number of the system call. */
+const PRCTL = process.arch === "arm64" ? 167 : 157;
 const PROBLEM = await sandboxProblem();
 
 describeWith("a server with a sandbox", PROBLEM === undefined, PROBLEM ?? "", () => {
@@ -69,6 +71,15 @@ describeWith("a server with a sandbox", PROBLEM === undefined, PROBLEM ?? "", ()
       expect(asRoot).toStartWith("9\n0\n0\n");
       expect(asRoot).toContain('"path":"data/d/s"');
       expect(asUser).toBe(asRoot);
+    });
+
+    it("stops a command that takes too much memory, also from processes of other users that hide", async () => {
+      // 4 is PR_SET_DUMPABLE.
+      const script = `perl -e 'for (1 .. 6) { if (!fork) { $) = "7 7"; $> = 9; syscall(${PRCTL}, 4, 0, 0, 0, 0);
+        my $x = "x" x (100 << 20); sleep 1000 while 1 } } sleep 1000 while 1'`;
+      const parameters = [checkout.folder("memory"), tar, script, String(512 << 20)];
+      const told = await mustRun(checkout.command(["test/support/programs/sandbox-stage.ts", ...parameters]));
+      expect(told).toBe('{"end":{"how":"too-much-memory"},"changes":[]}\n');
     });
 
     it("says what is missing without subordinate ids", async () => {

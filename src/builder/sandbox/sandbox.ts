@@ -71,6 +71,7 @@ export type StageEnd =
   | { readonly how: "exited"; readonly exitCode: number }
   | { readonly how: "killed"; readonly signal: string }
   | { readonly how: "timed-out" }
+  | { readonly how: "too-much-memory" }
   | { readonly how: "too-much-output" };
 
 /** The result of a command. Disposing of it discards the changes. */

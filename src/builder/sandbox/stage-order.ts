@@ -20,6 +20,7 @@ export interface StageOrder {
 export interface CommandEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
+  readonly tookTooMuchMemory: boolean;
 }
 
 /** What `enter.ts` writes before the command's output; without it, what it writes says why it failed. */

@@ -247,5 +247,6 @@ function unreadableChanges({ message }: SandboxError, { output }: StageRun): Reg
 const REASONS: Readonly<Partial<Record<StageRun["end"]["how"], string>>> = {
   killed: "it was killed",
   "timed-out": "it took too long (builder.apt.sandbox.timeoutSeconds)",
+  "too-much-memory": "it took too much memory (builder.apt.sandbox.memoryBytes)",
   "too-much-output": "it wrote too much",
 };
