@@ -107,6 +107,8 @@ describeWith("packages that nobody trusts", HAS_APT && PROBLEM === undefined, PR
     server = await startServerProcess(join(folder.path, "data"), {
       SLIPWAY_BUILDER_SEARCH: "false",
       SLIPWAY_BUILDER_APT_CONFIGURE: "sandbox",
+      // Half of what a package tries to take.
+      SLIPWAY_BUILDER_APT_SANDBOX_MEMORY_BYTES: String(600 << 20),
       SLIPWAY_BUILDER_APT_SOURCES_FILE: sourcesFile,
     });
   });

@@ -84,6 +84,13 @@ export const FAILING: readonly (readonly [TestPackage, RegExp])[] = [
     hostile("output", "exec yes 0123456789012345678901234567890123456789"),
     /could not be configured: it wrote too much/,
   ],
+  [
+    hostile(
+      "memory",
+      `exec perl -e 'for (1 .. 12) { if (!fork) { my $x = "x" x (100 << 20); sleep 1000 while 1 } } sleep 1000 while 1'`,
+    ),
+    /could not be configured: it took too much memory/,
+  ],
   [hostile("whiteout", ": >/etc/.wh.passwd"), /could not be configured/],
   [
     hostile(
