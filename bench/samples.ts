@@ -22,10 +22,10 @@ export class Samples {
     return figures && { least: Math.min(...figures), most: Math.max(...figures) };
   }
 
-  /** The median of the first subject divided by that of the second. */
+  /** The median of the first subject divided by that of the second; `undefined` if one was not measured, or the second is 0. */
   ratio(measure: string, subject: string, peer: string): number | undefined {
     const own = this.median(measure, subject);
     const other = this.median(measure, peer);
-    return own === undefined || other === undefined ? undefined : own / other;
+    return own === undefined || other === undefined || other === 0 ? undefined : own / other;
   }
 }

@@ -76,9 +76,7 @@ function measureTable(samples: Samples, measures: readonly string[], subjects: r
     ...shown.map((subject) => {
       const figure = formatFigure(samples.median(measure, subject));
       const ratio = samples.ratio(measure, own, subject);
-      return subject === own || ratio === undefined || !Number.isFinite(ratio)
-        ? figure
-        : `${figure} (${formatFigure(ratio)}x)`;
+      return subject === own || ratio === undefined ? figure : `${figure} (${formatFigure(ratio)}x)`;
     }),
   ]);
   return table(["", ...shown], rows);

@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, readdir, rm, statfs } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { onceSuccessful } from "../concurrency/once-successful.ts";
+import { freeDiskBytes } from "../files/free-disk-bytes.ts";
 
 /** Where archives wait, and how much of them. */
 export interface SpoolOptions {
@@ -32,8 +33,7 @@ export class SpoolRoom {
    */
   async openFile(): Promise<FileHandle> {
     await this.#ready();
-    const { bavail, bsize } = await statfs(this.#folder);
-    if (bavail * bsize < 2 * this.#maxBytes) throw new Error("the disk is nearly full");
+    if (freeDiskBytes(this.#folder) < 2 * this.#maxBytes) throw new Error("the disk is nearly full");
     const path = join(this.#folder, crypto.randomUUID());
     const file = await open(path, "wx+", 0o600);
     await rm(path, { force: true });

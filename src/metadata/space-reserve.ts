@@ -5,12 +5,12 @@ import {
   readdirSync,
   renameSync,
   rmSync,
-  statfsSync,
   statSync,
   truncateSync,
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { freeDiskBytes } from "../files/free-disk-bytes.ts";
 import { StorageError } from "../oci/storage-error.ts";
 
 /** Minimum time between two attempts to take the space again, in milliseconds. */
@@ -91,8 +91,7 @@ export class SpaceReserve {
     const written = `${this.#path}${UNFINISHED}${crypto.randomUUID()}`;
     try {
       this.#removeUnfinished();
-      const { bavail, bsize } = statfsSync(dirname(this.#path));
-      if (bavail * bsize < 2 * this.#bytes) return false;
+      if (freeDiskBytes(dirname(this.#path)) < 2 * this.#bytes) return false;
       writeRandom(written, this.#bytes);
       renameSync(written, this.#path);
       return true;

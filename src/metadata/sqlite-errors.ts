@@ -1,5 +1,5 @@
-import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import { freeDiskBytes } from "../files/free-disk-bytes.ts";
 import { type StorageCondition, StorageError } from "../oci/storage-error.ts";
 
 /** SQLite's primary result codes that show the condition of the file or the disk. */
@@ -34,8 +34,7 @@ export function sqliteFailure(operation: string, path: string, error: unknown): 
 
 function hasFreeSpace(path: string): boolean {
   try {
-    const { bavail, bsize } = statfsSync(dirname(path));
-    return bavail * bsize >= MIN_FREE_BYTES;
+    return freeDiskBytes(dirname(path)) >= MIN_FREE_BYTES;
   } catch {
     return true;
   }

@@ -8,10 +8,10 @@ import { AT_FDCWD, byteString, call, cString, libc } from "./libc.ts";
 import type { SandboxLimits } from "./limits.ts";
 import { LowerFolders } from "./lower-folders.ts";
 import { MemoryWatch } from "./memory-watch.ts";
+import { NO_DEV, NO_SUID } from "./mounts.ts";
 import { reportResult, send, takeOrder } from "./program-channel.ts";
 import { type CommandEnd, ENTERED, type StageOrder } from "./stage-order.ts";
 
-const NO_SUID_NO_DEV = 6;
 const PIECE_BYTES = 1 << 18;
 const ENTER = Bun.fileURLToPath(new URL("./enter.ts", import.meta.url));
 
@@ -94,7 +94,7 @@ async function main(): Promise<void> {
   const { upperBytes, upperInodes } = order.limits;
   const options = `size=${upperBytes},nr_inodes=${upperInodes},mode=0755,uid=0,gid=0`;
   const [kind, point] = [cString("tmpfs"), cString(byteString(order.upperPoint))];
-  call("mount the changes", libc.mount(kind, point, kind, NO_SUID_NO_DEV, cString(options)));
+  call("mount the changes", libc.mount(kind, point, kind, NO_SUID | NO_DEV, cString(options)));
   const upper = openFolder(AT_FDCWD, byteString(order.upperPoint));
   const lowers = order.lowers.map((path) => openFolder(AT_FDCWD, byteString(path)));
   // From here on, what this program makes belongs to the sandbox's user 0. Its group stays: with another one, the programs

@@ -3,6 +3,7 @@ import { dirname } from "node:path/posix";
 import { factsOf } from "./file-facts.ts";
 import { becomeRoot, enterFolder } from "./identity.ts";
 import { AT_FDCWD, byteString, call, cString, EMPTY, libc, systemCall } from "./libc.ts";
+import { BIND, mountNew, NO_DEV, NO_EXEC, NO_SUID, READ_ONLY, REMOUNT } from "./mounts.ts";
 import type { StageOrder } from "./stage-order.ts";
 
 const OPEN_TREE = 428;
@@ -14,12 +15,6 @@ const OPEN_TREE_CLONE = 1;
 const O_CLOEXEC = 0x80000;
 const MOVE_FROM_EMPTY_PATH = 4;
 
-const READ_ONLY = 1;
-const NO_SUID = 2;
-const NO_DEV = 4;
-const NO_EXEC = 8;
-const REMOUNT = 32;
-const BIND = 4096;
 const DETACH = 2;
 
 /** Folders of the tree that get a file system of their own. */
@@ -147,11 +142,6 @@ function place(mount: number, path: string): void {
   const target = cString(byteString(path));
   systemCall(`mount ${path}`, MOVE_MOUNT, mount, EMPTY, AT_FDCWD, target, MOVE_FROM_EMPTY_PATH);
   closeSync(mount);
-}
-
-function mountNew(kind: string, path: string, flags: number, options: string): void {
-  const [source, target] = [cString(kind), cString(byteString(path))];
-  call(`mount ${kind} on ${path}`, libc.mount(source, target, source, flags, cString(options)));
 }
 
 function setMode(path: string, mode: number): void {

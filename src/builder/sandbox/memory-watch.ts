@@ -1,15 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { call, cString, libc } from "./libc.ts";
+import { constants } from "node:os";
+import { libc } from "./libc.ts";
+import { mountNew, NO_DEV, NO_EXEC, NO_SUID } from "./mounts.ts";
 
 const CHECK_EVERY_MS = 100;
-const NO_SUID_NO_DEV_NO_EXEC = 2 | 4 | 8;
-const SIGKILL = 9;
 const ALL_OTHERS = -1;
 const KIB = 1024;
 
 /**
- * Kills all other processes of this namespace, whose first process this one is, when they take too much memory together: the
- * system limits only each of them, unless it has a control group for that.
+ * Kills all other processes of this namespace, whose first process this one is, when they take too much memory together. The
+ * kernel's limits are for each of them alone.
  *
  * What several processes share counts once, and files in memory do not count: they have limits of their own.
  */
@@ -21,8 +21,7 @@ export class MemoryWatch implements Disposable {
   /** Makes `/proc` show the processes of this namespace. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
-    const kind = cString("proc");
-    call("mount proc", libc.mount(kind, cString("/proc"), kind, NO_SUID_NO_DEV_NO_EXEC, null));
+    mountNew("proc", "/proc", NO_SUID | NO_DEV | NO_EXEC, "");
     this.#timer = setInterval(() => this.#check(), CHECK_EVERY_MS);
   }
 
@@ -41,7 +40,7 @@ export class MemoryWatch implements Disposable {
     // The exact size takes longer to find out, and is not larger.
     if (total(residentBytes) <= this.#maxBytes || total(ownBytes) <= this.#maxBytes) return;
     this.#hasKilled = true;
-    libc.kill(ALL_OTHERS, SIGKILL);
+    libc.kill(ALL_OTHERS, constants.signals.SIGKILL);
   }
 }
 

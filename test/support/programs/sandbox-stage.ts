@@ -1,5 +1,5 @@
-// Runs a shell script in a sandbox, as a server would: `sandbox-stage.ts FOLDER TAR SCRIPT [MEMORY_BYTES]`. Prints each line of output as
-// it comes, then, in a line of JSON, how it ended and the changes without their times.
+// Runs a shell script in a sandbox, as a server would: `sandbox-stage.ts FOLDER TAR SCRIPT [MEMORY_BYTES]`. Prints
+// each line of output as it comes, then, in a line of JSON, how it ended and the changes without their times.
 import { readFileSync } from "node:fs";
 import { openSandbox } from "../sandbox-tree.ts";
 
